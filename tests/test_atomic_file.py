@@ -1,0 +1,32 @@
+"""Files are written whole or not at all."""
+
+import os
+import resource
+
+import pytest
+
+import atomic_file
+from errors import UserError
+
+
+@pytest.fixture
+def file_size_limit():
+    """Lets files grow to 1,000 bytes, as a disk with as much room would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_text_and_bytes_are_written_into_a_new_folder(tmp_path):
+    assert atomic_file.write(tmp_path / "new" / "a.txt", "é").read_bytes() == "é".encode()
+    assert atomic_file.write(tmp_path / "new" / "a.txt", b"\x00\x01").read_bytes() == b"\x00\x01"
+    assert os.listdir(tmp_path / "new") == ["a.txt"]
+
+
+def test_a_write_that_fails_half_way_is_said_and_leaves_the_old_file(tmp_path, file_size_limit):
+    path = tmp_path / "figures.json"
+    atomic_file.write(path, "old")
+    with pytest.raises(UserError, match="figures.json cannot be written: File too large"):
+        atomic_file.write(path, b"x" * 5000)
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["figures.json"]
