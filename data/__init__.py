@@ -1,0 +1,1 @@
+"""Photographs with boxes and masks, background pictures, and the batches that training draws from them."""

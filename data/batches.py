@@ -1,0 +1,131 @@
+"""The input of training: batches that are a pure function of a seed and of their step.
+
+A run resumed at step k therefore draws exactly the batches of an uninterrupted one, without replaying k steps.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from data.backgrounds import BackgroundPool
+from errors import UserError
+
+# Independent streams of random numbers under one seed.
+_PHOTOGRAPHS, _REALS, _BACKGROUNDS, _PHOTOGRAPH_FLIPS, _REAL_FLIPS, _PATCHES = range(6)
+
+
+def foreground_batches(
+    *,
+    crops: np.ndarray,
+    background_pool: BackgroundPool,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    num_steps: int,
+    flip: bool = True,
+    shards: int = 1,
+    shard_index: int = 0,
+) -> tf.data.Dataset:
+    """Batches for learning a foreground's mask (Eq. 6 and 7): photographs to carve, backgrounds, and real photographs.
+
+    Photographs and reals are two independent permutations of the same crops, a new pair in each epoch; backgrounds are
+    random patches, the pool's pictures too being permuted in each epoch of theirs.
+
+    Args:
+      crops: uint8 [n, S, S, 3].
+      background_pool: the background provider's pictures.
+      batch_size: B of the global batch, a multiple of `shards`.
+      seed: any integer of 32 bits.
+      start_step: the first batch's step, number of updates made before it.
+      num_steps: one more than the last batch's step.
+      flip: whether each photograph and each real is flipped horizontally half of the time.
+      shards: among how many workers each global batch is divided, in equal slices.
+      shard_index: which slice this dataset yields, in [0, shards).
+
+    Returns:
+      A dataset of `num_steps - start_step` dicts: `photographs`, `backgrounds`, `reals`, each uint8
+      [B / shards, S, S, 3], and `step`, an int64 scalar.
+
+    Raises:
+      UserError: there are no crops, or the batch cannot be divided.
+      ValueError: crops of another kind, or steps or shards out of order.
+    """
+    _check(crops=crops, batch_size=batch_size, shards=shards, shard_index=shard_index)
+    if not 0 <= start_step <= num_steps:
+        raise ValueError(f"start_step is {start_step}, expected 0 to num_steps, which is {num_steps}.")
+    shard_size = batch_size // shards
+    in_shard = slice(shard_index * shard_size, (shard_index + 1) * shard_size)
+    draw = {"batch_size": batch_size, "in_shard": in_shard, "seed": seed, "flip": flip}
+    with tf.device("/CPU:0"):
+        crops = tf.constant(crops)
+
+    def draw_photographs(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        photographs = _draw_crops(crops, step=step, stream=_PHOTOGRAPHS, flip_stream=_PHOTOGRAPH_FLIPS, **draw)
+        reals = _draw_crops(crops, step=step, stream=_REALS, flip_stream=_REAL_FLIPS, **draw)
+        return {"photographs": photographs, "reals": reals, "step": step}
+
+    def draw_background(item: tf.Tensor) -> tf.Tensor:
+        position = (item // shard_size) * batch_size + in_shard.start + item % shard_size
+        return _draw_patch(background_pool, position=position, size=crops.shape[1], seed=seed)
+
+    steps = tf.data.Dataset.range(start_step, num_steps)
+    items = tf.data.Dataset.range(start_step * shard_size, num_steps * shard_size)
+    photographs = steps.map(draw_photographs, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # Patches are cut one by one, since their pictures differ in size, and on all cores.
+    backgrounds = items.map(draw_background, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    backgrounds = backgrounds.batch(shard_size, drop_remainder=True)
+    batches = tf.data.Dataset.zip((photographs, backgrounds))
+    return batches.map(lambda batch, patches: {**batch, "backgrounds": patches}).prefetch(2)
+
+
+def _check(*, crops: np.ndarray, batch_size: int, shards: int, shard_index: int) -> None:
+    """Refuses what `foreground_batches` cannot use."""
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1] != crops.shape[2] or crops.shape[3] != 3:
+        raise ValueError(f"crops are uint8 [n, S, S, 3], got {crops.dtype} {list(crops.shape)}.")
+    if not len(crops):
+        raise UserError("There are no photographs to train on; give at least one.")
+    if shards < 1 or not 0 <= shard_index < shards:
+        raise ValueError(f"shard_index is {shard_index}, expected 0 to shards - 1, with shards {shards}.")
+    if batch_size < 1 or batch_size % shards:
+        raise UserError(f"The batch size is {batch_size}; expected a positive multiple of the {shards} shards.")
+
+
+def _draw_crops(
+    crops: tf.Tensor,
+    *,
+    step: tf.Tensor,
+    batch_size: int,
+    in_shard: slice,
+    seed: int,
+    stream: int,
+    flip_stream: int,
+    flip: bool,
+) -> tf.Tensor:
+    """The shard's slice of one step's global batch of crops, each flipped or not: uint8 [B / shards, S, S, 3]."""
+    positions = step * batch_size + tf.range(in_shard.start, in_shard.stop, dtype=tf.int64)
+    images = tf.gather(crops, _permuted(positions, num_items=crops.shape[0], seed=[seed, stream]))
+    if not flip:
+        return images
+    # Coins are tossed for the global batch, so that they do not depend on how it is divided.
+    flip_seed = tf.random.experimental.stateless_fold_in(tf.constant([seed, flip_stream], tf.int64), step)
+    is_flipped = tf.random.stateless_uniform([batch_size], flip_seed)[in_shard] < 0.5
+    return tf.where(is_flipped[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.reverse(images, [2]), images)
+
+
+def _draw_patch(pool: BackgroundPool, *, position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
+    """The patch at an int64 position in the endless stream of global batches: uint8 [S, S, 3]."""
+    index = _permuted(position[tf.newaxis], num_items=pool.num_images, seed=[seed, _BACKGROUNDS])[0]
+    patch_seed = tf.random.experimental.stateless_fold_in(tf.constant([seed, _PATCHES], tf.int64), position)
+    return pool.patch(index, size=size, seed=patch_seed)
+
+
+def _permuted(positions: tf.Tensor, *, num_items: int, seed: list[int]) -> tf.Tensor:
+    """Maps positions int64 [B] in an endless stream to items: each epoch of `num_items` is a permutation of its own.
+
+    Returns:
+      int64 [B] in [0, num_items), a pure function of the seed [2] and the position.
+    """
+    epochs, places = positions // num_items, positions % num_items
+    seeds = tf.stack([tf.fill([len(positions)], tf.constant(part, tf.int64)) for part in seed] + [epochs], axis=1)
+    # tf.random.experimental.index_shuffle is this operation, but its padding of the seed allows no seed per index.
+    largest = tf.constant(num_items - 1, tf.int64)
+    return tf.raw_ops.RandomIndexShuffle(index=places, seed=seeds, max_index=largest, rounds=4)

@@ -1,0 +1,90 @@
+"""Caltech-UCSD Birds 200-2011 (CUB-200-2011) in its own layout."""
+
+import os
+from typing import Optional
+
+from data.images import Photograph
+from data.listings import parse_box, read_lines, split_line
+from errors import UserError
+
+
+def list_photographs(data_dir: str) -> list[Photograph]:
+    """Lists the data set's photographs in the order of `images.txt`, with their boxes.
+
+    Args:
+      data_dir: the folder CUB_200_2011, with `images.txt`, `bounding_boxes.txt`, `images/` and, where there are any,
+        `train_test_split.txt` (without it every image is a training image) and `segmentations/` (also looked for
+        beside the folder, where its own archive unpacks it); or the folder that holds CUB_200_2011.
+
+    Returns:
+      One photograph per line of `images.txt`; `mask_path` only where the file exists.
+
+    Raises:
+      UserError: a file or an image is missing, a line cannot be read, or an image has no box.
+    """
+    inner = os.path.join(data_dir, "CUB_200_2011")
+    root = inner if os.path.isdir(inner) else data_dir
+    names_path = os.path.join(root, "images.txt")
+    if not os.path.isfile(names_path):
+        raise UserError(f"{data_dir} holds neither images.txt nor CUB_200_2011; give the unpacked CUB-200-2011 folder.")
+    names = _read_table(names_path, expected="id class/file.jpg")
+    boxes_path = os.path.join(root, "bounding_boxes.txt")
+    boxes = _read_table(boxes_path, expected="id x y width height")
+    split = _read_split(os.path.join(root, "train_test_split.txt"))
+    photographs = []
+    for image_id, (number, name) in names.items():
+        if image_id not in boxes:
+            raise UserError(f"{boxes_path} has no box for image {image_id} ({names_path}, line {number}).")
+        if split is not None and image_id not in split:
+            raise UserError(f"train_test_split.txt in {root} has no line for image {image_id} ({name}).")
+        box_number, box_text = boxes[image_id]
+        box = parse_box(box_text.split(), path=boxes_path, number=box_number)
+        path = os.path.join(root, "images", *name.split("/"))
+        is_training = split is None or split[image_id]
+        photographs.append(Photograph(name, path, box, _find_mask(root, name), is_training))
+    _check_images_exist(photographs, names_path=names_path)
+    return photographs
+
+
+def _read_table(path: str, *, expected: str) -> dict[str, tuple[int, str]]:
+    """Lines 'id rest' as {id: (line number, rest)}; UserError for an empty file, a line without rest, an id twice."""
+    table = {}
+    for number, text in read_lines(path):
+        image_id, *rest = text.split(maxsplit=1)
+        if not rest or image_id in table:
+            problem = "the id stands there twice" if rest else "nothing follows the id"
+            raise UserError(f"{path}, line {number}: found '{text}', expected '{expected}'; {problem}.")
+        table[image_id] = (number, rest[0])
+    if not table:
+        raise UserError(f"{path} is empty; expected lines '{expected}'.")
+    return table
+
+
+def _read_split(path: str) -> Optional[dict[str, bool]]:
+    """{image id: whether it is a training image}, or None where there is no such file."""
+    if not os.path.isfile(path):
+        return None
+    split = {}
+    for number, text in read_lines(path):
+        image_id, is_training = split_line(text, num_fields=2, path=path, number=number, expected="id 0-or-1")
+        if is_training not in ("0", "1"):
+            raise UserError(f"{path}, line {number}: found '{text}', expected 'id 1' (training) or 'id 0' (test).")
+        split[image_id] = is_training == "1"
+    return split
+
+
+def _find_mask(root: str, name: str) -> Optional[str]:
+    """The mask's path in `segmentations/`, within the data set's folder or beside it; None where there is none."""
+    relative = os.path.join("segmentations", *os.path.splitext(name)[0].split("/")) + ".png"
+    candidates = (os.path.join(root, relative), os.path.join(os.path.dirname(os.path.abspath(root)), relative))
+    return next((path for path in candidates if os.path.isfile(path)), None)
+
+
+def _check_images_exist(photographs: list[Photograph], *, names_path: str) -> None:
+    """Raises UserError saying how many of the listed images are missing on disk, and the first of them."""
+    missing = [photograph.path for photograph in photographs if not os.path.isfile(photograph.path)]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of the {len(photographs)} images listed in {names_path} are missing, "
+            f"the first {missing[0]}; unpack the images, or list only those present."
+        )

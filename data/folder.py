@@ -1,0 +1,103 @@
+"""Any folder of images, with boxes and masks where the user has them."""
+
+import os
+from typing import Optional
+
+from data.images import Photograph
+from data.listings import parse_box, read_lines, split_line
+from data.windows import Box
+from errors import UserError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
+    """Lists a folder's image files, by their suffix in any case.
+
+    Args:
+      directory: the folder.
+      recursive: whether the folders in it are searched too. Hidden files and folders never are.
+
+    Returns:
+      Paths below `directory` (joined to it), sorted.
+
+    Raises:
+      UserError: the folder is missing or holds no image.
+    """
+    if not os.path.isdir(directory):
+        raise UserError(f"There is no folder {directory}; give a folder of images.")
+    paths = []
+    for folder, subfolders, files in os.walk(directory, followlinks=True):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        images = (name for name in files if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."))
+        paths.extend(os.path.join(folder, name) for name in images)
+    if not paths:
+        raise UserError(f"{directory} holds no image; expected files ending in {', '.join(IMAGE_SUFFIXES)}.")
+    return sorted(paths)
+
+
+def list_photographs(
+    image_dir: str, *, boxes_file: Optional[str] = None, mask_dir: Optional[str] = None, recursive: bool = True
+) -> list[Photograph]:
+    """Lists a folder's images as photographs, sorted by name.
+
+    Args:
+      image_dir: the folder; a photograph's name is its path below it, written with '/'.
+      boxes_file: a text file of lines 'name x y width height' (pixels; blank lines and lines that begin with # are
+        skipped). Images without a line are left out; several lines for one image give photographs 'name#1', 'name#2',
+        in the lines' order. Without the file each photograph is the whole image.
+      mask_dir: a folder of masks named as the images, below it as the images below `image_dir`, with any image suffix
+        (.png is preferred). Images without a mask are allowed.
+      recursive: whether the folders in `image_dir` are searched too.
+
+    Returns:
+      At least one photograph; all are training photographs.
+
+    Raises:
+      UserError: a folder or file is missing or empty, a line cannot be read or names a missing image, or no mask
+        belongs to any image.
+    """
+    paths = {
+        os.path.relpath(path, image_dir).replace(os.sep, "/"): path
+        for path in list_image_files(image_dir, recursive=recursive)
+    }
+    boxes = {name: [None] for name in paths} if boxes_file is None else _read_boxes(boxes_file, names=paths)
+    masks = {} if mask_dir is None else _find_masks(mask_dir, names=paths, image_dir=image_dir)
+    photographs = []
+    for name in sorted(boxes):
+        is_only_one = len(boxes[name]) == 1
+        for number, box in enumerate(boxes[name], start=1):
+            photograph_name = name if is_only_one else f"{name}#{number}"
+            photographs.append(Photograph(photograph_name, paths[name], box, masks.get(os.path.splitext(name)[0])))
+    return photographs
+
+
+def _read_boxes(path: str, *, names: dict[str, str]) -> dict[str, list[Box]]:
+    """The boxes of each image named in a boxes file, whose names must be among `names`."""
+    boxes = {}
+    for number, text in read_lines(path):
+        if text.startswith("#"):
+            continue
+        name, *fields = split_line(text, num_fields=5, path=path, number=number, expected="name x y width height")
+        if name not in names:
+            raise UserError(f"{path}, line {number}: there is no image '{name}' in the folder of images.")
+        boxes.setdefault(name, []).append(parse_box(fields, path=path, number=number))
+    if not boxes:
+        raise UserError(f"{path} holds no box; expected lines 'name x y width height'.")
+    return boxes
+
+
+def _find_masks(mask_dir: str, *, names: dict[str, str], image_dir: str) -> dict[str, str]:
+    """{image name without suffix: mask path} for the images that have a mask; UserError if none has."""
+    stems = {os.path.splitext(name)[0] for name in names}
+    masks = {}
+    for path in list_image_files(mask_dir):
+        stem, suffix = os.path.splitext(os.path.relpath(path, mask_dir).replace(os.sep, "/"))
+        if stem in stems and (stem not in masks or suffix.lower() == ".png"):
+            masks[stem] = path
+    if not masks:
+        raise UserError(
+            f"None of the masks in {mask_dir} has the name of an image in {image_dir}; "
+            "a mask is called as its image, up to the suffix."
+        )
+    return masks

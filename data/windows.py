@@ -1,0 +1,96 @@
+"""The geometry of crops: which whole pixels a box stands for, and how they become a square of S x S."""
+
+import math
+from typing import NamedTuple, Optional
+
+import numpy as np
+from PIL import Image
+
+from errors import UserError
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height in pixels of the stored image, after its EXIF orientation is applied."""
+
+CROP_MODES = ("box", "square")
+SQUARE_SCALE = 1.5  # side of a 'square' crop over the box's longer side
+
+
+class Window(NamedTuple):
+    """Whole pixels [left, right) x [top, bottom); in 'square' crops it may reach beyond the image."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def crop_window(
+    *, box: Optional[Box], image_size: tuple[int, int], crop_mode: str, name: str = "the image"
+) -> Window:
+    """The window of whole pixels that a crop takes.
+
+    'box' is the tight box, as in the paper, rounded outward and clipped to the image. 'square' is a square of 1.5
+    times that box's longer side about its centre, shifted inside the image where it fits and to contain the image
+    where it does not. Without a box, the box is the whole image, and the square has its longer side and no margin,
+    because nothing is known around it.
+
+    Args:
+      box: x, y, width, height in pixels, may be fractional and reach beyond the image; None is the whole image.
+      image_size: height, width in pixels.
+      crop_mode: one of `CROP_MODES`.
+      name: what error messages call the image.
+
+    Returns:
+      The window; inside the image for 'box', possibly larger than the image for 'square'.
+
+    Raises:
+      UserError: the box has no area inside the image.
+      ValueError: `crop_mode` is unknown.
+    """
+    if crop_mode not in CROP_MODES:
+        raise ValueError(f"crop_mode is {crop_mode!r}, expected one of {CROP_MODES}.")
+    height, width = image_size
+    x, y, box_width, box_height = (0, 0, width, height) if box is None else box
+    is_box = all(map(math.isfinite, (x, y, box_width, box_height))) and box_width > 0 and box_height > 0
+    if not is_box or x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
+        raise UserError(
+            f"The box of {name} (x {x:g}, y {y:g}, width {box_width:g}, height {box_height:g}) has no area inside the "
+            f"image of {width}x{height} pixels; boxes are x, y, width, height in pixels of the stored image."
+        )
+    left, top = max(0, math.floor(x)), max(0, math.floor(y))
+    right, bottom = min(width, math.ceil(x + box_width)), min(height, math.ceil(y + box_height))
+    if crop_mode == "box":
+        return Window(left, top, right, bottom)
+    side = round((1.0 if box is None else SQUARE_SCALE) * max(right - left, bottom - top))
+
+    def start(first: int, last: int, length: int) -> int:
+        centred = math.floor((first + last - side) / 2)
+        return min(max(centred, min(0, length - side)), max(0, length - side))
+
+    left, top = start(left, right, width), start(top, bottom, height)
+    return Window(left, top, left + side, top + side)
+
+
+def _reflected(start: int, stop: int, length: int) -> np.ndarray:
+    """Indices start..stop-1 folded into [0, length): the axis continued by reflection without repeating its border."""
+    last = length - 1
+    return np.abs((np.arange(start, stop) + last) % max(2 * last, 1) - last) if last else np.zeros(stop - start, int)
+
+
+def take_window(array: np.ndarray, window: Window, *, size: int) -> np.ndarray:
+    """Cuts a window and resizes it with an antialiasing bilinear filter.
+
+    Beyond the array's borders it is continued by reflection (as `np.pad(mode='reflect')`), repeatedly if need be.
+
+    Args:
+      array: uint8 [H, W, 3], or float32 [H, W].
+      window: whole pixels.
+      size: S, the side of the result in pixels; the aspect is not kept.
+
+    Returns:
+      [S, S, 3] or [S, S], of the array's dtype.
+    """
+    rows = _reflected(window.top, window.bottom, array.shape[0])
+    columns = _reflected(window.left, window.right, array.shape[1])
+    cut = Image.fromarray(array[rows[:, np.newaxis], columns])
+    return np.array(cut.resize((size, size), Image.Resampling.BILINEAR))

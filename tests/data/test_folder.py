@@ -1,0 +1,91 @@
+"""Any folder of images."""
+
+import os
+
+from PIL import Image
+import pytest
+
+from data import folder
+from errors import UserError
+
+
+@pytest.fixture(name="root")
+def _root(tmp_path):
+    for name in ("images/b.JPG", "images/a dog.png", "images/deep/c.webp", "images/notes.txt", "images/.hidden.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("txt"):
+            path.write_text("not an image")
+        else:
+            Image.new("RGB", (20, 10)).save(path)
+    return tmp_path
+
+
+def _names(photographs):
+    return [photograph.name for photograph in photographs]
+
+
+def test_images_are_found_below_the_folder_sorted_by_name(root):
+    photographs = folder.list_photographs(str(root / "images"))
+    assert _names(photographs) == ["a dog.png", "b.JPG", "deep/c.webp"]
+    assert all(one.box is None and one.mask_path is None and one.is_training for one in photographs)
+    assert all(os.path.isfile(one.path) for one in photographs)
+
+
+def test_folders_inside_can_be_left_out(root):
+    assert _names(folder.list_photographs(str(root / "images"), recursive=False)) == ["a dog.png", "b.JPG"]
+
+
+def test_boxes_name_their_images_and_several_are_numbered(root):
+    (root / "boxes.txt").write_text("# boxes\n\nb.JPG 1 2 3 4\na dog.png 0 0 5.5 6\n b.JPG 7 8 9 10\n")
+    photographs = folder.list_photographs(str(root / "images"), boxes_file=str(root / "boxes.txt"))
+    assert [(one.name, one.box) for one in photographs] == [
+        ("a dog.png", (0.0, 0.0, 5.5, 6.0)),
+        ("b.JPG#1", (1.0, 2.0, 3.0, 4.0)),
+        ("b.JPG#2", (7.0, 8.0, 9.0, 10.0)),
+    ]
+    assert photographs[1].path == photographs[2].path == str(root / "images" / "b.JPG")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("b.JPG 1 2 3 4\ngone.png 1 2 3 4\n", r"boxes\.txt, line 2: there is no image 'gone\.png'"),
+        ("\nb.JPG 1 2 3\n", r"boxes\.txt, line 2: found 'b\.JPG 1 2 3', expected 'name x y width height'"),
+        ("b.JPG 1 2 three 4\n", r"boxes\.txt, line 1: found the box '1 2 three 4'"),
+        ("b.JPG 1 2 3 inf\n", r"boxes\.txt, line 1: found the box '1 2 3 inf'"),
+        ("# nothing\n", r"boxes\.txt holds no box"),
+    ],
+)
+def test_unreadable_boxes_are_refused_with_their_line(root, text, message):
+    (root / "boxes.txt").write_text(text)
+    with pytest.raises(UserError, match=message):
+        folder.list_photographs(str(root / "images"), boxes_file=str(root / "boxes.txt"))
+
+
+def test_boxes_that_are_no_text_are_refused(root):
+    with pytest.raises(UserError, match=r"b\.JPG could not be read as UTF-8 text"):
+        folder.list_photographs(str(root / "images"), boxes_file=str(root / "images" / "b.JPG"))
+
+
+def test_masks_are_found_by_name_and_png_is_preferred(root):
+    for name in ("masks/b.jpg", "masks/b.png", "masks/b.tif", "masks/deep/c.bmp"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (20, 10)).save(path)
+    masks = [one.mask_path for one in folder.list_photographs(str(root / "images"), mask_dir=str(root / "masks"))]
+    assert masks == [None, str(root / "masks" / "b.png"), str(root / "masks" / "deep" / "c.bmp")]
+
+
+def test_masks_of_other_images_are_refused(root):
+    (root / "masks").mkdir()
+    Image.new("L", (20, 10)).save(root / "masks" / "other.png")
+    with pytest.raises(UserError, match="None of the masks in .*masks has the name of an image"):
+        folder.list_photographs(str(root / "images"), mask_dir=str(root / "masks"))
+
+
+def test_empty_and_missing_folders_are_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no image"):
+        folder.list_photographs(str(tmp_path))
+    with pytest.raises(UserError, match="no folder .*nowhere"):
+        folder.list_image_files(str(tmp_path / "nowhere"))

@@ -1,0 +1,55 @@
+"""The bundled sample images."""
+
+import os
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from data import backgrounds, folder, images, samples
+
+_ROOT = os.path.dirname(samples.__file__)
+
+
+@pytest.fixture(name="photographs", scope="module")
+def _photographs():
+    return folder.list_photographs(
+        samples.PETS_IMAGES, boxes_file=samples.PETS_BOXES, mask_dir=samples.PETS_MASKS
+    )
+
+
+def test_every_pet_has_a_box_and_a_mask(photographs):
+    assert len(photographs) == len(folder.list_image_files(samples.PETS_IMAGES)) == 599
+    assert all(photograph.mask_path for photograph in photographs)
+
+
+def test_boxes_are_the_tight_boxes_of_the_masks_and_sizes_agree(photographs):
+    for photograph in photographs[::20]:
+        mask = images.load_mask(photograph.mask_path)
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        left, top = columns[0], rows[0]
+        assert photograph.box == (left, top, columns[-1] + 1 - left, rows[-1] + 1 - top)
+        with Image.open(photograph.path) as image:
+            assert image.size == mask.shape[::-1] and max(image.size) <= 220
+
+
+def test_pets_cover_the_share_of_their_boxes_that_the_attribution_states(photographs):
+    masks = images.load_mask_crops(photographs[::4], size=64, crop_mode="box")
+    assert np.mean(masks) == pytest.approx(0.618, abs=0.02)
+
+
+def test_backgrounds_are_loaded():
+    assert backgrounds.load_folder(samples.BACKGROUNDS, patch_size=64).num_images == 7
+
+
+def test_fruit_is_an_image():
+    assert images.load_image(samples.FRUIT_IMAGE).shape == (288, 359, 3)
+
+
+def test_samples_are_attributed_and_small():
+    with open(os.path.join(_ROOT, "ATTRIBUTION.md"), encoding="utf-8") as file:
+        attribution = file.read()
+    for name in (*os.listdir(samples.BACKGROUNDS), *os.listdir(os.path.dirname(samples.FRUIT_IMAGE)), "CC BY-SA 4.0"):
+        assert name in attribution
+    sizes = (os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(_ROOT) for name in names)
+    assert sum(sizes) < 12e6

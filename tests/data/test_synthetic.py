@@ -1,0 +1,48 @@
+"""Drawn scenes."""
+
+import numpy as np
+import pytest
+
+from data import synthetic
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_shapes_ranges_and_mask_areas(size):
+    images, masks, backgrounds = synthetic.drawn_photographs(num_images=40, size=size, seed=0)
+    assert images.shape == (40, size, size, 3) and images.dtype == np.uint8
+    assert masks.shape == (40, size, size, 1) and masks.dtype == np.uint8 and set(np.unique(masks)) == {0, 1}
+    areas = masks.mean(axis=(1, 2, 3))
+    assert 0.25 <= areas.min() and areas.max() <= 0.45 and areas.std() > 0.02
+    assert len(backgrounds) == 40
+    for background in backgrounds:
+        assert background.dtype == np.uint8 and background.shape[2] == 3
+        assert all(1.25 * size <= length <= 2 * size for length in background.shape[:2])
+
+
+def test_foregrounds_are_away_from_the_border():
+    _, masks, _ = synthetic.drawn_photographs(num_images=40, size=64, seed=1)
+    assert not masks[:, 0].any() and not masks[:, -1].any() and not masks[:, :, 0].any() and not masks[:, :, -1].any()
+
+
+def test_equal_seeds_draw_equal_scenes_and_others_do_not():
+    first, again, other = (synthetic.drawn_photographs(num_images=3, size=32, seed=seed) for seed in (5, 5, 6))
+    for one, same in zip(first[:2], again[:2]):
+        np.testing.assert_array_equal(one, same)
+    for one, same in zip(first[2], again[2], strict=True):
+        np.testing.assert_array_equal(one, same)
+    assert (first[0] != other[0]).any()
+
+
+def test_foregrounds_are_saturated_and_backgrounds_are_alike_behind_and_apart():
+    images, masks, backgrounds = synthetic.drawn_photographs(num_images=60, size=64, seed=2)
+
+    def saturation(pixels):
+        brightest = pixels.max(axis=-1).astype(float)
+        return np.mean((brightest - pixels.min(axis=-1)) / np.maximum(brightest, 1.0))
+
+    behind = images[masks[..., 0] == 0]
+    apart = np.concatenate([background.reshape(-1, 3) for background in backgrounds])
+    assert saturation(images[masks[..., 0] == 1]) > saturation(behind) + 0.25
+    assert saturation(apart) == pytest.approx(saturation(behind), abs=0.05)
+    assert np.abs(apart.mean() - behind.mean()) < 6.0
+    assert np.abs(apart.std() - behind.std()) < 6.0
