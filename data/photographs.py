@@ -1,0 +1,79 @@
+"""Finds the photographs and backgrounds that the scripts' flags name, whatever their layout."""
+
+from data import backgrounds, birds, faces, folder, samples
+from data.images import Photograph
+from errors import UserError
+
+SAMPLES_AREA = 0.62  # share of its box that a pet of the bundled sample covers on average; see samples/ATTRIBUTION.md
+PAPER_AREA = 0.25  # Table 3
+
+
+def dataset_name(*, dataset, images):
+    """Returns the data set's name: as given, else 'folder' if a folder of images is given, else 'samples'."""
+    return dataset or ("folder" if images else "samples")
+
+
+def list_photographs(*, dataset, data_dir, images, boxes, masks, split) -> list[Photograph]:
+    """Lists the photographs that the flags of the same names ask for.
+
+    Args:
+      dataset: 'samples', 'birds', 'faces' or 'folder', or None for what `dataset_name` says.
+      data_dir: folder of the data set, for birds and faces.
+      images: folder of images, for 'folder'.
+      boxes: boxes file, for 'folder', or None.
+      masks: folder of masks, for 'folder', or None.
+      split: 'all', 'train' or 'test'.
+
+    Returns:
+      At least one photograph.
+
+    Raises:
+      UserError: a flag is missing or does not go with the data set, files are missing or broken, or none is left.
+    """
+    name = dataset_name(dataset=dataset, images=images)
+    for flag, value, owners in (("data_dir", data_dir, ("birds", "faces")), ("images", images, ("folder",)),
+                                ("boxes", boxes, ("folder",)), ("masks", masks, ("folder",))):
+        if value and name not in owners:
+            raise UserError(f"--{flag} does not go with --dataset={name}, but with {' and '.join(owners)}.")
+    if name in ("birds", "faces") and not data_dir:
+        raise UserError(f"--dataset={name} needs --data_dir, the folder of the data set.")
+    if name == "folder" and not images:
+        raise UserError("--dataset=folder needs --images, a folder of images.")
+    if name == "samples":
+        found = folder.list_photographs(samples.PETS_IMAGES, boxes_file=samples.PETS_BOXES, mask_dir=samples.PETS_MASKS)
+    elif name == "folder":
+        found = folder.list_photographs(images, boxes_file=boxes, mask_dir=masks)
+    else:
+        found = {"birds": birds, "faces": faces}[name].list_photographs(data_dir)
+    chosen = [photograph for photograph in found if split == "all" or photograph.is_training == (split == "train")]
+    if not chosen:
+        raise UserError(f"--split={split} leaves none of the {len(found)} photographs; use --split=all.")
+    return chosen
+
+
+def load_backgrounds(*, backgrounds_flag, dataset, photographs, size) -> backgrounds.BackgroundPool:
+    """Loads the background pictures that `--backgrounds` asks for.
+
+    Args:
+      backgrounds_flag: folder, 'outside_boxes', or None for the bundled backgrounds (with the bundled pets alone).
+      dataset: the data set's name.
+      photographs: the photographs, for 'outside_boxes'.
+      size: side of the patches in pixels.
+
+    Returns:
+      The pool.
+
+    Raises:
+      UserError: none is named, or it cannot be used.
+    """
+    if backgrounds_flag == "outside_boxes":
+        return backgrounds.outside_boxes(photographs, patch_size=size)
+    if backgrounds_flag is None and dataset != "samples":
+        raise UserError(f"--dataset={dataset} needs --backgrounds: a folder of photographs without the category, or "
+                        "'outside_boxes'.")
+    return backgrounds.load_folder(backgrounds_flag or samples.BACKGROUNDS, patch_size=size)
+
+
+def default_area(dataset):
+    """Returns the area constant where none is given: the paper's, or what the bundled sample needs."""
+    return SAMPLES_AREA if dataset == "samples" else PAPER_AREA

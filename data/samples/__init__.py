@@ -1,0 +1,16 @@
+"""Sample images that come with the project; `ATTRIBUTION.md` beside this file says whose they are.
+
+All constants are absolute paths. `PETS_IMAGES`, `PETS_MASKS` and `PETS_BOXES` are arguments for
+`data.folder.list_photographs`, `BACKGROUNDS` one for `data.backgrounds.load_folder`, and `FRUIT_IMAGE` is a cluster of
+many instances of one kind.
+"""
+
+import os
+
+_ROOT = os.path.dirname(os.path.abspath(__file__))
+
+PETS_IMAGES = os.path.join(_ROOT, "pets", "images")
+PETS_MASKS = os.path.join(_ROOT, "pets", "masks")
+PETS_BOXES = os.path.join(_ROOT, "pets", "boxes.txt")
+BACKGROUNDS = os.path.join(_ROOT, "backgrounds")
+FRUIT_IMAGE = os.path.join(_ROOT, "hoc", "oranges.png")
