@@ -1,0 +1,86 @@
+"""Every scalar objective, in the order of the paper's equations: pure functions that return unweighted scalars."""
+
+import tensorflow as tf
+
+AREA_PENALTIES = ("per_mask", "batch_mean", "above")
+
+
+def discriminator_real_loss(real_logits):
+    """Defines Eq. (6)'s first term, negated to be minimised: `-E[log D(x)]`.
+
+    Args:
+      real_logits: scores of real images before the sigmoid, float32 of any shape; the mean is over all of them (S2).
+
+    Returns:
+      Scalar at least 0; log 2 = 0.693 at chance.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-real_logits))  # -log sigmoid(l) = softplus(-l)
+
+
+def discriminator_fake_loss(fake_logits):
+    """Defines Eq. (6)'s second term, negated to be minimised: `-E[log(1 - D(x_g))]`.
+
+    Args:
+      fake_logits: scores of composites before the sigmoid, float32 of any shape.
+
+    Returns:
+      Scalar at least 0; log 2 = 0.693 at chance.
+    """
+    return tf.reduce_mean(tf.nn.softplus(fake_logits))
+
+
+def generator_adversarial_loss(fake_logits):
+    """Defines Eq. (7)'s first term in its non-saturating form: `-E[log D(x_g)]` (S1).
+
+    Args:
+      fake_logits: scores of composites before the sigmoid, float32 of any shape.
+
+    Returns:
+      Scalar at least 0; log 2 = 0.693 at chance.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-fake_logits))
+
+
+def mask_areas(masks):
+    """Returns each mask's area `|m|_1 / A` as a share of the picture: [..., H, W, 1] to float [...] in [0, 1]."""
+    return tf.reduce_mean(masks, axis=[-3, -2, -1])
+
+
+def mask_area_penalty(masks, *, area, kind="per_mask"):
+    """Defines Eq. (7)'s second term, `L_area = E[1/N sum_i (|m_i|_1 / A - a)^2]`, and two readings of it (S4).
+
+    Args:
+      masks: soft masks of the trainable instances before the warp, float [N, B, H, W, 1] in [0, 1].
+      area: `a`, share of the picture in [0, 1]; number or scalar tensor.
+      kind: 'per_mask' as printed; 'batch_mean' `(E[|m|_1 / A] - a)^2`, which leaves single masks free;
+        'above' `E[max(|m|_1 / A - a, 0)^2]`, which lets masks be smaller.
+
+    Returns:
+      Scalar in [0, 1], without lambda.
+
+    Raises:
+      ValueError: on an unknown kind.
+    """
+    areas = mask_areas(masks)  # [N, B]
+    if kind == "per_mask":
+        return tf.reduce_mean(tf.square(areas - area))
+    if kind == "batch_mean":
+        return tf.square(tf.reduce_mean(areas) - area)
+    if kind == "above":
+        return tf.reduce_mean(tf.square(tf.maximum(areas - area, 0.0)))
+    raise ValueError(f"kind of area penalty is {kind!r}, expected one of {', '.join(AREA_PENALTIES)}")
+
+
+def scheduled_area(progress, *, start, end):
+    """Defines S12's schedule: the area constant falls linearly from `start` to `end`.
+
+    Args:
+      progress: share of the ramp done, scalar tensor; clipped to [0, 1].
+      start: area at the ramp's start, in [0, 1].
+      end: `a` of Eq. (7), in [0, 1].
+
+    Returns:
+      Scalar float32 in [0, 1].
+    """
+    progress = tf.clip_by_value(tf.cast(progress, tf.float32), 0.0, 1.0)
+    return start + (end - start) * progress

@@ -1,0 +1,79 @@
+"""The discriminator of Tables 1 and 2."""
+
+import tensorflow as tf
+
+from data import images as image_ranges
+from models import layers
+
+TABLE_1_WIDTHS = (64, 128, 256, 512, 256)
+TABLE_2_WIDTHS = (64, 128, 256, 512, 1024)
+SCORE_ACTIVATIONS = ("lrelu", "linear")
+INPUT_RANGES = ("symmetric", "unit")
+
+
+class Discriminator(tf.keras.Model):
+    """Says of images whether they are real: the left column of Table 1 (128x128) or Table 2 (64x64).
+
+    ```
+    3x3 conv.   64  lReLU, stride 2, SN      [B, H/2,  W/2,   64]
+    3x3 conv.  128  lReLU, stride 2, SN      [B, H/4,  W/4,  128]
+    3x3 conv.  256  lReLU, stride 2, SN      [B, H/8,  W/8,  256]
+    3x3 conv.  512  lReLU, stride 2, SN      [B, H/16, W/16, 512]
+    3x3 conv.  256  lReLU, stride 1, SN      [B, H/16, W/16, 256]     (1024 in Table 2)
+    1x1 conv.    1  lReLU + sigmoid, SN      [B, H/16, W/16,   1]
+    ```
+
+    The sigmoid is not applied here but inside the losses, which take logits (numerically stable). The last lReLU is
+    S2, spectral normalization S3, the input range S6, the leaky slope S7.
+    """
+
+    def __init__(self, *, widths=TABLE_1_WIDTHS, spectral_norm="sngan", spectral_norm_scale=1.0,
+                 kernel_initializer="orthogonal", score_activation="lrelu", input_range="symmetric",
+                 name="discriminator"):
+        """Makes the network.
+
+        Args:
+          widths: channels of the 3x3 convolutions; all have stride 2 but the last, which has stride 1.
+          spectral_norm: 'sngan', 'tfa' or 'none'; see `layers.discriminator_conv`.
+          spectral_norm_scale: factor on each normalised 3x3 kernel (S3).
+          kernel_initializer: Keras initialiser of every kernel.
+          score_activation: 'lrelu' takes Table 1's last row at its word, 'linear' leaves the score as it is (S2).
+          input_range: 'symmetric' feeds images in [-1, 1] (S6), 'unit' in [0, 1].
+          name: Keras name.
+
+        Raises:
+          ValueError: on an unknown `spectral_norm`, `score_activation` or `input_range`.
+        """
+        super().__init__(name=name)
+        if score_activation not in SCORE_ACTIVATIONS:
+            raise ValueError(f"score_activation is {score_activation!r}, expected one of {SCORE_ACTIVATIONS}")
+        if input_range not in INPUT_RANGES:
+            raise ValueError(f"input_range is {input_range!r}, expected one of {INPUT_RANGES}")
+        self.score_activation, self.input_range = score_activation, input_range
+        options = {"spectral_norm": spectral_norm, "kernel_initializer": kernel_initializer}
+        strides = [2] * (len(widths) - 1) + [1]
+        self.convs = [
+            layers.discriminator_conv(width, 3, strides=stride, scale=spectral_norm_scale, name=f"conv{i}", **options)
+            for i, (width, stride) in enumerate(zip(widths, strides), start=1)]
+        self.score = layers.discriminator_conv(1, 1, name="score", dtype="float32", **options)
+
+    def features(self, images, training=None):
+        """Returns the last 3x3 convolution's activations, [B, H/16, W/16, widths[-1]], of images in [0, 1]."""
+        x = image_ranges.to_network_range(images) if self.input_range == "symmetric" else images
+        for conv in self.convs:
+            x = tf.nn.leaky_relu(conv(x, training=training), layers.LEAKY_SLOPE)
+        return x
+
+    def call(self, images, training=None):
+        """Scores images.
+
+        Args:
+          images: float [B, H, W, 3] in [0, 1]; H and W multiples of 16.
+          training: True in a discriminator update (spectral normalization makes one power iteration and stores it),
+            False in a generator update (no state changes).
+
+        Returns:
+          Logits of 'real', float32 [B, H/16, W/16, 1], unbounded. Their sigmoid is the table's output.
+        """
+        logits = self.score(tf.cast(self.features(images, training=training), tf.float32), training=training)
+        return tf.nn.leaky_relu(logits, layers.LEAKY_SLOPE) if self.score_activation == "lrelu" else logits

@@ -1,0 +1,146 @@
+"""Layers of Tables 1 and 2: spectrally normalised convolution, and convolution blocks with batch normalization.
+
+This is the only module that imports tensorflow_addons (and only where its spectral normalization is asked for).
+"""
+
+import tensorflow as tf
+
+LEAKY_SLOPE = 0.2  # S7: the paper says 'lReLU' without a slope; 0.2 is DCGAN's and SN-GAN implementations' usual one.
+SPECTRAL_NORMS = ("sngan", "tfa", "none")
+
+
+class SpectralNormConv2D(tf.keras.layers.Layer):
+    """Convolution whose kernel is divided by its largest singular value (Miyato et al. 2018, Algorithm 1; S3).
+
+    The kernel `W` [k, k, C_in, C_out] is read as a matrix [k * k * C_in, C_out]. Its largest singular value
+    `sigma(W) = v^T W u` is estimated by power iteration; `u` and `v` are constants to the gradient and `W` is not, so
+    that the gradient flows through sigma. One power iteration is made, and its `u` stored, in each call with
+    `training=True` (a discriminator update); any other call leaves the layer's state as it is.
+
+    Everything about sigma is float32, whatever the layer's compute dtype is.
+
+    Attributes:
+      kernel: `W`, float32 [k, k, C_in, C_out], trainable.
+      bias: float32 [C_out], trainable.
+      u: right singular vector's estimate, float32 [C_out], not trainable, of unit length.
+    """
+
+    def __init__(self, filters, kernel_size, *, strides=1, kernel_initializer="glorot_uniform", scale=1.0, **kwargs):
+        """Makes the layer.
+
+        Args:
+          filters: number of output channels, C_out.
+          kernel_size: side of the kernel in pixels.
+          strides: stride in pixels; the padding is 'SAME'.
+          kernel_initializer: Keras initialiser of `W`.
+          scale: the normalised kernel is multiplied by it (1 in Miyato et al.; larger lets scores grow faster, S3).
+          **kwargs: of `tf.keras.layers.Layer` (name, dtype).
+        """
+        super().__init__(**kwargs)
+        self.filters, self.kernel_size, self.strides, self.scale = filters, kernel_size, strides, scale
+        self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        """Makes the variables for inputs of shape [B, H, W, C_in]."""
+        shape = (self.kernel_size, self.kernel_size, int(input_shape[-1]), self.filters)
+        float32 = {"dtype": tf.float32, "experimental_autocast": False}
+        self.kernel = self.add_weight("kernel", shape, initializer=self.kernel_initializer, **float32)
+        self.bias = self.add_weight("bias", (self.filters,), initializer="zeros", **float32)
+        # Every replica computes the same u from the same W, so that any one of them may store it.
+        self.u = self.add_weight("u", (self.filters,), trainable=False,
+                                 initializer=tf.keras.initializers.RandomNormal(stddev=1.0),
+                                 aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA, **float32)
+        super().build(input_shape)
+
+    def power_iteration(self):
+        """Makes one power iteration from the stored `u`. Returns (u, v), unit vectors [C_out] and [k * k * C_in]."""
+        matrix = tf.stop_gradient(tf.reshape(self.kernel, [-1, self.filters]))  # [k * k * C_in, C_out]
+        v = tf.math.l2_normalize(tf.linalg.matvec(matrix, self.u))
+        u = tf.math.l2_normalize(tf.linalg.matvec(matrix, v, transpose_a=True))
+        return u, v
+
+    def effective_kernel(self, *, update_u=False):
+        """Returns `scale * W / sigma(W)`, float32 [k, k, C_in, C_out]; stores the iterated `u` if `update_u`."""
+        u, v = self.power_iteration()
+        if update_u:
+            self.u.assign(u)
+        matrix = tf.reshape(self.kernel, [-1, self.filters])
+        sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), axes=1)  # differentiable in W alone
+        return self.scale * self.kernel / sigma
+
+    def call(self, inputs, training=None):
+        """Convolves [B, H, W, C_in] to [B, ceil(H / stride), ceil(W / stride), C_out]."""
+        kernel = tf.cast(self.effective_kernel(update_u=bool(training)), inputs.dtype)
+        outputs = tf.nn.conv2d(inputs, kernel, strides=self.strides, padding="SAME")
+        return tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
+
+
+def discriminator_conv(filters, kernel_size, *, strides=1, spectral_norm="sngan", kernel_initializer="glorot_uniform",
+                       scale=1.0, **kwargs):
+    """Makes one convolution of the discriminator with the spectral normalization asked for (S3).
+
+    Args:
+      filters: number of output channels.
+      kernel_size: side of the kernel in pixels.
+      strides: stride in pixels.
+      spectral_norm: 'sngan' is `SpectralNormConv2D`; 'tfa' is tensorflow-addons' wrapper, which overwrites the kernel
+        with `W / sigma` in each training call and has no gradient through sigma; 'none' is a plain convolution.
+      kernel_initializer: Keras initialiser of the kernel.
+      scale: factor on the normalised kernel; only with 'sngan'.
+      **kwargs: of `tf.keras.layers.Layer` (name, dtype).
+
+    Returns:
+      A Keras layer, called with (inputs, training=...).
+
+    Raises:
+      ValueError: on an unknown `spectral_norm`, or a scale that it cannot apply.
+    """
+    if spectral_norm not in SPECTRAL_NORMS:
+        raise ValueError(f"spectral_norm is {spectral_norm!r}, expected one of {', '.join(SPECTRAL_NORMS)}")
+    if spectral_norm == "sngan":
+        return SpectralNormConv2D(filters, kernel_size, strides=strides, kernel_initializer=kernel_initializer,
+                                  scale=scale, **kwargs)
+    if scale != 1.0:
+        raise ValueError(f"a spectral norm scale of {scale} needs spectral_norm='sngan', not {spectral_norm!r}")
+    conv = tf.keras.layers.Conv2D(filters, kernel_size, strides=strides, padding="same",
+                                  kernel_initializer=kernel_initializer, **kwargs)
+    if spectral_norm == "none":
+        return conv
+    import tensorflow_addons as tfa  # here, since importing it takes a second and not every platform has it
+    return tfa.layers.SpectralNormalization(conv, name=f"{conv.name}_sn")
+
+
+class ConvBlock(tf.keras.layers.Layer):
+    """Convolution, batch normalization, leaky ReLU: one row of Table 1's or Table 2's generators (S13).
+
+    The convolution has no bias of its own, since batch normalization's shift takes its place.
+    """
+
+    convolution = tf.keras.layers.Conv2D
+
+    def __init__(self, filters, kernel_size, *, strides=1, kernel_initializer="glorot_uniform",
+                 batch_norm_momentum=0.99, **kwargs):
+        """Makes the block.
+
+        Args:
+          filters: number of output channels.
+          kernel_size: side of the kernel in pixels.
+          strides: stride in pixels; 'SAME' padding.
+          kernel_initializer: Keras initialiser of the kernel.
+          batch_norm_momentum: share of the old moving mean and variance kept at each update (S7).
+          **kwargs: of `tf.keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.conv = self.convolution(filters, kernel_size, strides=strides, padding="same", use_bias=False,
+                                     kernel_initializer=kernel_initializer, name="conv")
+        self.norm = tf.keras.layers.BatchNormalization(momentum=batch_norm_momentum, name="norm")
+
+    def call(self, inputs, training=None):
+        """Maps [B, H, W, C_in] to [B, H / stride, W / stride, filters] (a deconvolution: times the stride)."""
+        return tf.nn.leaky_relu(self.norm(self.conv(inputs), training=training), LEAKY_SLOPE)
+
+
+class DeconvBlock(ConvBlock):
+    """Transposed convolution, batch normalization, leaky ReLU: a 'deconv.' row of Tables 1 and 2."""
+
+    convolution = tf.keras.layers.Conv2DTranspose

@@ -1,0 +1,163 @@
+"""The layout module (Eq. 4): a geometric warp shared by an instance's appearance and mask.
+
+A layout has `sample(shape, seed=...)`, which draws the warps' parameters `delta_r`, and `warp(instances, delta_r)`,
+which applies them. What a warp brings in from outside the picture has alpha 0.
+"""
+
+import tensorflow as tf
+
+from models.composition import Instance
+
+
+class IdentityLayout:
+    """Leaves instances where they are: `delta_r = 0`, the foreground task's layout."""
+
+    def sample(self, shape, *, seed):
+        """Returns zeros of shape [*shape, 2]: no translation."""
+        del seed
+        return tf.zeros([*shape, 2], tf.int32)
+
+    def warp(self, instances, delta_r):
+        """Returns the instances as they are. Defines Eq. (4) for `delta_r = 0`."""
+        del delta_r
+        return instances
+
+
+class TranslationLayout:
+    """Pads by `padding` pixels of alpha 0, then crops a window of the original size at random: the HOC layout.
+
+    That is a translation by whole pixels, uniform on [-padding, padding] per axis and independent per instance.
+    """
+
+    def __init__(self, *, padding):
+        """Makes the layout.
+
+        Args:
+          padding: `p`, pixels added on each side (30 crowd, 32 fruit, 26 seed).
+
+        Raises:
+          ValueError: if padding is negative.
+        """
+        if padding < 0:
+            raise ValueError(f"padding is {padding} pixels, expected at least 0")
+        self.padding = padding
+
+    def sample(self, shape, *, seed):
+        """Draws translations.
+
+        Args:
+          shape: leading axes of the instances, for instance (N, B).
+          seed: two integers; the same seed draws the same translations.
+
+        Returns:
+          int32 [*shape, 2]: pixels by which the content moves down and to the right, uniform on [-p, p].
+        """
+        return tf.random.stateless_uniform([*shape, 2], seed, -self.padding, self.padding + 1, tf.int32)
+
+    def warp(self, instances, delta_r):
+        """Moves each instance. Defines Eq. (4) for translations, in one operation for all instances.
+
+        Args:
+          instances: `Instance`, image [..., H, W, 3] and mask [..., H, W, 1].
+          delta_r: int32 [..., 2], pixels down and to the right, each within [-padding, padding].
+
+        Returns:
+          `Instance` of the same shapes; what came from outside is black with mask 0.
+        """
+        rgba = tf.concat([instances.image, instances.mask], axis=-1)
+        shape = tf.shape(rgba)
+        height, width, p = rgba.shape[-3], rgba.shape[-2], self.padding
+        flat = tf.pad(tf.reshape(rgba, [-1, height, width, 4]), [[0, 0], [p, p], [p, p], [0, 0]])
+        origin = p - tf.reshape(delta_r, [-1, 2])  # the window's corner in the padded picture
+        rows = origin[:, 0, tf.newaxis] + tf.range(height)
+        columns = origin[:, 1, tf.newaxis] + tf.range(width)
+        flat = tf.gather(flat, rows, axis=1, batch_dims=1)  # [M, H, W + 2p, 4]
+        flat = tf.gather(flat, columns, axis=2, batch_dims=1)  # [M, H, W, 4]
+        return _split_rgba(tf.reshape(flat, shape))
+
+
+class AffineLayout:
+    """Bilinear affine warp, the general `ST` of Eq. (4) (Jaderberg et al. 2015): rotation, scale, shear, translation."""
+
+    def __init__(self, *, max_translation=0.0, max_rotation=0.0, scale_range=(1.0, 1.0)):
+        """Makes the layout.
+
+        Args:
+          max_translation: share of the picture's side, at least 0; uniform on [-max, max] per axis.
+          max_rotation: radians, at least 0; uniform on [-max, max].
+          scale_range: (low, high) of the content's magnification, uniform; low above 0.
+
+        Raises:
+          ValueError: on a negative bound or an empty or non-positive range.
+        """
+        low, high = scale_range
+        if max_translation < 0 or max_rotation < 0 or not 0 < low <= high:
+            raise ValueError(f"translation {max_translation} and rotation {max_rotation} must be at least 0 and the "
+                             f"scale range {scale_range} positive and ascending")
+        self.max_translation, self.max_rotation, self.scale_range = max_translation, max_rotation, scale_range
+
+    def sample(self, shape, *, seed):
+        """Draws warps.
+
+        Args:
+          shape: leading axes of the instances.
+          seed: two integers; the same seed draws the same warps.
+
+        Returns:
+          float32 [*shape, 2, 3]: the matrix that takes an output pixel's (x, y, 1), coordinates in [-1, 1] across the
+          picture, to the input position it shows.
+        """
+        uniform = tf.random.stateless_uniform([*shape, 4], seed)
+        angle = (2.0 * uniform[..., 0] - 1.0) * self.max_rotation
+        scale = self.scale_range[0] + uniform[..., 1] * (self.scale_range[1] - self.scale_range[0])
+        shift = (2.0 * uniform[..., 2:] - 1.0) * 2.0 * self.max_translation
+        cos, sin = tf.cos(angle) / scale, tf.sin(angle) / scale
+        x_row = tf.stack([cos, sin, -(cos * shift[..., 0] + sin * shift[..., 1])], axis=-1)
+        y_row = tf.stack([-sin, cos, sin * shift[..., 0] - cos * shift[..., 1]], axis=-1)
+        return tf.stack([x_row, y_row], axis=-2)
+
+    def warp(self, instances, delta_r):
+        """Resamples each instance bilinearly. Defines Eq. (4) for affine warps; differentiable in both arguments.
+
+        Args:
+          instances: `Instance`, image [..., H, W, 3] and mask [..., H, W, 1].
+          delta_r: float32 [..., 2, 3], as `sample` gives it.
+
+        Returns:
+          `Instance` of the same shapes; outside the input all four channels are 0.
+        """
+        rgba = tf.concat([instances.image, instances.mask], axis=-1)
+        shape, height, width = tf.shape(rgba), rgba.shape[-3], rgba.shape[-2]
+        flat = tf.reshape(rgba, [-1, height, width, 4])
+        grid_y, grid_x = tf.meshgrid(_pixel_centres(height), _pixel_centres(width), indexing="ij")
+        grid = tf.stack([grid_x, grid_y, tf.ones_like(grid_x)], axis=-1)  # [H, W, 3]
+        source = tf.einsum("mij,hwj->mhwi", tf.reshape(delta_r, [-1, 2, 3]), grid)
+        x = (source[..., 0] + 1.0) * width / 2.0 - 0.5  # in pixels
+        y = (source[..., 1] + 1.0) * height / 2.0 - 0.5
+        return _split_rgba(tf.reshape(_sample_bilinear(flat, x, y), shape))
+
+
+def _pixel_centres(count):
+    """Returns the pixel centres' coordinates along a side of [-1, 1], float32 [count]."""
+    return (2.0 * tf.range(count, dtype=tf.float32) + 1.0) / count - 1.0
+
+
+def _sample_bilinear(pictures, x, y):
+    """Reads pictures [M, H, W, C] at pixel positions x, y [M, H', W']; zero outside. Returns [M, H', W', C]."""
+    height, width = pictures.shape[1], pictures.shape[2]
+    left, top = tf.floor(x), tf.floor(y)
+    total = 0.0
+    for column in (left, left + 1.0):
+        for row in (top, top + 1.0):
+            weight = (1.0 - tf.abs(x - column)) * (1.0 - tf.abs(y - row))
+            inside = (column >= 0) & (column <= width - 1) & (row >= 0) & (row <= height - 1)
+            index = tf.stack([tf.clip_by_value(tf.cast(row, tf.int32), 0, height - 1),
+                              tf.clip_by_value(tf.cast(column, tf.int32), 0, width - 1)], axis=-1)
+            values = tf.gather_nd(pictures, index, batch_dims=1)
+            total += values * (weight * tf.cast(inside, weight.dtype))[..., tf.newaxis]
+    return total
+
+
+def _split_rgba(rgba):
+    """Splits [..., H, W, 4] into an `Instance`."""
+    return Instance(image=rgba[..., :3], mask=rgba[..., 3:])

@@ -1,0 +1,77 @@
+"""Eq. (6), Eq. (7)'s two terms and S12's schedule, by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import losses
+
+
+def logit(probability):
+    return math.log(probability / (1 - probability))
+
+
+def masks_of_areas(*areas):
+    """One layer of masks of 10x10 pixels, each with its area as hard pixels. [1, B, 10, 10, 1]"""
+    masks = np.zeros([1, len(areas), 100], np.float32)
+    for index, area in enumerate(areas):
+        masks[0, index, :round(100 * area)] = 1.0
+    return tf.constant(masks.reshape([1, len(areas), 10, 10, 1]))
+
+
+def test_equation_6_by_hand():
+    real, fake = tf.constant([[logit(0.8)], [logit(0.5)]]), tf.constant([[logit(0.25)], [logit(0.1)]])
+    assert float(losses.discriminator_real_loss(real)) == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 2, rel=1e-5)
+    assert float(losses.discriminator_fake_loss(fake)) == pytest.approx(-(math.log(0.75) + math.log(0.9)) / 2, rel=1e-5)
+
+
+def test_equation_6_at_chance_is_twice_log_two_and_averages_over_the_score_map():
+    scores = tf.zeros([3, 8, 8, 1])
+    total = losses.discriminator_real_loss(scores) + losses.discriminator_fake_loss(scores)
+    assert float(total) == pytest.approx(2 * math.log(2), rel=1e-6)
+
+
+def test_generators_term_is_not_saturating_and_falls_as_composites_look_real():
+    assert float(losses.generator_adversarial_loss(tf.constant([logit(0.2)]))) == pytest.approx(-math.log(0.2), rel=1e-5)
+    score = tf.Variable(-10.0)  # surely fake: log(1 - D) would have a gradient of 5e-5 here
+    with tf.GradientTape() as tape:
+        loss = losses.generator_adversarial_loss(score)
+    assert float(tape.gradient(loss, score)) == pytest.approx(-1.0, abs=1e-3)
+
+
+def test_losses_stay_finite_at_huge_scores():
+    huge = tf.constant([1e4, -1e4])
+    for loss in (losses.discriminator_real_loss, losses.discriminator_fake_loss, losses.generator_adversarial_loss):
+        assert np.isfinite(float(loss(huge)))
+
+
+@pytest.mark.parametrize("kind, expected", [
+    ("per_mask", ((0.4 - 0.25) ** 2 + (0.2 - 0.25) ** 2) / 2),  # 0.0125
+    ("batch_mean", (0.3 - 0.25) ** 2),  # 0.0025
+    ("above", (0.4 - 0.25) ** 2 / 2),  # 0.01125
+])
+def test_area_penalty_by_hand(kind, expected):
+    assert float(losses.mask_area_penalty(masks_of_areas(0.4, 0.2), area=0.25, kind=kind)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_area_penalty_averages_over_layers_and_images_alike():
+    masks = masks_of_areas(0.4, 0.2, 0.9, 0.1)
+    stacked = tf.reshape(masks, [2, 2, 10, 10, 1])
+    assert float(losses.mask_area_penalty(stacked, area=0.3)) == pytest.approx(
+        float(losses.mask_area_penalty(masks, area=0.3)), rel=1e-6)
+
+
+def test_area_is_the_mean_of_a_soft_mask():
+    np.testing.assert_allclose(losses.mask_areas(tf.fill([2, 3, 4, 4, 1], 0.3)), np.full([2, 3], 0.3), rtol=1e-6)
+
+
+def test_unknown_area_penalty_is_refused():
+    with pytest.raises(ValueError, match="kind of area penalty is 'below', expected one of per_mask, batch_mean, above"):
+        losses.mask_area_penalty(masks_of_areas(0.1), area=0.2, kind="below")
+
+
+@pytest.mark.parametrize("progress, expected", [(0.0, 0.92), (0.5, 0.64), (1.0, 0.36), (7.0, 0.36), (-1.0, 0.92)])
+def test_area_falls_linearly_and_then_stays(progress, expected):
+    assert float(losses.scheduled_area(progress, start=0.92, end=0.36)) == pytest.approx(expected, abs=1e-6)
