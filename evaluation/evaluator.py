@@ -1,0 +1,214 @@
+"""Soft masks of a network on labelled images: predicting them, scoring them, and reporting the figures.
+
+The report is a dict of Python numbers, strings, lists and dicts only; 'figures' are the five of `metrics.KEYS`:
+
+* num_images; threshold.
+* per_image: figures averaged over the images, and num_images.
+* pooled: figures over all pixels, and num_images.
+* trivial: all_ones and ellipse (`metrics.best_centred_ellipse`), each with figures averaged over the images,
+  num_images, and pooled as above; ellipse also with width_fraction and height_fraction.
+* mask: area_mean and area_std, over the images, of the soft masks' areas as fractions of the image;
+  undecided_fraction, the fraction of all pixels whose value is strictly between 0.1 and 0.9.
+* reference_area_mean: a fraction of the image.
+* images: for each image its name and figures, in the order given.
+
+Axis letters: B batch, n images, S side of the square images in pixels.
+"""
+
+import json
+import os
+import pathlib
+from typing import Any, Callable, Sequence, Union
+
+import numpy as np
+import tensorflow as tf
+
+from data.images import to_unit_range
+import atomic_file
+from errors import UserError
+from evaluation import metrics
+
+THRESHOLD = 0.5
+UNDECIDED = (0.1, 0.9)  # a soft mask's value strictly between these is called undecided
+REPORT_NAME = "evaluation.json"
+
+
+def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
+    """Soft masks of all images, in batches of one and the same size.
+
+    The last batch is filled up with copies of its last image, whose masks are dropped, so that a `tf.function` is
+    traced once.
+
+    Args:
+      network: called as `network(batch, training=False)` on float32 [B, S, S, 3] in [0, 1]; returns soft masks
+        [B, S, S, 1] in [0, 1].
+      images: uint8 [n, S, S, 3].
+      batch_size: images at a time, at least 1; at most n are.
+
+    Returns:
+      float32 [n, S, S, 1].
+
+    Raises:
+      UserError: there are no images.
+      ValueError: the images or the network's masks have another shape or type, or batch_size is less than 1.
+    """
+    images = np.asarray(images)
+    if images.shape[:1] == (0,):
+        raise UserError("There are no images to predict masks of; give at least one.")
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise ValueError(f"Images must be uint8 [n, S, S, 3], but are {images.dtype} {list(images.shape)}.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
+    batch_size = min(batch_size, len(images))
+    masks = []
+    for start in range(0, len(images), batch_size):
+        batch = images[start:start + batch_size]
+        num_missing = batch_size - len(batch)
+        padded = np.concatenate([batch, np.repeat(batch[-1:], num_missing, axis=0)])
+        predicted = np.asarray(network(to_unit_range(tf.constant(padded)), training=False), dtype=np.float32)
+        if predicted.shape != (*padded.shape[:-1], 1):
+            raise ValueError(f"For images {list(padded.shape)} the network should return masks "
+                             f"{[*padded.shape[:-1], 1]}, but returned {list(predicted.shape)}.")
+        masks.append(predicted[:len(batch)])
+    return np.concatenate(masks)
+
+
+def evaluate_masks(
+    soft_masks: Sequence[np.ndarray], references: Sequence[np.ndarray], *, names: Sequence[str]
+) -> dict[str, Any]:
+    """Scores soft masks, cut at 0.5, against references, beside two trivial masks scored in the same way.
+
+    Args:
+      soft_masks: n float masks [S, S, 1] in [0, 1], an array or a list.
+      references: n binary masks [S, S, 1] in {0, 1}, an array or a list.
+      names: n names of the images, for the report and for refusals.
+
+    Returns:
+      The report described at the top of this file.
+
+    Raises:
+      UserError: there are no images, or a mask's size is not its reference's (the image is named).
+      ValueError: the numbers of masks, references and names differ, the masks are not square and of one size, or
+        their values are out of range.
+    """
+    soft_masks, references = _paired(soft_masks, references, names=names)
+    binary_masks = metrics.binarize(soft_masks, THRESHOLD)
+    figures = metrics.per_image_scores(binary_masks, references)
+    ellipse = metrics.best_centred_ellipse(references)
+    areas = soft_masks.mean(axis=(1, 2, 3), dtype=np.float64)
+    undecided = (soft_masks > UNDECIDED[0]) & (soft_masks < UNDECIDED[1])
+    return {
+        "num_images": len(names),
+        "threshold": THRESHOLD,
+        **_both_ways(binary_masks, references),
+        "trivial": {
+            "all_ones": _trivial(metrics.all_ones(ellipse.mask.shape), references),
+            "ellipse": {
+                **_trivial(ellipse.mask, references),
+                "width_fraction": ellipse.width_fraction,
+                "height_fraction": ellipse.height_fraction,
+            },
+        },
+        "mask": {
+            "area_mean": float(areas.mean()),
+            "area_std": float(areas.std()),
+            "undecided_fraction": float(undecided.mean()),
+        },
+        "reference_area_mean": float(references.mean(dtype=np.float64)),
+        "images": [
+            {"name": str(name), **{key: float(figures[key][i]) for key in metrics.KEYS}} for i, name in enumerate(names)
+        ],
+    }
+
+
+def format_table(report: dict[str, Any]) -> str:
+    """The report's main figures as a plain-text table of four rows and five columns, without a final newline."""
+    ellipse = report["trivial"]["ellipse"]
+    rows = {
+        "masks (per image)": report["per_image"],
+        "masks (pooled)": report["pooled"],
+        "all ones": report["trivial"]["all_ones"],
+        f"centred ellipse ({ellipse['width_fraction']:.2f} x {ellipse['height_fraction']:.2f})": ellipse,
+    }
+    label_width = max(map(len, rows))
+    lines = [f"{report['num_images']} images".ljust(label_width) + "".join(f"  {key}" for key in metrics.KEYS)]
+    for label, figures in rows.items():
+        lines.append(label.ljust(label_width) + "".join(f"  {figures[key]:{len(key)}.3f}" for key in metrics.KEYS))
+    return "\n".join(lines)
+
+
+def write_report(report: dict[str, Any], directory: Union[str, os.PathLike]) -> pathlib.Path:
+    """Writes the report as `evaluation.json`, whole or not at all, into a folder that is made where missing.
+
+    Returns:
+      The file's path.
+
+    Raises:
+      UserError: the folder or file cannot be written.
+    """
+    content = json.dumps(report, indent=2, allow_nan=False) + "\n"
+    return atomic_file.write(pathlib.Path(directory) / REPORT_NAME, content)
+
+
+def ranked_indices(report: dict[str, Any], *, num_each: int) -> dict[str, list[int]]:
+    """The images with the best, median and worst mean IoU; no image is in two groups.
+
+    Where there are fewer than three groups' worth of images, the groups shrink evenly, 'median' first.
+
+    Args:
+      report: from `evaluate_masks`.
+      num_each: the number of images in each group, at least 0.
+
+    Returns:
+      dict of `best`, `median` and `worst` to indices into the report's images, each from better to worse.
+    """
+    mean_ious = [image["mean_iou"] for image in report["images"]]
+    order = sorted(range(len(mean_ious)), key=lambda i: -mean_ious[i])  # stable: equal figures keep their order
+    num_shown = min(3 * num_each, len(order))
+    num_best = -(-num_shown // 3)
+    num_worst = -(-(num_shown - num_best) // 2)
+    num_median = num_shown - num_best - num_worst
+    middle = (len(order) - num_median) // 2
+    middle = min(max(middle, num_best), len(order) - num_worst - num_median)
+    return {
+        "best": order[:num_best],
+        "median": order[middle:middle + num_median],
+        "worst": order[len(order) - num_worst:],
+    }
+
+
+def _paired(
+    soft_masks: Sequence[np.ndarray], references: Sequence[np.ndarray], *, names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks float32 and references bool, both [n, S, S, 1], where they match; raises as `evaluate_masks`."""
+    if not len(soft_masks) == len(references) == len(names):
+        raise ValueError(f"There are {len(soft_masks)} masks, {len(references)} references and {len(names)} names; "
+                         "expected as many of each.")
+    if len(names) == 0:
+        raise UserError("There are no images to evaluate; give at least one image with a reference mask.")
+    for mask, reference, name in zip(soft_masks, references, names):
+        if np.shape(mask) != np.shape(reference):
+            raise UserError(f"The mask of {name} has shape {np.shape(mask)}, but its reference has "
+                            f"{np.shape(reference)}; they must be of one size.")
+    shapes = sorted({np.shape(mask) for mask in soft_masks})
+    if len(shapes) > 1 or len(shapes[0]) != 3 or shapes[0][0] != shapes[0][1] or shapes[0][2] != 1:
+        raise ValueError(f"Masks must all have one shape [S, S, 1], but have {', '.join(map(str, shapes))}.")
+    references = np.asarray(references)
+    if not np.all((references == 0) | (references == 1)):
+        raise ValueError(f"References must be 0 or 1, but range from {references.min()} to {references.max()}.")
+    return np.asarray(soft_masks, dtype=np.float32), references.astype(bool)
+
+
+def _both_ways(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, dict[str, Any]]:
+    """The five figures and num_images, `per_image` (averaged) and `pooled`."""
+    counts = metrics.confusion_counts(binary_masks, references)
+    return {
+        "per_image": {**metrics.average(metrics.scores(counts)), "num_images": len(references)},
+        "pooled": {**metrics.pooled(counts), "num_images": len(references)},
+    }
+
+
+def _trivial(mask: np.ndarray, references: np.ndarray) -> dict[str, Any]:
+    """Figures of the one mask bool [S, S] as the prediction for every image [n, S, S, 1], in the report's form."""
+    both = _both_ways(np.broadcast_to(mask[np.newaxis, ..., np.newaxis], references.shape), references)
+    return {**both["per_image"], "pooled": both["pooled"]}
