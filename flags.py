@@ -1,0 +1,152 @@
+"""Declares and validates the scripts' flags, in groups; runs a script's main. Imports absl alone, builds nothing.
+
+Each script calls the groups it needs, so that importing a module never touches the global registry of flags. Scripts
+import this module before TensorFlow, since TensorFlow reads its environment once.
+"""
+
+import os
+import sys
+
+from absl import app
+from absl import flags as absl_flags
+
+from errors import UserError
+
+FLAGS = absl_flags.FLAGS
+
+# oneDNN's convolutions are TensorFlow's default only on processors with AVX512-VNNI or newer. On an AVX2 processor they
+# make the foreground step 1.4 times as fast. Whoever has set the variable keeps the last word.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+
+# Flags that may change when a run goes on: how long it is, and how often it tells something.
+CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir")
+
+
+def define_data(*, crop="box", image_size=128):
+    """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
+    absl_flags.DEFINE_enum("dataset", None, ["samples", "birds", "faces", "folder"],
+                           "Layout of the photographs: the bundled pets, CUB-200-2011, CelebA (in the wild), or any "
+                           "folder. Default: 'folder' with --images, else 'samples'.")
+    absl_flags.DEFINE_string("data_dir", None, "Folder of the data set, for birds and faces.")
+    absl_flags.DEFINE_string("images", None, "Folder of images, searched recursively (dataset 'folder').")
+    absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
+                             "are taken whole (dataset 'folder').")
+    absl_flags.DEFINE_string("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
+                             "'folder').")
+    absl_flags.DEFINE_enum("split", "all", ["all", "train", "test"],
+                           "Which photographs of the data set's own split; the paper names none.")
+    absl_flags.DEFINE_enum("crop", crop, ["box", "square"],
+                           "'box': the tight box, aspect not kept (the paper); 'square': 1.5 times its longer side.")
+    absl_flags.DEFINE_integer("image_size", image_size, "Side of the crops in pixels, a multiple of 64 (Table 1: 128).")
+    absl_flags.register_validator("image_size", lambda value: value is None or (value >= 64 and value % 64 == 0),
+                                  message="must be a positive multiple of 64")
+
+
+def define_backgrounds():
+    """Background provider's pictures (third case of Figure 4)."""
+    absl_flags.DEFINE_string("backgrounds", None,
+                             "Folder of photographs without the category, searched recursively, or 'outside_boxes': "
+                             "patches of the given photographs that touch no box. Default with the samples: theirs.")
+
+
+def define_generator():
+    """The foreground provider's network: the UNet of Table 1."""
+    absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the UNet's channels; 1 is Table 1.", lower_bound=1 / 64,
+                            upper_bound=8.0)
+    absl_flags.DEFINE_enum("generator_initializer", "glorot_uniform",
+                           ["glorot_uniform", "he_normal", "orthogonal"], "Initialiser of the UNet's kernels (S7).")
+    absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
+                            lower_bound=0.0, upper_bound=0.9999)
+
+
+def define_discriminator():
+    """The discriminator of Tables 1 and 2, and how it starts (S2, S3, S6)."""
+    absl_flags.DEFINE_enum("spectral_norm", "sngan", ["sngan", "tfa", "none"],
+                           "'sngan': Miyato et al., gradient through sigma; 'tfa': tensorflow-addons' wrapper; 'none' "
+                           "(S3).")
+    absl_flags.DEFINE_float("spectral_norm_scale", 1.0, "Factor on each normalised 3x3 kernel (S3).", lower_bound=0.01)
+    absl_flags.DEFINE_enum("discriminator_initializer", "orthogonal",
+                           ["orthogonal", "glorot_uniform", "he_normal"], "Initialiser of its kernels (S3).")
+    absl_flags.DEFINE_enum("score_activation", "lrelu", ["lrelu", "linear"],
+                           "Before the sigmoid: Table 1's 'lReLU+sigmoid' at its word, or nothing (S2).")
+    absl_flags.DEFINE_enum("discriminator_inputs", "symmetric", ["symmetric", "unit"],
+                           "Range of its input images: [-1, 1] or [0, 1] (S6).")
+
+
+def define_objective(*, area_constant):
+    """Eq. (7)'s penalty; `area_constant` is the text of its default."""
+    absl_flags.DEFINE_float("area_constant", None, "a of Eq. (7), share of the picture in [0, 1]. Default: "
+                            f"{area_constant}.", lower_bound=0.0, upper_bound=1.0)
+    absl_flags.DEFINE_float("area_weight", 1000.0, "lambda of Eq. (7) (Table 3: 1000).", lower_bound=0.0)
+    absl_flags.DEFINE_enum("area_penalty", "per_mask", ["per_mask", "batch_mean", "above"],
+                           "Area penalty of each mask as printed, of the batch's mean, or of excess alone (S4).")
+    absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it falls linearly (S12).",
+                            lower_bound=0.01, upper_bound=0.99)
+    absl_flags.DEFINE_integer("area_ramp_steps", 2000, "Steps until the area constant has its value; 0: from the start, "
+                              "as the paper prints it (S12).", lower_bound=0)
+
+
+def define_optimization(*, batch_size, num_steps):
+    """'Experimental Settings': Adam with constant rates; batch size and number of steps are unstated (S9)."""
+    absl_flags.DEFINE_integer("batch_size", batch_size, "Composites, and real photographs, per update (S9).",
+                              lower_bound=1)
+    absl_flags.DEFINE_integer("num_steps", num_steps, "Generator updates in all (S9).", lower_bound=1)
+    absl_flags.DEFINE_integer("num_discriminator_updates", 1, "Discriminator updates per step (S9).", lower_bound=1,
+                              upper_bound=16)
+    absl_flags.DEFINE_float("generator_learning_rate", 4e-4, "Adam's rate of the generator.", lower_bound=0.0)
+    absl_flags.DEFINE_float("discriminator_learning_rate", 2e-4, "Adam's rate of the discriminator.", lower_bound=0.0)
+    absl_flags.DEFINE_float("adam_beta_1", 0.5, "Adam's first decay.", lower_bound=0.0, upper_bound=0.9999)
+    absl_flags.DEFINE_float("adam_beta_2", 0.999, "Adam's second decay.", lower_bound=0.0, upper_bound=0.999999)
+    absl_flags.DEFINE_bool("flip", True, "Flip photographs horizontally half of the time.")
+    absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed repeats a run.", lower_bound=0,
+                              upper_bound=2**31 - 1)
+    absl_flags.DEFINE_enum("mixed_precision", "none", ["none", "bfloat16", "float16"],
+                           "Type of the networks' inner activations; outputs, losses and parameters stay float32.")
+    absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA (slower on CPUs).")
+    absl_flags.DEFINE_bool("deterministic", True, "Use deterministic kernels alone, so that a resumed run ends bit-equal "
+                           "to an uninterrupted one (on CPU; slower on GPU).")
+
+
+def define_run(*, run_dir):
+    """Run folder and how often what is written to it."""
+    absl_flags.DEFINE_string("run_dir", run_dir, "Run folder; the same command continues what it holds.")
+    absl_flags.DEFINE_integer("log_every", 20, "Steps between means in TensorBoard and on the screen.", lower_bound=1)
+    absl_flags.DEFINE_integer("panel_every", 250, "Steps between panels; 0: never.", lower_bound=0)
+    absl_flags.DEFINE_integer("evaluate_every", 250, "Steps between evaluations on labelled photographs; 0: never.",
+                              lower_bound=0)
+    absl_flags.DEFINE_integer("save_every", 250, "Steps between checkpoints; 0: only the last.", lower_bound=0)
+    absl_flags.DEFINE_integer("num_panel_images", 8, "Columns of a panel.", lower_bound=1, upper_bound=64)
+    absl_flags.DEFINE_integer("num_evaluation_images", 200, "At most this many labelled photographs are evaluated during "
+                              "training (evenly spread).", lower_bound=1)
+
+
+def lines():
+    """Returns the flagfile line of every flag this module has declared: dict from name to text, '' where it is None."""
+    declared = FLAGS.flags_by_module_dict().get(__name__, [])
+    return {flag.name: flag.serialize() for flag in sorted(declared, key=lambda flag: flag.name)}
+
+
+def run(main):
+    """Parses the flags and runs `main(argv)`; a `UserError` or a failed write ends in one sentence and status 1."""
+
+    def guarded(argv):
+        if len(argv) > 1:
+            _fail(f"unexpected argument {argv[1]!r}: every option is a flag, --name=value")
+        try:
+            return main(argv)
+        except UserError as error:
+            _fail(str(error))
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _fail(f"{error.filename}: {error.strerror}")
+
+    app.run(guarded)
+
+
+def _fail(sentence):
+    """Prints a sentence on standard error and exits with status 1."""
+    print(f"error: {sentence}", file=sys.stderr)
+    sys.exit(1)

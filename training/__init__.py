@@ -1,0 +1,1 @@
+"""Training: the one loop, the updates, run folders, checkpoints and summaries."""

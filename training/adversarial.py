@@ -1,0 +1,162 @@
+"""The adversarial updates of Eq. (6) and Eq. (7)."""
+
+import tensorflow as tf
+
+import losses
+from data import images as image_ranges
+
+UNDECIDED = (0.1, 0.9)  # mask values strictly between these are counted as undecided
+
+
+class AdversarialTraining(tf.Module):
+    """Two players and their updates; one step is one generator update.
+
+    A batch is a dict with leading axis B, or [N, B] for the foregrounds:
+      foreground_inputs: what the trainable providers take, [N, B, ...];
+      background_inputs: what the background provider takes, [B, H, W, 3];
+      reals: real images, [B, H, W, 3];
+      step: int64 scalar, the number of steps done before this one.
+    uint8 pictures are brought to [0, 1] here, so that little travels to the device.
+
+    The updates are pure functions of the batch and the variables (every random number is drawn from `seed` and the
+    step), so that a run that is restored at a step repeats what an uninterrupted one does. Under `tf.distribute` each
+    replica runs them on its share of the batch; losses are divided by the number of replicas, since the optimizers
+    add the replicas' gradients up.
+    """
+
+    def __init__(self, *, scene_generator, discriminator, generator_optimizer, discriminator_optimizer, area,
+                 area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
+                 num_discriminator_updates=1, seed=0, jit_compile=False):
+        """Wires the players; networks and optimizers must have been built.
+
+        Args:
+          scene_generator: `models.scene_generator.SceneGenerator`.
+          discriminator: images [B, H, W, 3] in [0, 1] to logits, called with `training`.
+          generator_optimizer: optimizer of the scene generator's variables.
+          discriminator_optimizer: optimizer of the discriminator's variables.
+          area: `a` of Eq. (7).
+          area_weight: `lambda` of Eq. (7).
+          area_penalty: reading of `L_area`; see `losses.mask_area_penalty` (S4).
+          area_start: area constant at step 0 of the ramp, or None for no ramp (S12).
+          area_ramp_steps: steps in which the area constant falls from `area_start` to `area`.
+          num_discriminator_updates: discriminator updates per step (S9); a batch holds that many times B images.
+          seed: seed of the layout's randomness.
+          jit_compile: whether the updates are compiled by XLA.
+        """
+        super().__init__(name="adversarial_training")
+        self.scene_generator, self.discriminator = scene_generator, discriminator
+        self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
+        self.area, self.area_weight, self.area_penalty = area, area_weight, area_penalty
+        self.area_start, self.area_ramp_steps = area_start, area_ramp_steps
+        self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
+        self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile)
+        self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile)
+        self.compose = tf.function(self._compose, jit_compile=jit_compile)
+
+    def step(self, batch):
+        """Makes one step: each player's update on the same composites, which are computed once.
+
+        With more than one discriminator update, the earlier ones are on composites of their own.
+
+        Args:
+          batch: dict as above, with `num_discriminator_updates * B` images in each stream.
+
+        Returns:
+          (metrics, scene): dict of named scalar tensors, and the last `Scene`.
+        """
+        *extra, last = self._split(batch)
+        for part in extra:
+            self.discriminator_update(part["reals"], self.compose(part).image)
+        generator_metrics, scene = self.generator_update(last)
+        discriminator_metrics = self.discriminator_update(last["reals"], scene.image)
+        return {**generator_metrics, **discriminator_metrics}, scene
+
+    def _generator_update(self, batch):
+        """Minimises Eq. (7) over the providers' parameters; leaves the discriminator's state alone."""
+        area = self._area_at(batch["step"])
+        variables = self.scene_generator.trainable_variables
+        with tf.GradientTape() as tape:
+            scene = self._compose(batch)
+            fake_logits = self.discriminator(scene.image, training=False)
+            adversarial_loss = losses.generator_adversarial_loss(fake_logits)
+            area_penalty = losses.mask_area_penalty(scene.foregrounds.mask, area=area, kind=self.area_penalty)
+            total = adversarial_loss + self.area_weight * area_penalty
+            objective = _objective(total, self.generator_optimizer)
+        _descend(tape, objective, self.generator_optimizer, variables)
+        return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
+                "generator/area_penalty_weighted": self.area_weight * area_penalty, "generator/total_loss": total,
+                "mask/area_constant": area, **mask_statistics(scene.foregrounds.mask)}, scene
+
+    def _discriminator_update(self, reals, fakes):
+        """Maximises Eq. (6) over the discriminator's parameters, in one pass over real and fake images together."""
+        images = tf.concat([_unit_range(reals), tf.stop_gradient(fakes)], axis=0)
+        variables = self.discriminator.trainable_variables
+        with tf.GradientTape() as tape:
+            real_logits, fake_logits = tf.split(self.discriminator(images, training=True), 2)
+            real_loss = losses.discriminator_real_loss(real_logits)
+            fake_loss = losses.discriminator_fake_loss(fake_logits)
+            total = real_loss + fake_loss
+            objective = _objective(total, self.discriminator_optimizer)
+        _descend(tape, objective, self.discriminator_optimizer, variables)
+        real_scores, fake_scores = (tf.reduce_mean(logits, axis=[1, 2, 3]) for logits in (real_logits, fake_logits))
+        return {"discriminator/real_loss": real_loss, "discriminator/fake_loss": fake_loss,
+                "discriminator/total_loss": total,
+                "discriminator/accuracy_real": tf.reduce_mean(tf.cast(real_scores > 0, tf.float32)),
+                "discriminator/accuracy_fake": tf.reduce_mean(tf.cast(fake_scores <= 0, tf.float32))}
+
+    def _compose(self, batch):
+        """Generates scenes from a batch's foreground and background inputs."""
+        seed = tf.stack([tf.cast(self.seed, tf.int64), batch["step"]])
+        return self.scene_generator(_unit_range(batch["foreground_inputs"]), _unit_range(batch["background_inputs"]),
+                                    seed=seed, training=True)
+
+    def _area_at(self, step):
+        """Returns the area constant in force at a step. Uses S12's schedule."""
+        if self.area_start is None:
+            return tf.constant(self.area, tf.float32)
+        progress = tf.cast(step, tf.float32) / max(self.area_ramp_steps, 1)
+        return losses.scheduled_area(progress, start=self.area_start, end=self.area)
+
+    def _split(self, batch):
+        """Splits a batch into one part per discriminator update, each of B images."""
+        count = self.num_discriminator_updates
+        if count == 1:
+            return [batch]
+        parts = {name: tf.split(value, count, axis=1 if name == "foreground_inputs" else 0)
+                 for name, value in batch.items() if name != "step"}
+        return [{**{name: pieces[i] for name, pieces in parts.items()}, "step": batch["step"]} for i in range(count)]
+
+
+def mask_statistics(masks):
+    """Returns what tells good masks from failed ones, of soft masks [N, B, H, W, 1]: named scalars in [0, 1].
+
+    `mask/area_mean` and `mask/area_std` are over masks; `mask/undecided_fraction` is the share of pixels between 0.1
+    and 0.9; `mask/contrast` is the mean over masks of the standard deviation over pixels (0 for a uniform mask).
+    """
+    masks = tf.cast(masks, tf.float32)
+    areas = losses.mask_areas(masks)
+    low, high = UNDECIDED
+    undecided = tf.cast((masks > low) & (masks < high), tf.float32)
+    return {"mask/area_mean": tf.reduce_mean(areas), "mask/area_std": tf.math.reduce_std(areas),
+            "mask/undecided_fraction": tf.reduce_mean(undecided),
+            "mask/contrast": tf.reduce_mean(tf.math.reduce_std(masks, axis=[-3, -2, -1]))}
+
+
+def _unit_range(inputs):
+    """Brings uint8 pictures to float32 in [0, 1]; leaves floats (latents, or pictures already in range) alone."""
+    return image_ranges.to_unit_range(inputs) if inputs.dtype == tf.uint8 else inputs
+
+
+def _objective(loss, optimizer):
+    """Returns what is differentiated: the replica's share of the loss, scaled up if the optimizer scales losses."""
+    loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
+    scales = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
+    return optimizer.get_scaled_loss(loss) if scales else loss
+
+
+def _descend(tape, objective, optimizer, variables):
+    """Makes one optimizer update of the variables from the tape's gradient of the objective."""
+    gradients = tape.gradient(objective, variables)
+    if isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
+        gradients = optimizer.get_unscaled_gradients(gradients)
+    optimizer.apply_gradients(zip(gradients, variables))

@@ -1,0 +1,156 @@
+"""Checkpoints of a run, and weights files of one network."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import tensorflow as tf
+
+import atomic_file
+from errors import UserError
+
+WEIGHTS_FORMAT = "independence-prior-weights-1"
+
+
+class Checkpoints:
+    """The checkpoints of one run: networks, optimizers, and the number of steps done.
+
+    Attributes:
+      step: int64 variable, steps done.
+    """
+
+    def __init__(self, directory, *, keep=2, **objects):
+        """Looks at a folder; objects must have been built, so that every variable exists.
+
+        Args:
+          directory: folder of the checkpoints.
+          keep: how many of the latest are kept.
+          **objects: what is saved, by name (`generator`, `discriminator`, and their optimizers).
+        """
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self._checkpoint = tf.train.Checkpoint(step=self.step, **objects)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=keep,
+                                                   checkpoint_name="step")
+
+    @property
+    def latest(self):
+        """Path of the last whole checkpoint, or None."""
+        return self._manager.latest_checkpoint
+
+    def restore(self):
+        """Restores the last checkpoint, if there is one, strictly. Returns the number of steps done.
+
+        Raises:
+          UserError: it does not fit the networks and optimizers, or cannot be read.
+        """
+        if self.latest:
+            try:
+                self._checkpoint.restore(self.latest).assert_consumed()
+            except (ValueError, AssertionError, tf.errors.OpError) as error:
+                raise UserError(f"checkpoint {self.latest} does not fit this run: {_first_line(error)}") from error
+        return int(self.step.numpy())
+
+    def save(self, step):
+        """Saves after `step` steps. The last whole checkpoint stays until the new one is whole.
+
+        Raises:
+          UserError: it cannot be written (disk full, no permission).
+        """
+        self.step.assign(step)
+        try:
+            self._manager.save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            raise UserError(f"the checkpoint of step {step} cannot be written: {_first_line(error)}; the last whole one "
+                            f"is {self.latest or 'missing'}") from error
+
+
+def restore_generator(directory, network):
+    """Restores a run's generator alone from its last checkpoint.
+
+    Args:
+      directory: folder of the checkpoints.
+      network: built network of the run's width.
+
+    Returns:
+      Number of steps done.
+
+    Raises:
+      UserError: there is no checkpoint, or it is of another network.
+    """
+    path = tf.train.latest_checkpoint(str(directory))
+    if path is None:
+        raise UserError(f"{directory} holds no checkpoint; has the run saved one yet?")
+    step = tf.Variable(0, dtype=tf.int64)
+    try:
+        tf.train.Checkpoint(step=step, generator=network).restore(path).assert_existing_objects_matched().expect_partial()
+    except (ValueError, AssertionError, tf.errors.OpError) as error:
+        raise UserError(f"checkpoint {path} does not fit the network: {_first_line(error)}") from error
+    return int(step.numpy())
+
+
+def save_weights(path, network, *, metadata):
+    """Writes a network's variables and what is needed to use them; readable without pickle.
+
+    Args:
+      path: file, usually ending in '.npz'.
+      network: built Keras model.
+      metadata: dict of plain values: how the network is made, and of what run it is.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    arrays = {variable.name: variable.numpy() for variable in network.variables}
+    header = json.dumps({"format": WEIGHTS_FORMAT, **metadata})
+    buffer = io.BytesIO()
+    np.savez(buffer, **{"": np.array(header)}, **arrays)
+    atomic_file.write(path, buffer.getvalue())
+
+
+def read_weights(path):
+    """Reads a weights file.
+
+    Args:
+      path: file made by `save_weights`.
+
+    Returns:
+      (metadata, arrays): the dict, and a dict from variable names to arrays.
+
+    Raises:
+      UserError: the file is missing, broken or of another kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise UserError(f"weights file {path} does not exist.") from error
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is no weights file, or a broken one: {_first_line(error)}.") from error
+    try:
+        metadata = json.loads(str(arrays.pop("")))
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} is no weights file of this project: it has no header.") from error
+    if metadata.get("format") != WEIGHTS_FORMAT:
+        raise UserError(f"{path} has format {metadata.get('format')!r}, expected {WEIGHTS_FORMAT!r}.")
+    return metadata, arrays
+
+
+def assign_weights(network, arrays, *, path):
+    """Puts a weights file's arrays into a built network, all or none.
+
+    Raises:
+      UserError: names or shapes differ; the first that does is named.
+    """
+    variables = {variable.name: variable for variable in network.variables}
+    for name in sorted(set(variables) | set(arrays)):
+        expected = list(variables[name].shape) if name in variables else "nothing"
+        got = list(arrays[name].shape) if name in arrays else "nothing"
+        if expected != got:
+            raise UserError(f"{path} does not fit the network: for {name} it has {got}, expected {expected}.")
+    for name, variable in variables.items():
+        variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
+
+
+def _first_line(error):
+    """Returns the first line of an error's message, at most 300 characters."""
+    return str(error).strip().partition("\n")[0][:300].rstrip(".")

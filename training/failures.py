@@ -1,0 +1,60 @@
+"""Says when a run has failed: what no loss curve shows at a glance."""
+
+import math
+
+PATIENCE = 3  # consecutive windows before a warning, since a young run passes through such states
+
+# kind: (what it means and what to try, whether a window's means show it)
+_SIGNS = {
+    "uniform masks": (
+        "each mask has one value everywhere, as a ghost does; let the discriminator start faster or masks start large "
+        "(--area_start, --area_ramp_steps)",
+        lambda m: m["mask/contrast"] < 0.03 and 0.01 <= m["mask/area_mean"] <= 0.99),
+    "masks all zero": (
+        "the generator shows backgrounds alone; raise --area_weight or --area_constant",
+        lambda m: m["mask/area_mean"] < 0.01),
+    "masks all one": (
+        "the generator shows photographs as they are; raise --area_weight",
+        lambda m: m["mask/area_mean"] > 0.99),
+    "discriminator saturated": (
+        "it tells every composite from a photograph with a loss near 0, so the generator learns nothing; lower "
+        "--discriminator_learning_rate",
+        lambda m: m["discriminator/total_loss"] < 0.02),
+}
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss is no longer a finite number: the run cannot go on."""
+
+
+class FailureDetector:
+    """Watches the means of successive windows of steps, and warns once of each kind of failure."""
+
+    def __init__(self):
+        """Starts with nothing seen."""
+        self._streaks = dict.fromkeys(_SIGNS, 0)
+        self._warned = set()
+
+    def check(self, means, *, step):
+        """Looks at a window.
+
+        Args:
+          means: dict of the window's mean metrics, by their names in TensorBoard.
+          step: steps done.
+
+        Returns:
+          Warnings that are due now, each one sentence with the step.
+
+        Raises:
+          NotFiniteError: a metric is not finite.
+        """
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise NotFiniteError(f"{name} is {value} at step {step}")
+        warnings = []
+        for kind, (advice, shows) in _SIGNS.items():
+            self._streaks[kind] = self._streaks[kind] + 1 if shows(means) else 0
+            if self._streaks[kind] == PATIENCE and kind not in self._warned:
+                self._warned.add(kind)
+                warnings.append(f"step {step}: {kind}: {advice}.")
+        return warnings

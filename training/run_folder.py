@@ -1,0 +1,132 @@
+"""Run folders: what a run leaves behind, and whose folder it is."""
+
+import fcntl
+import json
+import os
+import pathlib
+import platform
+from importlib import metadata
+
+import atomic_file
+from errors import UserError
+
+FLAGS_FILE, VERSIONS_FILE, METRICS_FILE = "flags.txt", "versions.json", "metrics.json"
+PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl-py", "tqdm")
+
+
+class RunFolder:
+    """A folder that explains one run and can repeat it.
+
+    It holds `flags.txt` (a flagfile), `versions.json`, `metrics.json` (last values and best), `checkpoints/`,
+    `panels/step_NNNNNN.png`, TensorBoard's event files, and at the end `weights.npz`. Only one process at a time may
+    have it open, and only the run that it was made for.
+
+    Attributes:
+      path: the folder.
+    """
+
+    def __init__(self, path):
+        """Names the folder; nothing is written before `open`."""
+        self.path = pathlib.Path(path)
+        self._lock = None
+
+    @property
+    def checkpoint_dir(self):
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    def panel_path(self, step):
+        """Returns the PNG file of the panel drawn after `step` steps."""
+        return self.path / "panels" / f"step_{step:06d}.png"
+
+    def open(self, *, flag_lines, changeable):
+        """Makes the folder, or enters the folder of the same run.
+
+        Args:
+          flag_lines: dict from a flag's name to its line in a flagfile ('--name=value', or '' where it is None).
+          changeable: names of flags that may differ from the folder's (how long, how often), without being another run.
+
+        Raises:
+          UserError: the folder is another run's (the first flag that differs is named with both values), is no run
+            folder but holds files, is in use by another process, or cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--run_dir={self.path} cannot be made: {error.strerror}.") from error
+        flags_path = self.path / FLAGS_FILE
+        if flags_path.exists():
+            self._check_same_run(flags_path.read_text(encoding="utf-8").splitlines(), flag_lines, changeable)
+        elif any(entry.name != ".lock" for entry in self.path.iterdir()):
+            raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
+                            "give an empty or a new one.")
+        self._take_lock()
+        atomic_file.write(flags_path, "".join(f"{line}\n" for line in flag_lines.values() if line))
+        atomic_file.write(self.path / VERSIONS_FILE, json.dumps(_versions(), indent=2) + "\n")
+
+    def write_metrics(self, metrics):
+        """Writes `metrics.json` from a dict of plain values."""
+        atomic_file.write(self.path / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
+
+    def read_metrics(self):
+        """Returns the dict in `metrics.json`, empty before the first was written."""
+        path = self.path / METRICS_FILE
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def _check_same_run(self, stored_lines, flag_lines, changeable):
+        """Refuses flags that differ from those stored, but for the changeable ones."""
+        for name, line in flag_lines.items():
+            stored = next((old for old in stored_lines if _names(old, name)), "")
+            if stored != line and name not in changeable:
+                raise UserError(
+                    f"{self.path} is the folder of another run: its {FLAGS_FILE} says {stored or f'no --{name}'}, this "
+                    f"command {line or f'no --{name}'}; give the same value, or another --run_dir.")
+
+    def _take_lock(self):
+        """Holds the folder until the process ends."""
+        self._lock = open(self.path / ".lock", "w", encoding="utf-8")  # pylint: disable=consider-using-with
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{self.path} is in use by another process; wait for it, or give another --run_dir.") from error
+
+
+def read_flags(path):
+    """Reads a run folder's flags for evaluation.
+
+    Args:
+      path: run folder.
+
+    Returns:
+      dict from a flag's name to its value as text ('true' and 'false' for switches).
+
+    Raises:
+      UserError: it is no run folder.
+    """
+    file = pathlib.Path(path) / FLAGS_FILE
+    if not file.exists():
+        raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}.")
+    values = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        name, equals, value = line[2:].partition("=")
+        if equals:
+            values[name] = value
+        else:
+            values[name[2:] if name.startswith("no") else name] = "false" if name.startswith("no") else "true"
+    return values
+
+
+def _names(line, name):
+    """Says whether a flagfile's line sets the flag of that name."""
+    return line.startswith(f"--{name}=") or line in (f"--{name}", f"--no{name}")
+
+
+def _versions():
+    """Returns the versions of Python and of the packages, and the machine's kind."""
+    versions = {"python": platform.python_version(), "machine": platform.machine(), "num_cores": os.cpu_count()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions

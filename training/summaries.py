@@ -1,0 +1,126 @@
+"""What a run tells while it goes on: TensorBoard, the screen, and metrics.json."""
+
+import math
+import sys
+import time
+
+import tensorflow as tf
+from tqdm import tqdm
+
+import visualization
+
+
+class Recorder:
+    """Writes to TensorBoard, a progress bar (on a terminal) or plain lines (otherwise), and `metrics.json`."""
+
+    def __init__(self, run_folder, *, start_step, num_steps, batch_size, screen_keys):
+        """Opens the event file and the bar.
+
+        Args:
+          run_folder: `training.run_folder.RunFolder`, open.
+          start_step: steps done before.
+          num_steps: steps in all.
+          batch_size: images per step, for the rate.
+          screen_keys: dict from a metric's name to its short name on the screen.
+        """
+        self._folder, self._num_steps, self._batch_size = run_folder, num_steps, batch_size
+        self._screen_keys = screen_keys
+        self._writer = tf.summary.create_file_writer(str(run_folder.path))
+        self._metrics = {"step": start_step, "num_steps": num_steps, "last": {}, "best": {}, "warnings": [],
+                         **run_folder.read_metrics()}
+        self._bar = tqdm(total=num_steps, initial=start_step, unit="step", disable=not sys.stderr.isatty(),
+                         dynamic_ncols=True)
+        self._window = []
+        self._clock = (time.perf_counter(), start_step)
+
+    def text(self, name, text):
+        """Writes a text to TensorBoard, shown as it is."""
+        with self._writer.as_default(step=0):
+            tf.summary.text(name, f"```\n{text}\n```")
+
+    def add(self, metrics):
+        """Takes a step's metrics (dict of scalar tensors) into the window; nothing is read from the device yet."""
+        self._window.append(metrics)
+        self._bar.update(1)
+
+    def close_window(self, step):
+        """Ends the window: writes its means to TensorBoard and the screen.
+
+        Args:
+          step: steps done.
+
+        Returns:
+          dict of means as floats; empty if there was no step since the last call.
+        """
+        if not self._window:
+            return {}
+        means = {name: float(tf.reduce_mean(tf.stack([entry[name] for entry in self._window])))
+                 for name in self._window[0]}
+        now, (before, step_before) = time.perf_counter(), self._clock
+        rate = (step - step_before) / max(now - before, 1e-9)
+        self._clock, self._window = (now, step), []
+        rates = {"rate/steps_per_second": rate, "rate/images_per_second": rate * self._batch_size}
+        self.scalars({**means, **rates}, step)
+        self._metrics["step"] = step
+        shown = "  ".join(f"{short} {means[name]:.3f}" for name, short in self._screen_keys.items() if name in means)
+        if self._bar.disable:
+            remaining = (self._num_steps - step) / max(rate, 1e-9)
+            self.say(f"step {step}/{self._num_steps}  {shown}  {rate:.2f} steps/s  {_clock_time(remaining)} left")
+        else:
+            self._bar.set_postfix_str(shown)
+        return means
+
+    def restart_clock(self, step):
+        """Leaves out of the rate what was not a step (panels, evaluation, saving)."""
+        self._clock = (time.perf_counter(), step)
+
+    def scalars(self, values, step):
+        """Writes floats to TensorBoard and keeps them as the last values; what is not finite is kept as null."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._metrics["last"].update({name: value if math.isfinite(value) else None for name, value in values.items()})
+
+    def evaluation(self, values, step, *, best_by):
+        """Writes an evaluation's floats; keeps the best of them, by the value named `best_by`, apart."""
+        self.scalars(values, step)
+        best = self._metrics["best"]
+        if not best or values[best_by] > best[best_by]:
+            self._metrics["best"] = {"step": step, **values}
+        shown = "  ".join(f"{name.rpartition('/')[2]} {value:.3f}" for name, value in values.items())
+        self.say(f"step {step}: evaluation: {shown}")
+
+    def panel(self, name, panel, step):
+        """Writes a uint8 panel [h, w, 3] as a PNG file of the run and to TensorBoard."""
+        visualization.save_png(panel, self._folder.panel_path(step))
+        with self._writer.as_default(step=step):
+            tf.summary.image(name, panel[tf.newaxis])
+
+    def warn(self, warning):
+        """Says a warning on the screen, in TensorBoard's texts and in `metrics.json`."""
+        self.say(f"warning: {warning}")
+        self._metrics["warnings"].append(warning)
+        with self._writer.as_default(step=self._metrics["step"]):
+            tf.summary.text("warnings", warning)
+
+    def say(self, line):
+        """Prints a line without disturbing the bar."""
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+
+    def write(self):
+        """Brings event files and `metrics.json` up to date."""
+        self._writer.flush()
+        self._folder.write_metrics(self._metrics)
+
+    def close(self):
+        """Writes and closes everything."""
+        self.write()
+        self._writer.close()
+        self._bar.close()
+
+
+def _clock_time(seconds):
+    """Returns seconds as h:mm:ss."""
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
