@@ -9,11 +9,10 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 import numpy as np
-import tensorflow as tf
 
 from data import batches, images, photographs
 from models.discriminator import Discriminator
-from training import checkpoint, foreground, loop, run_folder, summaries
+from training import checkpoint, environment, foreground, loop, run_folder, summaries
 
 SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
                "mask/undecided_fraction": "undecided"}
@@ -74,22 +73,13 @@ def inspection_of(network, *, crops, masks, names, pool, options):
         backgrounds=drawn["backgrounds"].numpy())
 
 
-def set_up_tensorflow(options):
-    """Sets what TensorFlow keeps globally: seed, determinism, precision."""
-    tf.keras.utils.set_random_seed(options.seed)
-    if options.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    if options.mixed_precision != "none":
-        tf.keras.mixed_precision.set_global_policy(f"mixed_{options.mixed_precision}")
-
-
 def main(argv):
     """Trains, or continues a run."""
     del argv
     options = flags.FLAGS
     folder = run_folder.RunFolder(options.run_dir)
     folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
-    set_up_tensorflow(options)
+    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
     dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
     area = photographs.default_area(dataset) if options.area_constant is None else options.area_constant
     crops, masks, names, pool = load_data(options)

@@ -64,6 +64,12 @@ class RunFolder:
         atomic_file.write(flags_path, "".join(f"{line}\n" for line in flag_lines.values() if line))
         atomic_file.write(self.path / VERSIONS_FILE, json.dumps(_versions(), indent=2) + "\n")
 
+    def close(self):
+        """Lets other processes have the folder; the end of the process does so too."""
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
     def write_metrics(self, metrics):
         """Writes `metrics.json` from a dict of plain values."""
         atomic_file.write(self.path / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")

@@ -1,0 +1,41 @@
+# make demo   a real, short training run of the foreground GAN on the bundled sample, its evaluation and a picture
+# make test   the test suite
+# Both make the virtual environment .venv first, if it is not there; both can be called again at any time.
+
+SHELL := /bin/bash
+VENV ?= .venv
+RUN ?= runs/demo
+PYTHON ?= $(shell for python in python3 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: demo test clean
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/python train_fg.py --flagfile=experiments/fg_demo.flags --run_dir=$(RUN)
+	$(VENV)/bin/python evaluate.py --run_dir=$(RUN) --out=$(RUN)/evaluation
+	@echo
+	@echo "Last panel:    $$(ls $(RUN)/panels/*.png | tail -n 1)"
+	@echo "Best to worst: $(RUN)/evaluation/evaluation.png"
+	@echo "Curves:        $(VENV)/bin/tensorboard --logdir $(RUN)"
+	@echo "This is a run of minutes on a half-width network: its masks are rough. See README.md for what longer runs reach."
+
+test: $(VENV)/.installed-test
+	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest tests
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "error: neither python3 nor python3.11 is Python 3.11, which is needed since TensorFlow 2.15.1 with" \
+		     "tensorflow-addons 0.23.0 (the last pair that works together) is tested here on 3.11 alone; install it, or" \
+		     "call make PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-test: requirements-test.txt requirements.txt $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV)

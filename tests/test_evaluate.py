@@ -1,0 +1,67 @@
+"""evaluate.py as users start it: weights files, own folders, refusals."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data import synthetic
+from training import foreground
+from training.checkpoint import save_weights
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A folder of drawn photographs with masks, and a weights file of an untrained network."""
+    folder = tmp_path_factory.mktemp("drawn")
+    photographs, masks, _ = synthetic.drawn_photographs(num_images=5, size=64, seed=0)
+    for kind, pictures in (("images", photographs), ("masks", masks[..., 0] * 255)):
+        (folder / kind).mkdir()
+        for index, picture in enumerate(pictures):
+            Image.fromarray(picture).save(folder / kind / f"{index}.png")
+    save_weights(folder / "w.npz", foreground.build_unet(width=1 / 16, size=64, initial_mask=0.9), metadata={
+        "network": "unet", "width": 1 / 16, "image_size": 64, "crop": "box", "num_steps": 0})
+    return folder, masks
+
+
+def test_a_weights_file_is_measured_on_a_folder_of_images_and_masks(run_script, drawn, tmp_path):
+    folder, masks = drawn
+    result = run_script("evaluate.py", f"--weights={folder / 'w.npz'}", f"--images={folder / 'images'}",
+                        f"--masks={folder / 'masks'}", f"--out={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert report["num_images"] == 5
+    # An untrained network with masks near 0.9 marks every pixel, so its figures are the all-ones mask's.
+    area = float(np.mean(masks))
+    assert report["trivial"]["all_ones"]["foreground_iou"] == pytest.approx(area, abs=1e-4)
+    assert report["per_image"]["foreground_iou"] == pytest.approx(area, abs=1e-4)
+    assert report["per_image"]["background_iou"] == 0.0
+    assert report["pooled"]["pixel_accuracy"] == pytest.approx(area, abs=1e-4)
+    assert "all ones" in result.stdout and "ellipse" in result.stdout
+    with Image.open(tmp_path / "evaluation.png") as panel:
+        assert panel.width > 64
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ((), "give either --run_dir"),
+    (("--weights=nowhere.npz",), "nowhere.npz does not exist"),
+    (("--run_dir=nowhere",), "nowhere is no run folder"),
+    (("--weights=README.md",), "README.md is no weights file"),
+])
+def test_what_cannot_be_measured_is_refused_in_a_sentence(run_script, tmp_path, arguments, message):
+    result = run_script("evaluate.py", *arguments, f"--out={tmp_path}")
+    assert result.returncode == 1
+    assert message in result.stderr and "Traceback" not in result.stderr
+
+
+def test_photographs_without_masks_and_masks_of_another_size_are_refused(run_script, drawn, tmp_path):
+    folder, _ = drawn
+    weights = f"--weights={folder / 'w.npz'}"
+    result = run_script("evaluate.py", weights, f"--images={folder / 'images'}", f"--out={tmp_path}")
+    assert result.returncode == 1 and "none of the 5 photographs has a reference mask" in result.stderr
+    small = tmp_path / "masks"
+    small.mkdir()
+    Image.fromarray(np.zeros([10, 12], np.uint8)).save(small / "3.png")
+    result = run_script("evaluate.py", weights, f"--images={folder / 'images'}", f"--masks={small}", f"--out={tmp_path}")
+    assert result.returncode == 1 and "12" in result.stderr and "64" in result.stderr and "Traceback" not in result.stderr

@@ -1,0 +1,29 @@
+"""The real images' layouts, where they are beside the project."""
+
+import numpy as np
+
+from data import backgrounds, batches, birds, faces, images
+
+
+def test_birds_are_read_in_their_own_layout_with_reference_masks(real_data):
+    photographs = birds.list_photographs(str(real_data / "CUB_200_2011"))
+    assert len(photographs) == 2889 and sum(photograph.is_training for photograph in photographs) == 1500
+    labelled = [photograph for photograph in photographs if photograph.mask_path]
+    assert len(labelled) == 60
+    masks = images.load_mask_crops(labelled, size=128, crop_mode="box")
+    assert 0.3 < masks.mean() < 0.45  # a bird covers about 0.36 of its tight box
+
+
+def test_faces_are_read_in_celebas_layout(real_data):
+    photographs = faces.list_photographs(str(real_data / "CelebA"))
+    assert len(photographs) == 5000 and photographs[0].box == (30, 20, 140, 160)
+    crops = images.load_crops(photographs[:4], size=64, crop_mode="square")
+    assert crops.shape == (4, 64, 64, 3) and crops.std() > 20
+
+
+def test_backgrounds_of_persons_negatives_make_batches_with_faces(real_data):
+    pool = backgrounds.load_folder(str(real_data / "INRIAPerson" / "Train" / "neg"), patch_size=64)
+    assert pool.num_images == 700
+    crops = images.load_crops(faces.list_photographs(str(real_data / "CelebA"))[:8], size=64, crop_mode="box")
+    batch = next(iter(batches.foreground_batches(crops=crops, background_pool=pool, batch_size=4, seed=0, num_steps=1)))
+    assert batch["backgrounds"].shape == (4, 64, 64, 3) and np.std(batch["backgrounds"]) > 10

@@ -1,0 +1,169 @@
+"""train_fg.py as users start it: its run folder, resuming, stopping, refusals."""
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, SMALL, script
+from PIL import Image
+
+from data import samples
+from training.checkpoint import read_weights
+
+
+@pytest.fixture(scope="module")
+def few_samples(tmp_path_factory):
+    """A folder of eight of the bundled pets with boxes and masks, so that loading takes no time."""
+    folder = tmp_path_factory.mktemp("pets")
+    lines = [line for line in open(samples.PETS_BOXES, encoding="utf-8") if line.strip() and not line.startswith("#")][:8]
+    (folder / "boxes.txt").write_text("".join(lines))
+    for kind, source, suffix in (("images", samples.PETS_IMAGES, ".jpg"), ("masks", samples.PETS_MASKS, ".png")):
+        (folder / kind).mkdir()
+        for line in lines:
+            name = line.rsplit(maxsplit=4)[0].rsplit(".", 1)[0] + suffix
+            shutil.copy(f"{source}/{name}", folder / kind / name)
+    return folder
+
+
+def data_flags(folder):
+    return (f"--images={folder / 'images'}", f"--boxes={folder / 'boxes.txt'}", f"--masks={folder / 'masks'}",
+            f"--backgrounds={samples.BACKGROUNDS}")
+
+
+def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_reads(run_script, tmp_path):
+    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=2")
+    assert result.returncode == 0, result.stderr
+    assert "599 photographs (samples)" in result.stdout and "step 2/2" in result.stdout
+    assert "area constant 0.62" in result.stdout
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"flags.txt", "versions.json", "metrics.json", "checkpoints", "panels", "weights.npz"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["step"] == 2 and metrics["best"]["step"] == 2
+    assert {"discriminator/accuracy_real", "discriminator/accuracy_fake", "generator/area_penalty_weighted", "mask/area_std",
+            "mask/undecided_fraction", "rate/images_per_second", "evaluation/mean_iou"} <= set(metrics["last"])
+    with Image.open(tmp_path / "run" / "panels" / "step_000002.png") as panel:
+        assert panel.width > 2 * 64 and panel.height > 5 * 64  # five rows, the reference masks among them
+    evaluated = run_script("evaluate.py", f"--run_dir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}")
+    assert evaluated.returncode == 0, evaluated.stderr
+    report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert report["num_images"] == 599 and set(report["trivial"]) == {"all_ones", "ellipse"}
+    assert (tmp_path / "out" / "evaluation.png").exists()
+
+
+@pytest.fixture(scope="module")
+def whole_run(few_samples, tmp_path_factory):
+    """A run of four steps without interruption."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    subprocess.run(script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={folder}", "--num_steps=4",
+                          "--save_every=2"), check=True, cwd=ROOT, capture_output=True, timeout=300)
+    return folder
+
+
+def assert_same_weights(one, two):
+    (_, first), (_, second) = (read_weights(folder / "weights.npz") for folder in (one, two))
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, few_samples, whole_run, tmp_path):
+    arguments = (*SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2")
+    assert run_script("train_fg.py", *arguments, "--num_steps=2").returncode == 0
+    resumed = run_script("train_fg.py", *arguments, "--num_steps=4")
+    assert "continues at step 2" in resumed.stdout, resumed.stderr
+    assert_same_weights(whole_run, tmp_path / "run")
+    again = run_script("train_fg.py", *arguments, "--num_steps=4")
+    assert again.returncode == 0 and "is complete: it has 4 steps" in again.stdout
+
+
+def started(arguments, *, until):
+    """Starts a run and waits until a line of its output contains `until`."""
+    process = subprocess.Popen(script("train_fg.py", *arguments), cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    for line in process.stdout:
+        if until in line:
+            return process
+    raise AssertionError(f"the run ended without {until!r}")
+
+
+def test_a_killed_run_continues_from_its_last_checkpoint_bit_equal(run_script, few_samples, whole_run, tmp_path):
+    arguments = (*SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2")
+    process = started((*arguments, "--num_steps=100000"), until="step 3/")
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=60)
+    process.stdout.close()
+    # What the kill may have interrupted is taken away from the end, so that step 2 is the last whole checkpoint.
+    resumed = run_script("train_fg.py", *arguments, "--num_steps=4")
+    assert resumed.returncode == 0, resumed.stderr
+    if "continues at step 2" in resumed.stdout:  # a fast machine may have saved step 4 before the kill
+        assert_same_weights(whole_run, tmp_path / "run")
+    else:
+        assert "is complete" in resumed.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_saves_first(few_samples, tmp_path, number):
+    process = started((*SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--num_steps=100000",
+                       "--save_every=0", "--panel_every=0", "--evaluate_every=0"), until="step 2/")
+    time.sleep(0.5)
+    process.send_signal(number)
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 128 + number
+    assert f"stopped by signal {int(number)} after step" in output
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*.index"))
+
+
+def test_a_folder_of_another_run_is_refused_with_both_values(run_script, few_samples, whole_run):
+    before = (whole_run / "flags.txt").read_text()
+    result = run_script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={whole_run}", "--num_steps=4",
+                        "--area_weight=7")
+    assert result.returncode == 1
+    assert "error:" in result.stderr and "--area_weight=1000.0" in result.stderr and "--area_weight=7.0" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (whole_run / "flags.txt").read_text() == before
+
+
+def test_a_run_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(run_script, few_samples, tmp_path):
+    result = run_script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--num_steps=40",
+                        "--save_every=1", "--generator_learning_rate=1e30")
+    assert result.returncode == 1
+    assert "training stopped; the last good checkpoint is" in result.stderr and "Traceback" not in result.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert any("not" in warning or "nan" in warning or "inf" in warning for warning in metrics["warnings"])
+
+
+@pytest.mark.parametrize("flag, message", [
+    ("--images=nowhere", "nowhere"),
+    ("--dataset=birds", "needs --data_dir"),
+    ("--dataset=cats", "should be one of"),
+    ("--backgrounds=nowhere", "nowhere"),
+    ("--image_size=100", "must be a positive multiple of 64"),
+    ("--batch_size=0", "batch_size"),
+    ("--area_penalty=below", "should be one of"),
+    ("--no_such_flag=1", "Unknown command line flag 'no_such_flag'"),
+    ("photographs", "unexpected argument 'photographs'"),
+])
+def test_wrong_flags_get_one_sentence_and_a_status(run_script, tmp_path, flag, message):
+    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", flag)
+    assert result.returncode != 0
+    assert message in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_broken_image_and_a_box_outside_its_image_are_named(run_script, few_samples, tmp_path):
+    shutil.copytree(few_samples, tmp_path / "pets")
+    victim = sorted((tmp_path / "pets" / "images").iterdir())[0]
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:len(whole) // 2])
+    arguments = (*SMALL, *data_flags(tmp_path / "pets"), "--num_steps=1")
+    result = run_script("train_fg.py", *arguments, f"--run_dir={tmp_path / 'one'}")
+    assert result.returncode == 1 and victim.name in result.stderr and "Traceback" not in result.stderr
+    victim.write_bytes(whole)
+    boxes = tmp_path / "pets" / "boxes.txt"
+    boxes.write_text(boxes.read_text() + f"{victim.name} 5000 10 20 20\n")
+    result = run_script("train_fg.py", *arguments, f"--run_dir={tmp_path / 'two'}")
+    assert result.returncode == 1 and victim.name in result.stderr and "Traceback" not in result.stderr

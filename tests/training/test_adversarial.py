@@ -1,0 +1,155 @@
+"""The two updates: who changes whom, and whether they learn."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import losses
+from data import backgrounds, batches, images, synthetic
+from evaluation import evaluator
+from models.discriminator import Discriminator
+from training import foreground
+
+
+def made_training(*, size=64, seed=0, width=1 / 16, mixed_precision="none", widths=(8, 16, 16, 32, 16), **options):
+    tf.keras.utils.set_random_seed(seed)
+    settings = {"area": 0.3, "area_weight": 10.0, "generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4,
+                "seed": seed, **options}
+    network = foreground.build_unet(width=width, size=size, initial_mask=settings.get("area_start") or 0.5)
+    training = foreground.build_training(
+        network=network, discriminator=Discriminator(widths=widths, score_activation="linear"), size=size, beta_1=0.5,
+        beta_2=0.999, mixed_precision=mixed_precision, **settings)
+    return network, training
+
+
+def random_batch(*, batch_size=4, size=64, step=0):
+    pictures = np.random.default_rng(step).integers(0, 256, [3, batch_size, size, size, 3], np.uint8)
+    return {"foreground_inputs": tf.constant(pictures[:1]), "background_inputs": tf.constant(pictures[1]),
+            "reals": tf.constant(pictures[2]), "step": tf.constant(step, tf.int64)}
+
+
+def state(module):
+    return [variable.numpy().copy() for variable in module.variables]
+
+
+def changed(before, after):
+    return [not np.array_equal(old, new) for old, new in zip(before, after)]
+
+
+@pytest.mark.parametrize("normalization", ["sngan", "tfa"])
+def test_a_generator_update_leaves_the_discriminator_bit_identical(normalization):
+    tf.keras.utils.set_random_seed(0)
+    discriminator = Discriminator(widths=(8, 16, 16, 32, 16), spectral_norm=normalization)
+    network = foreground.build_unet(width=1 / 16, size=64)
+    training = foreground.build_training(
+        network=network, discriminator=discriminator, size=64, beta_1=0.5, beta_2=0.999, mixed_precision="none",
+        area=0.3, area_weight=10.0, generator_learning_rate=4e-4, discriminator_learning_rate=2e-4)
+    before, generator_before = state(discriminator), state(network)
+    training.generator_update(random_batch())
+    assert not any(changed(before, state(discriminator)))
+    assert all(changed(generator_before, state(network)))
+
+
+def test_a_discriminator_update_leaves_the_generator_bit_identical_and_iterates_once():
+    network, training = made_training()
+    before, discriminator_before = state(network), state(training.discriminator)
+    batch = random_batch()
+    training.discriminator_update(batch["reals"], images.to_unit_range(batch["background_inputs"]))
+    assert not any(changed(before, state(network)))
+    assert all(changed(discriminator_before, state(training.discriminator)))
+
+
+def test_losses_of_a_step_are_those_of_the_equations():
+    network, training = made_training(area_penalty="batch_mean")
+    batch = random_batch()
+    scene = training.compose(batch)
+    fake_logits = training.discriminator(scene.image, training=False)
+    expected_penalty = float(losses.mask_area_penalty(scene.foregrounds.mask, area=0.3, kind="batch_mean"))
+    expected_loss = float(losses.generator_adversarial_loss(fake_logits))
+    metrics, _ = training.generator_update(batch)
+    assert float(metrics["generator/area_penalty"]) == pytest.approx(expected_penalty, rel=1e-4)
+    assert float(metrics["generator/area_penalty_weighted"]) == pytest.approx(10 * expected_penalty, rel=1e-4)
+    assert float(metrics["generator/adversarial_loss"]) == pytest.approx(expected_loss, rel=1e-4)
+    assert float(metrics["generator/total_loss"]) == pytest.approx(expected_loss + 10 * expected_penalty, rel=1e-4)
+    assert float(metrics["mask/area_mean"]) == pytest.approx(float(tf.reduce_mean(scene.foregrounds.mask)), rel=1e-4)
+    del network
+
+
+def test_one_pass_over_real_and_fake_is_the_two_passes_of_equation_6():
+    _, training = made_training()
+    batch = random_batch()
+    reals, fakes = (images.to_unit_range(batch[name]) for name in ("reals", "background_inputs"))
+    training.discriminator(reals, training=True)  # so that u is as after the update's own iteration, nearly
+    for _ in range(50):
+        training.discriminator(reals, training=True)
+    expected = (losses.discriminator_real_loss(training.discriminator(reals, training=False))
+                + losses.discriminator_fake_loss(training.discriminator(fakes, training=False)))
+    metrics = training.discriminator_update(batch["reals"], fakes)
+    assert float(metrics["discriminator/total_loss"]) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_several_discriminator_updates_use_their_own_share_of_the_batch():
+    _, training = made_training(num_discriminator_updates=3)
+    before = int(training.discriminator_optimizer.iterations)
+    training.step(random_batch(batch_size=6))
+    assert int(training.discriminator_optimizer.iterations) - before == 3
+    assert int(training.generator_optimizer.iterations) == 1
+
+
+def test_the_area_constant_follows_its_ramp():
+    _, training = made_training(area_start=0.9, area_ramp_steps=10)
+    values = [float(training.generator_update(random_batch(step=step))[0]["mask/area_constant"]) for step in (0, 5, 99)]
+    assert values == pytest.approx([0.9, 0.6, 0.3])
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_keeps_parameters_outputs_and_losses_in_float32(precision):
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy(f"mixed_{precision}")
+    try:
+        network, training = made_training(mixed_precision=precision)
+        metrics, scene = training.step(random_batch())
+        assert {variable.dtype for variable in network.trainable_variables} == {tf.float32}
+        assert {variable.dtype for variable in training.discriminator.trainable_variables} == {tf.float32}
+        assert scene.foregrounds.mask.dtype == tf.float32
+        assert all(value.dtype == tf.float32 and np.isfinite(value) for value in metrics.values())
+        assert network.encoder[0].conv.compute_dtype == precision
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)
+
+
+def test_compiled_updates_give_the_plain_ones_losses():
+    results = []
+    for jit_compile in (False, True):
+        _, training = made_training(jit_compile=jit_compile)
+        results.append(training.step(random_batch())[0])
+    for name, value in results[0].items():
+        assert float(results[1][name]) == pytest.approx(float(value), rel=2e-3, abs=2e-3), name
+
+
+def test_updates_work_inside_a_distribution_strategy():
+    strategy = tf.distribute.OneDeviceStrategy("/CPU:0")
+    with strategy.scope():
+        _, training = made_training()
+        batch = random_batch()
+        metrics, scene = strategy.run(training.generator_update, (batch,))
+        more = strategy.run(training.discriminator_update, (batch["reals"], scene.image))
+    assert np.isfinite(float(metrics["generator/total_loss"])) and np.isfinite(float(more["discriminator/total_loss"]))
+
+
+def test_masks_of_drawn_scenes_are_learnt_without_labels():
+    """From the first to the last step no mask is seen, and foreground IoU ends well above the trivial masks'."""
+    size = 64
+    photographs, masks, pictures = synthetic.drawn_photographs(num_images=160, size=size, seed=0)
+    pool = backgrounds.BackgroundPool.from_images(pictures)
+    network, training = made_training(
+        width=0.25, widths=(32, 64, 128, 128, 128), area=0.34, area_weight=200.0, area_penalty="batch_mean",
+        area_start=0.92, area_ramp_steps=150, discriminator_learning_rate=5e-4, seed=1)
+    dataset = batches.foreground_batches(crops=photographs, background_pool=pool, batch_size=8, seed=1, num_steps=240)
+    for batch in dataset.map(foreground.to_training_batch):
+        training.step(batch)
+    soft = evaluator.predict_masks(network, photographs)
+    report = evaluator.evaluate_masks(soft, masks, names=[str(index) for index in range(len(masks))])
+    trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
+    print(evaluator.format_table(report))
+    assert report["per_image"]["mean_iou"] > trivial + 0.08

@@ -1,0 +1,109 @@
+"""Checkpoints and weights files: strict, whole, and refused by name."""
+
+import json
+import resource
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from errors import UserError
+from training import checkpoint, foreground, optimizers
+
+
+def made(width=1 / 32):
+    network = foreground.build_unet(width=width, size=64)
+    return network, optimizers.make_adam(1e-3, network.trainable_variables)
+
+
+def test_a_restored_run_has_the_saved_variables_slots_and_step(tmp_path):
+    network, optimizer = made()
+    optimizer.apply_gradients((tf.ones_like(variable), variable) for variable in network.trainable_variables)
+    checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).save(7)
+    other, other_optimizer = made()
+    assert checkpoint.Checkpoints(tmp_path, generator=other, generator_optimizer=other_optimizer).restore() == 7
+    for one, two in zip(network.variables + optimizer.variables(), other.variables + other_optimizer.variables()):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_without_a_checkpoint_a_run_starts_at_step_zero(tmp_path):
+    network, optimizer = made()
+    assert checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).restore() == 0
+
+
+def test_a_checkpoint_of_another_width_is_refused_with_both_shapes(tmp_path):
+    network, optimizer = made()
+    checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).save(1)
+    wide, wide_optimizer = made(width=1 / 16)
+    with pytest.raises(UserError, match=r"does not fit this run: .*shape \(4, 4, 3, 2\).*\(4, 4, 3, 4\)"):
+        checkpoint.Checkpoints(tmp_path, generator=wide, generator_optimizer=wide_optimizer).restore()
+    with pytest.raises(UserError, match="does not fit the network"):
+        checkpoint.restore_generator(tmp_path, wide)
+
+
+def test_a_checkpoint_with_more_than_the_run_is_refused(tmp_path):
+    network, optimizer = made()
+    checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).save(1)
+    with pytest.raises(UserError, match="does not fit this run"):
+        checkpoint.Checkpoints(tmp_path, generator=network).restore()
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path):
+    network, optimizer = made()
+    checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).save(1)
+    data = next(tmp_path.glob("*.data-*"))
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(UserError, match="step-1 does not fit this run"):
+        checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).restore()
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_and_the_last_whole_one_stays(tmp_path):
+    network, optimizer = made()
+    checkpoints = checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer)
+    checkpoints.save(1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
+    try:
+        with pytest.raises(UserError, match="checkpoint of step 2 cannot be written: .*last whole one is .*step-1"):
+            checkpoints.save(2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).restore() == 1
+
+
+def test_restoring_the_generator_alone_needs_a_checkpoint(tmp_path):
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        checkpoint.restore_generator(tmp_path, made()[0])
+
+
+def test_weights_go_through_a_file_unchanged(tmp_path):
+    network, other = made()[0], made()[0]
+    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "width": 1 / 32})
+    metadata, arrays = checkpoint.read_weights(tmp_path / "w.npz")
+    assert metadata["network"] == "unet" and metadata["width"] == 1 / 32
+    checkpoint.assign_weights(other, arrays, path="w.npz")
+    for one, two in zip(network.variables, other.variables):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_weights_that_do_not_fit_are_refused_and_nothing_is_assigned(tmp_path):
+    network, wide = made()[0], made(width=1 / 16)[0]
+    before = [variable.numpy() for variable in wide.variables]
+    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={})
+    with pytest.raises(UserError, match=r"w.npz does not fit the network: for unet.* it has \[.*\], expected \[.*\]"):
+        checkpoint.assign_weights(wide, checkpoint.read_weights(tmp_path / "w.npz")[1], path="w.npz")
+    assert all(np.array_equal(old, variable.numpy()) for old, variable in zip(before, wide.variables))
+
+
+def test_files_that_are_no_weights_are_refused(tmp_path):
+    with pytest.raises(UserError, match="none.npz does not exist"):
+        checkpoint.read_weights(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(UserError, match="text.npz is no weights file"):
+        checkpoint.read_weights(tmp_path / "text.npz")
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    with pytest.raises(UserError, match="other.npz is no weights file of this project"):
+        checkpoint.read_weights(tmp_path / "other.npz")
+    np.savez(tmp_path / "format.npz", **{"": np.array(json.dumps({"format": "else-7"}))})
+    with pytest.raises(UserError, match="has format 'else-7'"):
+        checkpoint.read_weights(tmp_path / "format.npz")

@@ -1,0 +1,68 @@
+"""Whose folder a run folder is."""
+
+import json
+
+import pytest
+
+from errors import UserError
+from training.run_folder import RunFolder, read_flags
+
+LINES = {"area_constant": "--area_constant=0.25", "flip": "--noflip", "images": "", "num_steps": "--num_steps=10"}
+
+
+def test_a_new_folder_gets_flags_and_versions(tmp_path):
+    RunFolder(tmp_path / "run").open(flag_lines=LINES, changeable=("num_steps",))
+    assert (tmp_path / "run" / "flags.txt").read_text().splitlines() == ["--area_constant=0.25", "--noflip", "--num_steps=10"]
+    assert json.loads((tmp_path / "run" / "versions.json").read_text())["tensorflow"].startswith("2.15")
+    assert read_flags(tmp_path / "run") == {"area_constant": "0.25", "flip": "false", "num_steps": "10"}
+
+
+def test_the_same_flags_enter_the_folder_again_and_its_length_may_change(tmp_path):
+    first = RunFolder(tmp_path)
+    first.open(flag_lines=LINES, changeable=("num_steps",))
+    first.close()
+    RunFolder(tmp_path).open(flag_lines={**LINES, "num_steps": "--num_steps=99"}, changeable=("num_steps",))
+    assert "--num_steps=99" in (tmp_path / "flags.txt").read_text()
+
+
+@pytest.mark.parametrize("name, line, message", [
+    ("area_constant", "--area_constant=0.5", "says --area_constant=0.25, this command --area_constant=0.5"),
+    ("flip", "--flip", "says --noflip, this command --flip"),
+    ("images", "--images=there", "says no --images, this command --images=there"),
+    ("area_constant", "", "says --area_constant=0.25, this command no --area_constant"),
+])
+def test_another_runs_folder_is_refused_with_both_values(tmp_path, name, line, message):
+    RunFolder(tmp_path).open(flag_lines=LINES, changeable=("num_steps",))
+    before = (tmp_path / "flags.txt").read_text()
+    with pytest.raises(UserError, match=message):
+        RunFolder(tmp_path).open(flag_lines={**LINES, name: line}, changeable=("num_steps",))
+    assert (tmp_path / "flags.txt").read_text() == before
+
+
+def test_a_folder_of_other_files_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(UserError, match="holds files but no flags.txt"):
+        RunFolder(tmp_path).open(flag_lines=LINES, changeable=())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    holder = RunFolder(tmp_path)
+    holder.open(flag_lines=LINES, changeable=())
+    with pytest.raises(UserError, match="in use by another process"):
+        RunFolder(tmp_path).open(flag_lines=LINES, changeable=())
+
+
+def test_a_folder_that_cannot_be_made_and_one_that_is_no_run_are_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be made"):
+        RunFolder(tmp_path / "file" / "run").open(flag_lines=LINES, changeable=())
+    with pytest.raises(UserError, match="is no run folder"):
+        read_flags(tmp_path)
+
+
+def test_metrics_are_read_back(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.read_metrics() == {}
+    folder.write_metrics({"step": 3})
+    assert folder.read_metrics() == {"step": 3}
