@@ -17,7 +17,7 @@ FLAGS = absl_flags.FLAGS
 # oneDNN's convolutions are TensorFlow's default only on processors with AVX512-VNNI or newer. On an AVX2 processor they
 # make the foreground step 1.4 times as fast. Whoever has set the variable keeps the last word.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 # Flags that may change when a run goes on: how long it is, and how often it tells something.

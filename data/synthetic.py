@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 
-_AREA_RANGE = (0.27, 0.43)  # before drawing; what is drawn stays within 0.25 to 0.45
+_AREA_RANGE = (0.17, 0.28)  # before drawing; what is drawn stays within 0.12 to 0.3
+_MAX_OFFSET = 0.18  # of a blob's centre from the image's, per axis, so that no centred mask fits
 
 
 def drawn_photographs(
@@ -11,7 +12,7 @@ def drawn_photographs(
 ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Draws shaded, saturated blobs on smooth coloured noise, and further pictures of such noise alone.
 
-    Each blob is near the centre and covers 0.25 to 0.45 of its image. The noise behind the blobs and that of the
+    Each blob covers 0.12 to 0.3 of its image; its centre is up to 0.18 of the side off the image's, per axis. The noise behind the blobs and that of the
     separate backgrounds is of one distribution, so that only the blobs tell an image from a background.
 
     Args:
@@ -67,9 +68,9 @@ def _draw_blob(size: int, generator: np.random.Generator) -> tuple[np.ndarray, n
     """An ellipse with a wavy outline: its coverage and its shading, both float [S, S] in [0, 1]."""
     # Pixel centres relative to the blob's centre, in units of the image's side.
     axis = (np.arange(size) + 0.5) / size - 0.5
-    centre_x, centre_y = generator.uniform(-0.03, 0.03, 2)
+    centre_x, centre_y = generator.uniform(-_MAX_OFFSET, _MAX_OFFSET, 2)
     x, y = np.meshgrid(axis - centre_x, axis - centre_y)
-    angle, elongation = generator.uniform(0.0, np.pi), generator.uniform(1.0, 1.4)
+    angle, elongation = generator.uniform(0.0, np.pi), generator.uniform(1.0, 1.6)
     u = (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(elongation)
     v = (np.cos(angle) * y - np.sin(angle) * x) * np.sqrt(elongation)
     bearing, waves = np.arctan2(v, u), generator.integers(2, 6)

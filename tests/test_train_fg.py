@@ -140,11 +140,7 @@ def test_a_run_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(run_s
 @pytest.mark.parametrize("flag, message", [
     ("--images=nowhere", "nowhere"),
     ("--dataset=birds", "needs --data_dir"),
-    ("--dataset=cats", "should be one of"),
     ("--backgrounds=nowhere", "nowhere"),
-    ("--image_size=100", "must be a positive multiple of 64"),
-    ("--batch_size=0", "batch_size"),
-    ("--area_penalty=below", "should be one of"),
     ("--no_such_flag=1", "Unknown command line flag 'no_such_flag'"),
     ("photographs", "unexpected argument 'photographs'"),
 ])

@@ -11,6 +11,8 @@ import atomic_file
 from errors import UserError
 
 WEIGHTS_FORMAT = "independence-prior-weights-1"
+# What TensorFlow raises for other shapes, missing objects, missing files, and truncated files.
+_RESTORE_ERRORS = (ValueError, AssertionError, tf.errors.OpError, IndexError, RuntimeError)
 
 
 class Checkpoints:
@@ -47,7 +49,7 @@ class Checkpoints:
         if self.latest:
             try:
                 self._checkpoint.restore(self.latest).assert_consumed()
-            except (ValueError, AssertionError, tf.errors.OpError) as error:
+            except _RESTORE_ERRORS as error:
                 raise UserError(f"checkpoint {self.latest} does not fit this run: {_first_line(error)}") from error
         return int(self.step.numpy())
 
@@ -84,7 +86,7 @@ def restore_generator(directory, network):
     step = tf.Variable(0, dtype=tf.int64)
     try:
         tf.train.Checkpoint(step=step, generator=network).restore(path).assert_existing_objects_matched().expect_partial()
-    except (ValueError, AssertionError, tf.errors.OpError) as error:
+    except _RESTORE_ERRORS as error:
         raise UserError(f"checkpoint {path} does not fit the network: {_first_line(error)}") from error
     return int(step.numpy())
 

@@ -19,6 +19,8 @@ def set_up(*, seed, deterministic, mixed_precision):
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     tf.keras.mixed_precision.set_global_policy("float32" if mixed_precision == "none" else f"mixed_{mixed_precision}")
+    # Its fusion of convolution, bias and activation fails on gradients of the leaky ReLU, with an error at each start.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     _keep_memory()
 
 

@@ -143,13 +143,13 @@ def test_masks_of_drawn_scenes_are_learnt_without_labels():
     photographs, masks, pictures = synthetic.drawn_photographs(num_images=160, size=size, seed=0)
     pool = backgrounds.BackgroundPool.from_images(pictures)
     network, training = made_training(
-        width=0.25, widths=(32, 64, 128, 128, 128), area=0.34, area_weight=200.0, area_penalty="batch_mean",
-        area_start=0.92, area_ramp_steps=150, discriminator_learning_rate=5e-4, seed=1)
-    dataset = batches.foreground_batches(crops=photographs, background_pool=pool, batch_size=8, seed=1, num_steps=240)
+        width=0.25, widths=(32, 64, 128, 128, 128), area=0.22, area_weight=200.0, area_penalty="batch_mean",
+        area_start=0.92, area_ramp_steps=180, discriminator_learning_rate=5e-4, seed=1)
+    dataset = batches.foreground_batches(crops=photographs, background_pool=pool, batch_size=8, seed=1, num_steps=360)
     for batch in dataset.map(foreground.to_training_batch):
         training.step(batch)
     soft = evaluator.predict_masks(network, photographs)
     report = evaluator.evaluate_masks(soft, masks, names=[str(index) for index in range(len(masks))])
     trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
     print(evaluator.format_table(report))
-    assert report["per_image"]["mean_iou"] > trivial + 0.08
+    assert report["per_image"]["mean_iou"] > trivial + 0.1

@@ -35,7 +35,7 @@ def test_a_checkpoint_of_another_width_is_refused_with_both_shapes(tmp_path):
     network, optimizer = made()
     checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).save(1)
     wide, wide_optimizer = made(width=1 / 16)
-    with pytest.raises(UserError, match=r"does not fit this run: .*shape \(4, 4, 3, 2\).*\(4, 4, 3, 4\)"):
+    with pytest.raises(UserError, match=r"does not fit this run: .*with shape \(.*variable with shape \(.*name unet/"):
         checkpoint.Checkpoints(tmp_path, generator=wide, generator_optimizer=wide_optimizer).restore()
     with pytest.raises(UserError, match="does not fit the network"):
         checkpoint.restore_generator(tmp_path, wide)
