@@ -45,8 +45,8 @@ def main(argv):
         masks=options.masks, split=options.split)
     labelled = [photograph for photograph in found if photograph.mask_path]
     if not labelled:
-        raise UserError(f"none of the {len(found)} photographs has a reference mask; give --masks, or a data set that has "
-                        "some.")
+        raise UserError(f"none of the {len(found)} photographs has a reference mask; give --masks, or a data set "
+                        "that has some.")
     network, size, crop, description = load_network(options)
     crop_options = {"size": options.image_size or size, "crop_mode": options.crop or crop}
     crops = images.load_crops(labelled, **crop_options)
@@ -54,7 +54,8 @@ def main(argv):
     predict = tf.function(lambda batch, training=False: network(batch, training=training))
     soft = evaluator.predict_masks(predict, crops)
     report = evaluator.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled])
-    print(f"{description} on {len(labelled)} labelled photographs of {len(found)}, crop '{crop_options['crop_mode']}'\n")
+    print(f"{description} on {len(labelled)} labelled photographs of {len(found)}, "
+          f"crop '{crop_options['crop_mode']}'\n")
     print(evaluator.format_table(report))
     path = evaluator.write_report(report, options.out)
     ranked = evaluator.ranked_indices(report, num_each=min(4, max(1, len(labelled) // 3)))

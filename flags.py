@@ -84,8 +84,8 @@ def define_objective(*, area_constant):
                            "Area penalty of each mask as printed, of the batch's mean, or of excess alone (S4).")
     absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it falls linearly (S12).",
                             lower_bound=0.01, upper_bound=0.99)
-    absl_flags.DEFINE_integer("area_ramp_steps", 2000, "Steps until the area constant has its value; 0: from the start, "
-                              "as the paper prints it (S12).", lower_bound=0)
+    absl_flags.DEFINE_integer("area_ramp_steps", 2000, "Steps until the area constant has its value; 0: from the "
+                              "start, as the paper prints it (S12).", lower_bound=0)
 
 
 def define_optimization(*, batch_size, num_steps):
@@ -105,8 +105,8 @@ def define_optimization(*, batch_size, num_steps):
     absl_flags.DEFINE_enum("mixed_precision", "none", ["none", "bfloat16", "float16"],
                            "Type of the networks' inner activations; outputs, losses and parameters stay float32.")
     absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA (slower on CPUs).")
-    absl_flags.DEFINE_bool("deterministic", True, "Use deterministic kernels alone, so that a resumed run ends bit-equal "
-                           "to an uninterrupted one (on CPU; slower on GPU).")
+    absl_flags.DEFINE_bool("deterministic", True, "Use deterministic kernels alone, so that a resumed run ends "
+                           "bit-equal to an uninterrupted one (on CPU; slower on GPU).")
 
 
 def define_run(*, run_dir):
@@ -118,8 +118,8 @@ def define_run(*, run_dir):
                               lower_bound=0)
     absl_flags.DEFINE_integer("save_every", 250, "Steps between checkpoints; 0: only the last.", lower_bound=0)
     absl_flags.DEFINE_integer("num_panel_images", 8, "Columns of a panel.", lower_bound=1, upper_bound=64)
-    absl_flags.DEFINE_integer("num_evaluation_images", 200, "At most this many labelled photographs are evaluated during "
-                              "training (evenly spread).", lower_bound=1)
+    absl_flags.DEFINE_integer("num_evaluation_images", 200, "At most this many labelled photographs are evaluated "
+                              "during training (evenly spread).", lower_bound=1)
 
 
 def lines():

@@ -12,8 +12,9 @@ def drawn_photographs(
 ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Draws shaded, saturated blobs on smooth coloured noise, and further pictures of such noise alone.
 
-    Each blob covers 0.12 to 0.3 of its image; its centre is up to 0.18 of the side off the image's, per axis. The noise behind the blobs and that of the
-    separate backgrounds is of one distribution, so that only the blobs tell an image from a background.
+    Each blob covers 0.12 to 0.3 of its image; its centre is up to 0.18 of the side off the image's, per axis. The noise
+    behind the blobs and that of the separate backgrounds is of one distribution, so that only the blobs tell an image
+    from a background.
 
     Args:
       num_images: how many images, and how many backgrounds.

@@ -41,7 +41,8 @@ GHOST_MASK = 0.25
 
 def ghosts_of(batch):
     """Returns (reals, ghosts), float32 [B, H, W, 3] in [0, 1], of a foreground batch."""
-    photographs, patches, reals = (images.to_unit_range(batch[name]) for name in ("photographs", "backgrounds", "reals"))
+    photographs, patches, reals = (images.to_unit_range(batch[name])
+                                   for name in ("photographs", "backgrounds", "reals"))
     return reals, GHOST_MASK * photographs + (1.0 - GHOST_MASK) * patches
 
 
@@ -97,8 +98,9 @@ def main(argv):
                                              **stream)
         results[name] = train_setting(setting, dataset=dataset, held_out=held_out, seed=options.seed)
         before, after = results[name]["before"], results[name]["after"]
-        print(f"{name:50s} loss {before['loss']:.3f} -> {after['loss']:.3f}   accuracy real {after['accuracy_real']:.2f}"
-              f" fake {after['accuracy_fake']:.2f}   {results[name]['seconds']:.0f} s", flush=True)
+        print(f"{name:50s} loss {before['loss']:.3f} -> {after['loss']:.3f}   accuracy real "
+              f"{after['accuracy_real']:.2f} fake {after['accuracy_fake']:.2f}   {results[name]['seconds']:.0f} s",
+              flush=True)
         if options.out:
             with open(options.out, "w", encoding="utf-8") as file:
                 json.dump(results, file, indent=2)

@@ -34,8 +34,8 @@ def main(argv):
     start = time.perf_counter()
     steps = sum(1 for _ in stream)
     rate = steps / (time.perf_counter() - start)
-    print(f"{rate:.1f} steps/s at batch size {options.batch_size}: {rate * options.batch_size:.0f} composites' inputs/s "
-          "(a photograph, a background patch and a real photograph each)")
+    print(f"{rate:.1f} steps/s at batch size {options.batch_size}: {rate * options.batch_size:.0f} "
+          "composites' inputs/s (a photograph, a background patch and a real photograph each)")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class TranslationLayout:
 
 
 class AffineLayout:
-    """Bilinear affine warp, the general `ST` of Eq. (4) (Jaderberg et al. 2015): rotation, scale, shear, translation."""
+    """Bilinear affine warp, the general `ST` of Eq. (4) (Jaderberg et al. 2015): rotation, scale, translation."""
 
     def __init__(self, *, max_translation=0.0, max_rotation=0.0, scale_range=(1.0, 1.0)):
         """Makes the layout.

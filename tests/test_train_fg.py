@@ -19,7 +19,8 @@ from training.checkpoint import read_weights
 def few_samples(tmp_path_factory):
     """A folder of eight of the bundled pets with boxes and masks, so that loading takes no time."""
     folder = tmp_path_factory.mktemp("pets")
-    lines = [line for line in open(samples.PETS_BOXES, encoding="utf-8") if line.strip() and not line.startswith("#")][:8]
+    with open(samples.PETS_BOXES, encoding="utf-8") as file:
+        lines = [line for line in file if line.strip() and not line.startswith("#")][:8]
     (folder / "boxes.txt").write_text("".join(lines))
     for kind, source, suffix in (("images", samples.PETS_IMAGES, ".jpg"), ("masks", samples.PETS_MASKS, ".png")):
         (folder / kind).mkdir()
@@ -44,8 +45,9 @@ def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_
     assert any(name.startswith("events.out.tfevents") for name in names)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["step"] == 2 and metrics["best"]["step"] == 2
-    assert {"discriminator/accuracy_real", "discriminator/accuracy_fake", "generator/area_penalty_weighted", "mask/area_std",
-            "mask/undecided_fraction", "rate/images_per_second", "evaluation/mean_iou"} <= set(metrics["last"])
+    expected = {"discriminator/accuracy_real", "discriminator/accuracy_fake", "generator/area_penalty_weighted",
+                "mask/area_std", "mask/undecided_fraction", "rate/images_per_second", "evaluation/mean_iou"}
+    assert expected <= set(metrics["last"])
     with Image.open(tmp_path / "run" / "panels" / "step_000002.png") as panel:
         assert panel.width > 2 * 64 and panel.height > 5 * 64  # five rows, the reference masks among them
     evaluated = run_script("evaluate.py", f"--run_dir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}")
@@ -97,7 +99,6 @@ def test_a_killed_run_continues_from_its_last_checkpoint_bit_equal(run_script, f
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=60)
     process.stdout.close()
-    # What the kill may have interrupted is taken away from the end, so that step 2 is the last whole checkpoint.
     resumed = run_script("train_fg.py", *arguments, "--num_steps=4")
     assert resumed.returncode == 0, resumed.stderr
     if "continues at step 2" in resumed.stdout:  # a fast machine may have saved step 4 before the kill
@@ -123,14 +124,14 @@ def test_a_folder_of_another_run_is_refused_with_both_values(run_script, few_sam
     result = run_script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={whole_run}", "--num_steps=4",
                         "--area_weight=7")
     assert result.returncode == 1
-    assert "error:" in result.stderr and "--area_weight=1000.0" in result.stderr and "--area_weight=7.0" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert "error:" in result.stderr and "Traceback" not in result.stderr
+    assert "--area_weight=1000.0" in result.stderr and "--area_weight=7.0" in result.stderr
     assert (whole_run / "flags.txt").read_text() == before
 
 
 def test_a_run_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(run_script, few_samples, tmp_path):
-    result = run_script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--num_steps=40",
-                        "--save_every=1", "--generator_learning_rate=1e30")
+    result = run_script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}",
+                        "--num_steps=40", "--save_every=1", "--generator_learning_rate=1e30")
     assert result.returncode == 1
     assert "training stopped; the last good checkpoint is" in result.stderr and "Traceback" not in result.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())

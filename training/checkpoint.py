@@ -63,8 +63,8 @@ class Checkpoints:
         try:
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
-            raise UserError(f"the checkpoint of step {step} cannot be written: {_first_line(error)}; the last whole one "
-                            f"is {self.latest or 'missing'}") from error
+            raise UserError(f"the checkpoint of step {step} cannot be written: {_first_line(error)}; the last whole "
+                            f"one is {self.latest or 'missing'}") from error
 
 
 def restore_generator(directory, network):
@@ -85,7 +85,8 @@ def restore_generator(directory, network):
         raise UserError(f"{directory} holds no checkpoint; has the run saved one yet?")
     step = tf.Variable(0, dtype=tf.int64)
     try:
-        tf.train.Checkpoint(step=step, generator=network).restore(path).assert_existing_objects_matched().expect_partial()
+        status = tf.train.Checkpoint(step=step, generator=network).restore(path)
+        status.assert_existing_objects_matched().expect_partial()
     except _RESTORE_ERRORS as error:
         raise UserError(f"checkpoint {path} does not fit the network: {_first_line(error)}") from error
     return int(step.numpy())

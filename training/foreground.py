@@ -20,8 +20,8 @@ def build_unet(*, width=1.0, size=128, **options):
     return network
 
 
-def build_training(*, network, discriminator, size, generator_learning_rate, discriminator_learning_rate, beta_1, beta_2,
-                   mixed_precision, **options):
+def build_training(*, network, discriminator, size, generator_learning_rate, discriminator_learning_rate, beta_1,
+                   beta_2, mixed_precision, **options):
     """Wires the foreground task: a carved instance on a natural patch, no layout ('Layout Prior').
 
     Args:

@@ -8,7 +8,7 @@ from training.failures import FailureDetector, NotFiniteError
 
 
 class Cadence(NamedTuple):
-    """After how many steps things happen; 0 is never. The last step does them all.
+    """After how many steps things happen; 0 is never. The last step does all that are not 0, and always saves.
 
     Attributes:
       log_every: means to TensorBoard and the screen.
@@ -85,8 +85,8 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
         except NotFiniteError as error:
             recorder.warn(f"{error}; the run stops.")
             recorder.close()
-            raise UserError(f"{error}: training stopped; the last good checkpoint is {checkpoints.latest or 'missing'}") \
-                from error
+            last = checkpoints.latest or "missing"
+            raise UserError(f"{error}: training stopped; the last good checkpoint is {last}") from error
 
     def due(every, done):
         return bool(every) and (done % every == 0 or done == num_steps)

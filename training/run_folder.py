@@ -94,7 +94,8 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"{self.path} is in use by another process; wait for it, or give another --run_dir.") from error
+            raise UserError(f"{self.path} is in use by another process; wait for it, or give another "
+                            "--run_dir.") from error
 
 
 def read_flags(path):

@@ -26,8 +26,8 @@ class Recorder:
         self._folder, self._num_steps, self._batch_size = run_folder, num_steps, batch_size
         self._screen_keys = screen_keys
         self._writer = tf.summary.create_file_writer(str(run_folder.path))
-        self._metrics = {"step": start_step, "num_steps": num_steps, "last": {}, "best": {}, "warnings": [],
-                         **run_folder.read_metrics()}
+        self._metrics = {"last": {}, "best": {}, "warnings": [], **run_folder.read_metrics(), "step": start_step,
+                         "num_steps": num_steps}
         self._bar = tqdm(total=num_steps, initial=start_step, unit="step", disable=not sys.stderr.isatty(),
                          dynamic_ncols=True)
         self._window = []

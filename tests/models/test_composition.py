@@ -35,7 +35,8 @@ def test_order_matters_only_where_masks_overlap():
     left[:, :, :3], right[:, :, 2:] = 0.7, 0.6  # both cover column 2
     one = Instance(tf.constant(rng.random([1, 4, 4, 3], np.float32)), tf.constant(left))
     two = Instance(tf.constant(rng.random([1, 4, 4, 3], np.float32)), tf.constant(right))
-    differ = np.abs(composite(stack_layers([one, two])) - composite(stack_layers([two, one]))).max(axis=(0, 1, 3)) > 1e-6
+    difference = np.abs(composite(stack_layers([one, two])) - composite(stack_layers([two, one])))
+    differ = difference.max(axis=(0, 1, 3)) > 1e-6
     assert differ.tolist() == [False, False, True, False]
 
 

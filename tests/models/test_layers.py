@@ -8,7 +8,8 @@ from models import layers
 
 
 def made(kind="sngan", *, filters=6, kernel_size=3, channels=4, **options):
-    layer = layers.discriminator_conv(filters, kernel_size, spectral_norm=kind, kernel_initializer="he_normal", **options)
+    layer = layers.discriminator_conv(filters, kernel_size, spectral_norm=kind, kernel_initializer="he_normal",
+                                      **options)
     layer(tf.zeros([1, 8, 8, channels]), training=False)
     return layer
 

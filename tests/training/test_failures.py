@@ -11,7 +11,8 @@ HEALTHY = {"mask/contrast": 0.4, "mask/area_mean": 0.3, "discriminator/total_los
 
 def warnings_of(means, *, windows=PATIENCE + 2):
     detector = FailureDetector()
-    return [warning for step in range(windows) for warning in detector.check({**HEALTHY, **means}, step=10 * (step + 1))]
+    return [warning for window in range(1, windows + 1)
+            for warning in detector.check({**HEALTHY, **means}, step=10 * window)]
 
 
 def test_a_healthy_run_is_not_warned_of():

@@ -12,7 +12,8 @@ LINES = {"area_constant": "--area_constant=0.25", "flip": "--noflip", "images": 
 
 def test_a_new_folder_gets_flags_and_versions(tmp_path):
     RunFolder(tmp_path / "run").open(flag_lines=LINES, changeable=("num_steps",))
-    assert (tmp_path / "run" / "flags.txt").read_text().splitlines() == ["--area_constant=0.25", "--noflip", "--num_steps=10"]
+    lines = (tmp_path / "run" / "flags.txt").read_text().splitlines()
+    assert lines == ["--area_constant=0.25", "--noflip", "--num_steps=10"]
     assert json.loads((tmp_path / "run" / "versions.json").read_text())["tensorflow"].startswith("2.15")
     assert read_flags(tmp_path / "run") == {"area_constant": "0.25", "flip": "false", "num_steps": "10"}
 
