@@ -97,6 +97,8 @@ def define_optimization(*, batch_size, num_steps):
                               upper_bound=16)
     absl_flags.DEFINE_float("generator_learning_rate", 4e-4, "Adam's rate of the generator.", lower_bound=0.0)
     absl_flags.DEFINE_float("discriminator_learning_rate", 2e-4, "Adam's rate of the discriminator.", lower_bound=0.0)
+    absl_flags.DEFINE_integer("learning_rate_fall_steps", 0, "The last that many steps of the run in which both rates "
+                              "fall linearly to zero; 0: constant, as in the paper (S15).", lower_bound=0)
     absl_flags.DEFINE_float("adam_beta_1", 0.5, "Adam's first decay.", lower_bound=0.0, upper_bound=0.9999)
     absl_flags.DEFINE_float("adam_beta_2", 0.999, "Adam's second decay.", lower_bound=0.0, upper_bound=0.999999)
     absl_flags.DEFINE_bool("flip", True, "Flip photographs horizontally half of the time.")
@@ -107,6 +109,14 @@ def define_optimization(*, batch_size, num_steps):
     absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA (slower on CPUs).")
     absl_flags.DEFINE_bool("deterministic", True, "Use deterministic kernels alone, so that a resumed run ends "
                            "bit-equal to an uninterrupted one (on CPU; slower on GPU).")
+
+
+def optimization():
+    """Returns what `define_optimization` declared for the optimizers, as `training.optimizers.make_pair` takes it."""
+    return {"generator_learning_rate": FLAGS.generator_learning_rate,
+            "discriminator_learning_rate": FLAGS.discriminator_learning_rate, "num_steps": FLAGS.num_steps,
+            "fall_steps": FLAGS.learning_rate_fall_steps, "beta_1": FLAGS.adam_beta_1, "beta_2": FLAGS.adam_beta_2,
+            "num_discriminator_updates": FLAGS.num_discriminator_updates, "mixed_precision": FLAGS.mixed_precision}
 
 
 def define_run(*, run_dir):

@@ -49,9 +49,7 @@ def build(options, area):
         input_range=options.discriminator_inputs)
     training = foreground.build_training(
         network=network, discriminator=discriminator, size=options.image_size,
-        generator_learning_rate=options.generator_learning_rate,
-        discriminator_learning_rate=options.discriminator_learning_rate, beta_1=options.adam_beta_1,
-        beta_2=options.adam_beta_2, mixed_precision=options.mixed_precision, area=area,
+        optimization=flags.optimization(), area=area,
         area_weight=options.area_weight, area_penalty=options.area_penalty,
         area_start=options.area_start if ramp else None, area_ramp_steps=options.area_ramp_steps,
         num_discriminator_updates=options.num_discriminator_updates, seed=options.seed,

@@ -1,7 +1,9 @@
 """What several tests need: scripts as subprocesses, and real data where there is some."""
 
+import contextlib
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 
@@ -21,6 +23,20 @@ SMALL = ("--generator_width=0.0625", "--batch_size=2", "--image_size=64", "--log
 def script(name, *arguments):
     """Returns the command line of a script of the project."""
     return [sys.executable, str(ROOT / name), *map(str, arguments)]
+
+
+@contextlib.contextmanager
+def file_size_limit(num_bytes):
+    """Lets files grow to so many bytes, as a disk with as much room would.
+
+    It is no fixture: a fixture would end after pytest has written the test's outcome, perhaps to a file that is longer.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

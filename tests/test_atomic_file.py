@@ -1,21 +1,12 @@
 """Files are written whole or not at all."""
 
 import os
-import resource
 
 import pytest
 
 import atomic_file
 from errors import UserError
-
-
-@pytest.fixture
-def file_size_limit():
-    """Lets files grow to 1,000 bytes, as a disk with as much room would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+from conftest import file_size_limit
 
 
 def test_text_and_bytes_are_written_into_a_new_folder(tmp_path):
@@ -24,9 +15,9 @@ def test_text_and_bytes_are_written_into_a_new_folder(tmp_path):
     assert os.listdir(tmp_path / "new") == ["a.txt"]
 
 
-def test_a_write_that_fails_half_way_is_said_and_leaves_the_old_file(tmp_path, file_size_limit):
+def test_a_write_that_fails_half_way_is_said_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "figures.json"
     atomic_file.write(path, "old")
-    with pytest.raises(UserError, match="figures.json cannot be written: File too large"):
+    with file_size_limit(1000), pytest.raises(UserError, match="figures.json cannot be written: File too large"):
         atomic_file.write(path, b"x" * 5000)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["figures.json"]

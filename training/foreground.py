@@ -20,19 +20,14 @@ def build_unet(*, width=1.0, size=128, **options):
     return network
 
 
-def build_training(*, network, discriminator, size, generator_learning_rate, discriminator_learning_rate, beta_1,
-                   beta_2, mixed_precision, **options):
+def build_training(*, network, discriminator, size, optimization, **options):
     """Wires the foreground task: a carved instance on a natural patch, no layout ('Layout Prior').
 
     Args:
       network: built segmentation network.
       discriminator: discriminator; it is built here for images of `size` pixels.
       size: side of the images in pixels.
-      generator_learning_rate: Adam's rate of the network.
-      discriminator_learning_rate: Adam's rate of the discriminator.
-      beta_1: Adam's first decay.
-      beta_2: Adam's second decay.
-      mixed_precision: 'none', 'bfloat16' or 'float16'.
+      optimization: dict of `optimizers.make_pair`'s options.
       **options: of `AdversarialTraining`.
 
     Returns:
@@ -42,13 +37,11 @@ def build_training(*, network, discriminator, size, generator_learning_rate, dis
     scenes = scene_generator.SceneGenerator(
         foreground_provider=providers.CarvedInstanceProvider(network),
         background_provider=providers.PatchInstanceProvider(), layout=layout.IdentityLayout())
-    adam = {"beta_1": beta_1, "beta_2": beta_2, "mixed_precision": mixed_precision}
+    generator_optimizer, discriminator_optimizer = optimizers.make_pair(
+        scenes.trainable_variables, discriminator.trainable_variables, **optimization)
     return adversarial.AdversarialTraining(
-        scene_generator=scenes, discriminator=discriminator,
-        generator_optimizer=optimizers.make_adam(generator_learning_rate, scenes.trainable_variables, **adam),
-        discriminator_optimizer=optimizers.make_adam(discriminator_learning_rate, discriminator.trainable_variables,
-                                                     **adam),
-        **options)
+        scene_generator=scenes, discriminator=discriminator, generator_optimizer=generator_optimizer,
+        discriminator_optimizer=discriminator_optimizer, **options)
 
 
 def to_training_batch(batch):

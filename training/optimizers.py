@@ -3,6 +3,33 @@
 import tensorflow as tf
 
 
+class FallingRate(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """A constant learning rate that falls linearly to zero at a run's end (not in the paper, whose rates stay; S15).
+
+    Where two players circle around each other, smaller and smaller steps end the circling.
+    """
+
+    def __init__(self, rate, *, num_updates, num_falling):
+        """Makes the schedule.
+
+        Args:
+          rate: rate before the fall.
+          num_updates: updates of this optimizer in the whole run.
+          num_falling: how many of them, the last ones, fall; at least 1.
+        """
+        super().__init__()
+        self.rate, self.num_updates, self.num_falling = rate, num_updates, num_falling
+
+    def __call__(self, update):
+        """Returns the rate of update number `update` (from 0), float32 in [0, rate]."""
+        remaining = (self.num_updates - tf.cast(update, tf.float32)) / self.num_falling
+        return self.rate * tf.clip_by_value(remaining, 0.0, 1.0)
+
+    def get_config(self):
+        """Returns the constructor's arguments, as Keras asks."""
+        return {"rate": self.rate, "num_updates": self.num_updates, "num_falling": self.num_falling}
+
+
 def make_adam(learning_rate, variables, *, beta_1=0.5, beta_2=0.999, mixed_precision="none"):
     """Makes Adam with its slots for the variables, so that a checkpoint can be restored strictly.
 
@@ -10,7 +37,7 @@ def make_adam(learning_rate, variables, *, beta_1=0.5, beta_2=0.999, mixed_preci
     ten passes over memory per variable. Epsilon is 1e-8, the default of the TensorFlow of the paper's time.
 
     Args:
-      learning_rate: constant rate (the paper: 2e-4 for discriminators, 4e-4 for generators).
+      learning_rate: constant rate (the paper: 2e-4 for discriminators, 4e-4 for generators), or a schedule.
       variables: what it will update.
       beta_1: decay of the first moment (0.5).
       beta_2: decay of the second moment (0.999).
@@ -22,3 +49,31 @@ def make_adam(learning_rate, variables, *, beta_1=0.5, beta_2=0.999, mixed_preci
     adam = tf.keras.optimizers.legacy.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=1e-8)
     adam._create_all_weights(variables)  # pylint: disable=protected-access  there is no public way in Keras 2.15
     return tf.keras.mixed_precision.LossScaleOptimizer(adam) if mixed_precision == "float16" else adam
+
+
+def make_pair(generator_variables, discriminator_variables, *, generator_learning_rate, discriminator_learning_rate,
+              num_steps, fall_steps=0, num_discriminator_updates=1, **adam):
+    """Makes both players' optimizers.
+
+    Args:
+      generator_variables: what generator updates change.
+      discriminator_variables: what discriminator updates change.
+      generator_learning_rate: the generator's rate.
+      discriminator_learning_rate: the discriminator's rate.
+      num_steps: steps of the whole run.
+      fall_steps: its last steps in which both rates fall linearly to zero; 0 keeps them constant, as the paper does.
+      num_discriminator_updates: discriminator updates per step.
+      **adam: of `make_adam`.
+
+    Returns:
+      (generator_optimizer, discriminator_optimizer).
+    """
+
+    def make(rate, variables, updates_per_step):
+        if fall_steps:
+            rate = FallingRate(rate, num_updates=num_steps * updates_per_step,
+                               num_falling=fall_steps * updates_per_step)
+        return make_adam(rate, variables, **adam)
+
+    return (make(generator_learning_rate, generator_variables, 1),
+            make(discriminator_learning_rate, discriminator_variables, num_discriminator_updates))

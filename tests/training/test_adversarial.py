@@ -10,15 +10,18 @@ from evaluation import evaluator
 from models.discriminator import Discriminator
 from training import foreground
 
+OPTIMIZATION = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000}
+
 
 def made_training(*, size=64, seed=0, width=1 / 16, mixed_precision="none", widths=(8, 16, 16, 32, 16), **options):
     tf.keras.utils.set_random_seed(seed)
-    settings = {"area": 0.3, "area_weight": 10.0, "generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4,
-                "seed": seed, **options}
+    settings = {"area": 0.3, "area_weight": 10.0, "seed": seed, **options}
+    optimization = {**OPTIMIZATION, "mixed_precision": mixed_precision,
+                    **{name: settings.pop(name) for name in OPTIMIZATION if name in settings}}
     network = foreground.build_unet(width=width, size=size, initial_mask=settings.get("area_start") or 0.5)
     training = foreground.build_training(
-        network=network, discriminator=Discriminator(widths=widths, score_activation="linear"), size=size, beta_1=0.5,
-        beta_2=0.999, mixed_precision=mixed_precision, **settings)
+        network=network, discriminator=Discriminator(widths=widths, score_activation="linear"), size=size,
+        optimization=optimization, **settings)
     return network, training
 
 
@@ -42,8 +45,7 @@ def test_a_generator_update_leaves_the_discriminator_bit_identical(normalization
     discriminator = Discriminator(widths=(8, 16, 16, 32, 16), spectral_norm=normalization)
     network = foreground.build_unet(width=1 / 16, size=64)
     training = foreground.build_training(
-        network=network, discriminator=discriminator, size=64, beta_1=0.5, beta_2=0.999, mixed_precision="none",
-        area=0.3, area_weight=10.0, generator_learning_rate=4e-4, discriminator_learning_rate=2e-4)
+        network=network, discriminator=discriminator, size=64, optimization=OPTIMIZATION, area=0.3, area_weight=10.0)
     before, generator_before = state(discriminator), state(network)
     training.generator_update(random_batch())
     assert not any(changed(before, state(discriminator)))

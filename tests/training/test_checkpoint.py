@@ -1,12 +1,12 @@
 """Checkpoints and weights files: strict, whole, and refused by name."""
 
 import json
-import resource
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from conftest import file_size_limit
 from errors import UserError
 from training import checkpoint, foreground, optimizers
 
@@ -61,13 +61,9 @@ def test_a_checkpoint_that_cannot_be_written_is_said_and_the_last_whole_one_stay
     network, optimizer = made()
     checkpoints = checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer)
     checkpoints.save(1)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
-    try:
+    with file_size_limit(4000):
         with pytest.raises(UserError, match="checkpoint of step 2 cannot be written: .*last whole one is .*step-1"):
             checkpoints.save(2)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).restore() == 1
 
 
