@@ -52,11 +52,11 @@ def define_backgrounds():
 
 
 def define_generator():
-    """The foreground provider's network: the UNet of Table 1."""
-    absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the UNet's channels; 1 is Table 1.", lower_bound=1 / 64,
+    """The foreground provider's network: the UNet of Table 1, or the instance generator of Table 2."""
+    absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels; 1 is the paper's table.", lower_bound=1 / 64,
                             upper_bound=8.0)
     absl_flags.DEFINE_enum("generator_initializer", "glorot_uniform",
-                           ["glorot_uniform", "he_normal", "orthogonal"], "Initialiser of the UNet's kernels (S7).")
+                           ["glorot_uniform", "he_normal", "orthogonal"], "Initialiser of the generator's kernels (S7).")
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
 
@@ -75,8 +75,8 @@ def define_discriminator():
                            "Range of its input images: [-1, 1] or [0, 1] (S6).")
 
 
-def define_objective(*, area_constant):
-    """Eq. (7)'s penalty; `area_constant` is the text of its default."""
+def define_objective(*, area_constant, area_ramp_steps):
+    """Eq. (7)'s penalty; `area_constant` is the text of its default, `area_ramp_steps` the ramp's default length."""
     absl_flags.DEFINE_float("area_constant", None, "a of Eq. (7), share of the picture in [0, 1]. Default: "
                             f"{area_constant}.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("area_weight", 1000.0, "lambda of Eq. (7) (Table 3: 1000).", lower_bound=0.0)
@@ -84,7 +84,7 @@ def define_objective(*, area_constant):
                            "Area penalty of each mask as printed, of the batch's mean, or of excess alone (S4).")
     absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it falls linearly (S12).",
                             lower_bound=0.01, upper_bound=0.99)
-    absl_flags.DEFINE_integer("area_ramp_steps", 2000, "Steps until the area constant has its value; 0: from the "
+    absl_flags.DEFINE_integer("area_ramp_steps", area_ramp_steps, "Steps until the area constant has its value; 0: from the "
                               "start, as the paper prints it (S12).", lower_bound=0)
 
 
@@ -111,6 +111,64 @@ def define_optimization(*, batch_size, num_steps):
                            "bit-equal to an uninterrupted one (on CPU; slower on GPU).")
 
 
+def define_cluster():
+    """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
+    absl_flags.DEFINE_string("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
+    absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans"],
+                           "Instead of a photograph, draw a cluster whose masks are known, and measure against them.")
+    absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
+                              "biggest instance's width, at least 16. Default for the bundled oranges: 78.")
+    absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
+                              lower_bound=1, upper_bound=64)
+    absl_flags.DEFINE_integer("latent_dim", 5, "Dimensions of z (Table 4: 6, 5, 2).", lower_bound=1, upper_bound=1024)
+    absl_flags.DEFINE_integer("padding", 32, "Pixels around an instance before it is cropped at random to a window: it "
+                              "moves by up to as many (30 crowd, 32 fruit, 26 seed).", lower_bound=0)
+    absl_flags.DEFINE_enum("background", "disk", ["disk", "black"],
+                           "Bottom layer: windows with a black disk in the middle, or black altogether.")
+    absl_flags.DEFINE_float("disk_radius", 20.0, "Pixels of a window ('roughly 20').", lower_bound=0.0)
+    absl_flags.DEFINE_bool("vertical_flip", True, "Turn windows upside down half of the time (not for crowds, S11).")
+    absl_flags.DEFINE_enum("recognition", "shared", ["shared", "separate", "none"],
+                           "Network of the information term: a head on the discriminator's layers, a network of its "
+                           "own, or none (S8).")
+    absl_flags.DEFINE_float("information_weight", 50.0, "beta of the information term (Table 4: 50).", lower_bound=0.0)
+    absl_flags.DEFINE_integer("num_recognized_layers", 0, "Of how many of the layers the information term is computed; "
+                              "0: all.", lower_bound=0)
+    absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures at the end; 0: none.",
+                              lower_bound=0)
+
+
+def generator():
+    """Returns what `define_generator` declared, as `UNet` and `InstanceGenerator` take it."""
+    return {"width": FLAGS.generator_width, "kernel_initializer": FLAGS.generator_initializer,
+            "batch_norm_momentum": FLAGS.batch_norm_momentum,
+            "initial_mask": FLAGS.area_start if FLAGS.area_ramp_steps else 0.5}
+
+
+def discriminator():
+    """Returns what `define_discriminator` declared, as `models.discriminator.Discriminator` takes it."""
+    return {"spectral_norm": FLAGS.spectral_norm, "spectral_norm_scale": FLAGS.spectral_norm_scale,
+            "kernel_initializer": FLAGS.discriminator_initializer, "score_activation": FLAGS.score_activation,
+            "input_range": FLAGS.discriminator_inputs}
+
+
+def objective(*, area):
+    """Returns what `define_objective` and others declared, as `training.adversarial.AdversarialTraining` takes it.
+
+    Args:
+      area: the area constant, default resolved.
+    """
+    ramp = FLAGS.area_ramp_steps
+    return {"area": area, "area_weight": FLAGS.area_weight, "area_penalty": FLAGS.area_penalty,
+            "area_start": FLAGS.area_start if ramp else None, "area_ramp_steps": ramp,
+            "num_discriminator_updates": FLAGS.num_discriminator_updates, "seed": FLAGS.seed,
+            "jit_compile": FLAGS.jit_compile}
+
+
+def cadence():
+    """Returns what `define_run` declared, as `training.loop.Cadence` takes it."""
+    return {name: FLAGS[name].value for name in ("log_every", "panel_every", "evaluate_every", "save_every")}
+
+
 def optimization():
     """Returns what `define_optimization` declared for the optimizers, as `training.optimizers.make_pair` takes it."""
     return {"generator_learning_rate": FLAGS.generator_learning_rate,
@@ -119,17 +177,17 @@ def optimization():
             "num_discriminator_updates": FLAGS.num_discriminator_updates, "mixed_precision": FLAGS.mixed_precision}
 
 
-def define_run(*, run_dir):
-    """Run folder and how often what is written to it."""
+def define_run(*, run_dir, evaluated, num_evaluated):
+    """Run folder, how often what is written to it, and how many of what (`evaluated`) are evaluated."""
     absl_flags.DEFINE_string("run_dir", run_dir, "Run folder; the same command continues what it holds.")
     absl_flags.DEFINE_integer("log_every", 20, "Steps between means in TensorBoard and on the screen.", lower_bound=1)
     absl_flags.DEFINE_integer("panel_every", 250, "Steps between panels; 0: never.", lower_bound=0)
-    absl_flags.DEFINE_integer("evaluate_every", 250, "Steps between evaluations on labelled photographs; 0: never.",
+    absl_flags.DEFINE_integer("evaluate_every", 250, f"Steps between evaluations on {evaluated}; 0: never.",
                               lower_bound=0)
     absl_flags.DEFINE_integer("save_every", 250, "Steps between checkpoints; 0: only the last.", lower_bound=0)
     absl_flags.DEFINE_integer("num_panel_images", 8, "Columns of a panel.", lower_bound=1, upper_bound=64)
-    absl_flags.DEFINE_integer("num_evaluation_images", 200, "At most this many labelled photographs are evaluated "
-                              "during training (evenly spread).", lower_bound=1)
+    absl_flags.DEFINE_integer("num_evaluation_images", num_evaluated, f"At most this many {evaluated} are evaluated "
+                              "during training.", lower_bound=1)
 
 
 def lines():

@@ -71,6 +71,19 @@ def mask_area_penalty(masks, *, area, kind="per_mask"):
     raise ValueError(f"kind of area penalty is {kind!r}, expected one of {', '.join(AREA_PENALTIES)}")
 
 
+def information_loss(latents, estimates):
+    """Defines the information term of the second application (S8): mean squared error of the recognised latents.
+
+    Args:
+      latents: what instances were made from, float [..., Z] in [-1, 1].
+      estimates: what the recognition network says, float of the same shape.
+
+    Returns:
+      Scalar at least 0, without beta; 1/3 for estimates of 0 of latents uniform on [-1, 1].
+    """
+    return tf.reduce_mean(tf.square(latents - estimates))
+
+
 def scheduled_area(progress, *, start, end):
     """Defines S12's schedule: the area constant falls linearly from `start` to `end`.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from data import batches, images, photographs
 from models.discriminator import Discriminator
-from training import checkpoint, environment, foreground, loop, run_folder, summaries
+from training import checkpoint, environment, foreground, loop, run_folder
 
 SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
                "mask/undecided_fraction": "undecided"}
@@ -39,21 +39,10 @@ def load_data(options):
 
 def build(options, area):
     """Builds the networks and their training from the flags. Returns (network, `AdversarialTraining`)."""
-    ramp = options.area_ramp_steps > 0
-    network = foreground.build_unet(
-        width=options.generator_width, size=options.image_size, kernel_initializer=options.generator_initializer,
-        batch_norm_momentum=options.batch_norm_momentum, initial_mask=options.area_start if ramp else 0.5)
-    discriminator = Discriminator(
-        spectral_norm=options.spectral_norm, spectral_norm_scale=options.spectral_norm_scale,
-        kernel_initializer=options.discriminator_initializer, score_activation=options.score_activation,
-        input_range=options.discriminator_inputs)
+    network = foreground.build_unet(size=options.image_size, **flags.generator())
     training = foreground.build_training(
-        network=network, discriminator=discriminator, size=options.image_size,
-        optimization=flags.optimization(), area=area,
-        area_weight=options.area_weight, area_penalty=options.area_penalty,
-        area_start=options.area_start if ramp else None, area_ramp_steps=options.area_ramp_steps,
-        num_discriminator_updates=options.num_discriminator_updates, seed=options.seed,
-        jit_compile=options.jit_compile)
+        network=network, discriminator=Discriminator(**flags.discriminator()), size=options.image_size,
+        optimization=flags.optimization(), **flags.objective(area=area))
     return network, training
 
 
@@ -82,29 +71,23 @@ def main(argv):
     area = photographs.default_area(dataset) if options.area_constant is None else options.area_constant
     crops, masks, names, pool = load_data(options)
     network, training = build(options, area)
-    checkpoints = checkpoint.Checkpoints(
-        folder.checkpoint_dir, generator=network, discriminator=training.discriminator,
-        generator_optimizer=training.generator_optimizer, discriminator_optimizer=training.discriminator_optimizer)
-    start_step = checkpoints.restore()
-    if start_step >= options.num_steps:
-        print(f"{options.run_dir} is complete: it has {start_step} steps; raise --num_steps to go on.")
-        return
-    print(f"area constant {area}; {'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
-    recorder = summaries.Recorder(folder, start_step=start_step, num_steps=options.num_steps,
-                                  batch_size=options.batch_size, screen_keys=SCREEN_KEYS)
-    recorder.text("flags", "\n".join(line for line in flags.lines().values() if line))
+    print(f"area constant {area}", flush=True)
     inspection = inspection_of(network, crops=crops, masks=masks, names=names, pool=pool, options=options)
-    stream = batches.foreground_batches(
-        crops=crops, background_pool=pool, batch_size=options.batch_size * options.num_discriminator_updates,
-        seed=options.seed, start_step=start_step, num_steps=options.num_steps, flip=options.flip)
-    loop.run(step=training.step, dataset=stream.map(foreground.to_training_batch), start_step=start_step,
-             num_steps=options.num_steps, recorder=recorder, checkpoints=checkpoints,
-             cadence=loop.Cadence(options.log_every, options.panel_every, options.evaluate_every, options.save_every),
-             draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if masks else None,
-             evaluation_key="evaluation/mean_iou")
+
+    def make_batches(start_step):
+        return batches.foreground_batches(
+            crops=crops, background_pool=pool, batch_size=options.batch_size * options.num_discriminator_updates,
+            seed=options.seed, start_step=start_step, num_steps=options.num_steps, flip=options.flip,
+        ).map(foreground.to_training_batch)
+
+    num_steps = loop.train_in_folder(
+        folder, flag_lines=flags.lines(), objects=training.objects(), step=training.step, make_batches=make_batches,
+        num_steps=options.num_steps, batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()),
+        screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if masks else None,
+        evaluation_key="evaluation/mean_iou")
     checkpoint.save_weights(folder.path / "weights.npz", network, metadata={
         "task": "foreground", "network": "unet", "width": options.generator_width, "image_size": options.image_size,
-        "crop": options.crop, "area_constant": area, "num_steps": options.num_steps,
+        "crop": options.crop, "area_constant": area, "num_steps": num_steps,
         "flags": {name: line for name, line in flags.lines().items() if line}})
 
 
@@ -114,7 +97,7 @@ if __name__ == "__main__":
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{photographs.PAPER_AREA} (Table 3), with the bundled pets "
-                           f"{photographs.SAMPLES_AREA}, which is what they cover of their boxes")
+                           f"{photographs.SAMPLES_AREA}, which is what they cover of their boxes", area_ramp_steps=2000)
     flags.define_optimization(batch_size=16, num_steps=5000)
-    flags.define_run(run_dir="runs/fg")
+    flags.define_run(run_dir="runs/fg", evaluated="labelled photographs", num_evaluated=200)
     flags.run(main)

@@ -117,6 +117,65 @@ def foreground_panel(
     return panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
 
 
+def hoc_panel(
+    *, reals: np.ndarray, layer_images: np.ndarray, layer_masks: np.ndarray, num_layers: int, composites: np.ndarray,
+    appearances: np.ndarray, masks: np.ndarray, max_columns: int = 8
+) -> np.ndarray:
+    """The layout of Figures 8 to 11: one scene per column, its layers and what it is made of below the real windows.
+
+    Args:
+      reals: real windows [n, S, S, 3], any kind.
+      layer_images: appearances of the last L layers where they were placed, [L, n, S, S, 3], any kind.
+      layer_masks: their soft masks [L, n, S, S, 1], any kind; carved, they are shown on a checkerboard.
+      num_layers: N, layers of a scene, by which they are numbered.
+      composites: [n, S, S, 3], any kind.
+      appearances: of the last layer before it was placed, [n, S, S, 3], any kind.
+      masks: its soft masks [n, S, S, 1], any kind.
+      max_columns: at most the first so many scenes are shown.
+
+    Returns:
+      uint8 [h, w, 3]; ValueError as `panel`.
+    """
+    rows = {"real": reals}
+    for number, (image, mask) in enumerate(zip(layer_images, layer_masks), start=num_layers - len(layer_images) + 1):
+        rows[f"layer {number}"] = on_checkerboard(image, mask)
+    rows.update({"composite": composites, "appearance": appearances, "soft mask": masks})
+    return panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+
+
+def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int = 8) -> np.ndarray:
+    """Sampled instances in rows and columns, on a checkerboard.
+
+    Args:
+      appearances: [n, S, S, 3], any kind, n at least 1.
+      masks: soft masks [n, S, S, 1], any kind.
+      columns: instances in a row; places that are left over in the last row stay empty checkerboard.
+
+    Returns:
+      uint8 [h, w, 3].
+    """
+    tiles = on_checkerboard(appearances, masks)
+    columns = min(columns, len(tiles))
+    num_missing = -len(tiles) % columns
+    empty = on_checkerboard(np.zeros_like(tiles[:1]), np.zeros_like(tiles[:1, ..., :1]))
+    tiles = np.concatenate([tiles, np.repeat(empty, num_missing, axis=0)])
+    return panel(list(tiles.reshape(-1, columns, *tiles.shape[1:])), max_columns=columns)
+
+
+def traversal_panel(appearances: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """What each latent does: a row per latent, its values from low to high in the columns, on a checkerboard.
+
+    Args:
+      appearances: [Z, k, S, S, 3], any kind.
+      masks: soft masks [Z, k, S, S, 1], any kind.
+
+    Returns:
+      uint8 [h, w, 3].
+    """
+    rows = on_checkerboard(appearances, masks)
+    return panel(list(rows), labels=[f"z{index}" for index in range(1, len(rows) + 1)], max_columns=rows.shape[1])
+
+
 def ranked_panel(
     *, images: np.ndarray, masks: np.ndarray, references: np.ndarray, ranked: Mapping[str, Sequence[int]],
     mean_ious: Optional[Sequence[float]] = None

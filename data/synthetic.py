@@ -1,4 +1,4 @@
-"""Drawn scenes with known masks, on which learning can be tested without photographs."""
+"""Drawn scenes and clusters with known masks, on which learning can be tested without photographs."""
 
 import numpy as np
 from PIL import Image
@@ -84,3 +84,69 @@ def _draw_blob(size: int, generator: np.random.Generator) -> tuple[np.ndarray, n
     light = generator.uniform(0.0, 2.0 * np.pi)
     slope = (np.cos(light) * x + np.sin(light) * y) / radius
     return coverage, np.clip(0.8 + 0.25 * slope, 0.4, 1.0)
+
+
+CLUSTERS = ("ellipses", "beans")
+_SHAPE_SIZE = 48  # side of the square in which each instance of a cluster is drawn
+_COLOURS = {"ellipses": ((0.95, 0.55, 0.15), (0.85, 0.75, 0.25)), "beans": ((0.50, 0.28, 0.14), (0.72, 0.45, 0.26))}
+_COVERAGE = 4.0  # instances' area over the picture's, so that nearly nothing of the ground is seen
+
+
+def drawn_cluster(kind: str, *, size: int = 384, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a dense homogeneous object cluster: hundreds of shaded shapes on top of each other in random order.
+
+    Instances are about 36 by 25 pixels, each turned at random and of a colour between two; they are bright in the
+    middle and dark at the rim. A window of 64 pixels (`data.hoc`) is about 1.5 times the longest.
+
+    Args:
+      kind: 'ellipses' or 'beans' (ellipses bent along their longer axis).
+      size: side of the picture in pixels, at least 64.
+      seed: equal seeds give equal clusters.
+
+    Returns:
+      picture: uint8 [size, size, 3] in [0, 255].
+      shapes: bool [m, 48, 48], each instance's full shape, whether hidden by others or not.
+
+    Raises:
+      ValueError: on an unknown kind.
+    """
+    if kind not in CLUSTERS:
+        raise ValueError(f"kind of cluster is {kind!r}, expected one of {', '.join(CLUSTERS)}.")
+    generator = np.random.default_rng(seed)
+    half = _SHAPE_SIZE // 2
+    canvas = np.zeros((size + 2 * _SHAPE_SIZE, size + 2 * _SHAPE_SIZE, 3))  # wide enough for shapes at the border
+    mean_area = np.pi * 18.0 * 12.5
+    count = round(_COVERAGE * (size + 2 * half) ** 2 / mean_area)
+    corners = _spread_points(count, extent=size + _SHAPE_SIZE, generator=generator)
+    shapes = np.empty((count, _SHAPE_SIZE, _SHAPE_SIZE), bool)
+    low, high = (np.array(colour) for colour in _COLOURS[kind])
+    for index, (top, left) in enumerate(corners):
+        coverage, shading = _draw_grain(bend=0.012 if kind == "beans" else 0.0, generator=generator)
+        colour = low + (high - low) * generator.uniform() + generator.normal(0.0, 0.02, 3)
+        window = canvas[top:top + _SHAPE_SIZE, left:left + _SHAPE_SIZE]
+        alpha = coverage[..., np.newaxis]
+        window[:] = shading[..., np.newaxis] * colour * alpha + window * (1.0 - alpha)
+        shapes[index] = coverage >= 0.5
+    inside = slice(_SHAPE_SIZE, _SHAPE_SIZE + size)
+    return _to_bytes(canvas[inside, inside]), shapes
+
+
+def _spread_points(count: int, *, extent: int, generator: np.random.Generator) -> np.ndarray:
+    """Points on a jittered grid in random order: int [at least count cells visited, cut to count, 2] in [0, extent]."""
+    cells = int(np.ceil(np.sqrt(count)))
+    rows, columns = np.divmod(generator.permutation(cells * cells)[:count], cells)
+    places = np.stack([rows, columns], axis=-1) + generator.uniform(0.0, 1.0, (count, 2))
+    return (places / cells * extent).astype(int)
+
+
+def _draw_grain(*, bend: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One instance of a cluster, turned at random: its coverage and its shading, both float [48, 48] in [0, 1]."""
+    axis = np.arange(_SHAPE_SIZE) - (_SHAPE_SIZE - 1) / 2.0
+    x, y = np.meshgrid(axis, axis)
+    angle = generator.uniform(0.0, 2.0 * np.pi)
+    u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    length, breadth = generator.uniform(16.0, 20.0), generator.uniform(11.0, 14.0)
+    v = v - bend * (u**2 - length**2 / 4.0)  # a parabola, about its own middle
+    radius = np.hypot(u / length, v / breadth)  # 1 on the outline
+    coverage = np.clip((1.0 - radius) * breadth + 0.5, 0.0, 1.0)
+    return coverage, 0.35 + 0.65 * np.sqrt(np.clip(1.0 - radius**2, 0.0, 1.0))

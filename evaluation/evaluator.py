@@ -29,7 +29,6 @@ from errors import UserError
 from evaluation import metrics
 
 THRESHOLD = 0.5
-UNDECIDED = (0.1, 0.9)  # a soft mask's value strictly between these is called undecided
 REPORT_NAME = "evaluation.json"
 
 
@@ -96,7 +95,7 @@ def evaluate_masks(
     figures = metrics.per_image_scores(binary_masks, references)
     ellipse = metrics.best_centred_ellipse(references)
     areas = soft_masks.mean(axis=(1, 2, 3), dtype=np.float64)
-    undecided = (soft_masks > UNDECIDED[0]) & (soft_masks < UNDECIDED[1])
+    undecided = (soft_masks > metrics.UNDECIDED[0]) & (soft_masks < metrics.UNDECIDED[1])
     return {
         "num_images": len(names),
         "threshold": THRESHOLD,

@@ -23,6 +23,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 BETA_SQUARED = 0.3
+UNDECIDED = (0.1, 0.9)  # a soft mask's value strictly between these is called undecided
 KEYS = ("foreground_iou", "background_iou", "mean_iou", "pixel_accuracy", "f_beta")
 AXIS_FRACTIONS = np.round(np.arange(0.3, 1.4 + 0.025, 0.05), 2)
 _IMAGES_AT_A_TIME = 256

@@ -13,8 +13,8 @@ FLAGFILES = sorted((ROOT / "experiments").glob("*.flags"))
 PRINT_FLAGS = """
 import flags
 flags.define_data(); flags.define_backgrounds(); flags.define_generator(); flags.define_discriminator()
-flags.define_objective(area_constant=''); flags.define_optimization(batch_size=16, num_steps=5000)
-flags.define_run(run_dir='runs/fg')
+flags.define_objective(area_constant='', area_ramp_steps=2000); flags.define_optimization(batch_size=16, num_steps=5000)
+flags.define_run(run_dir='runs/fg', evaluated='', num_evaluated=2)
 import sys
 flags.FLAGS(sys.argv)
 print('\\n'.join(flags.lines().values()))

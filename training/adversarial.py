@@ -4,8 +4,7 @@ import tensorflow as tf
 
 import losses
 from data import images as image_ranges
-
-UNDECIDED = (0.1, 0.9)  # mask values strictly between these are counted as undecided
+from evaluation.metrics import UNDECIDED
 
 
 class AdversarialTraining(tf.Module):
@@ -26,7 +25,8 @@ class AdversarialTraining(tf.Module):
 
     def __init__(self, *, scene_generator, discriminator, generator_optimizer, discriminator_optimizer, area,
                  area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
-                 num_discriminator_updates=1, seed=0, jit_compile=False):
+                 recognition=None, information_weight=0.0, num_recognized_layers=0, num_discriminator_updates=1,
+                 seed=0, jit_compile=False):
         """Wires the players; networks and optimizers must have been built.
 
         Args:
@@ -39,6 +39,10 @@ class AdversarialTraining(tf.Module):
           area_penalty: reading of `L_area`; see `losses.mask_area_penalty` (S4).
           area_start: area constant at step 0 of the ramp, or None for no ramp (S12).
           area_ramp_steps: steps in which the area constant falls from `area_start` to `area`.
+          recognition: `models.recognition`'s network, trained along with the generator, or None (S8).
+          information_weight: `beta` of the information term.
+          num_recognized_layers: of how many of the N layers the information term is computed, which are as good as any
+            since all are drawn alike; 0 is all.
           num_discriminator_updates: discriminator updates per step (S9); a batch holds that many times B images.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
@@ -48,6 +52,8 @@ class AdversarialTraining(tf.Module):
         self.generator_optimizer, self.discriminator_optimizer = generator_optimizer, discriminator_optimizer
         self.area, self.area_weight, self.area_penalty = area, area_weight, area_penalty
         self.area_start, self.area_ramp_steps = area_start, area_ramp_steps
+        self.recognition, self.information_weight = recognition, information_weight
+        self.num_recognized_layers = num_recognized_layers
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
         self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile)
         self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile)
@@ -71,19 +77,31 @@ class AdversarialTraining(tf.Module):
         discriminator_metrics = self.discriminator_update(last["reals"], scene.image)
         return {**generator_metrics, **discriminator_metrics}, scene
 
+    def objects(self):
+        """Returns what a checkpoint holds, by name: networks, optimizers, and the recognition network if any."""
+        recognition = {"recognition": self.recognition} if self.recognition else {}
+        return {"generator": self.scene_generator.foreground_provider.network, "discriminator": self.discriminator,
+                "generator_optimizer": self.generator_optimizer,
+                "discriminator_optimizer": self.discriminator_optimizer, **recognition}
+
     def _generator_update(self, batch):
         """Minimises Eq. (7) over the providers' parameters; leaves the discriminator's state alone."""
         area = self._area_at(batch["step"])
-        variables = self.scene_generator.trainable_variables
+        variables = self.generator_variables
         with tf.GradientTape() as tape:
             scene = self._compose(batch)
             fake_logits = self.discriminator(scene.image, training=False)
             adversarial_loss = losses.generator_adversarial_loss(fake_logits)
             area_penalty = losses.mask_area_penalty(scene.foregrounds.mask, area=area, kind=self.area_penalty)
-            total = adversarial_loss + self.area_weight * area_penalty
+            information_loss = self._information_loss(batch, scene)
+            total = (adversarial_loss + self.area_weight * area_penalty
+                     + self.information_weight * information_loss)
             objective = _objective(total, self.generator_optimizer)
         _descend(tape, objective, self.generator_optimizer, variables)
+        information = {"generator/information_loss": information_loss,
+                       "generator/information_loss_weighted": self.information_weight * information_loss}
         return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
+                **(information if self.recognition else {}),
                 "generator/area_penalty_weighted": self.area_weight * area_penalty, "generator/total_loss": total,
                 "mask/area_constant": area, **mask_statistics(scene.foregrounds.mask)}, scene
 
@@ -104,9 +122,26 @@ class AdversarialTraining(tf.Module):
                 "discriminator/accuracy_real": tf.reduce_mean(tf.cast(real_scores > 0, tf.float32)),
                 "discriminator/accuracy_fake": tf.reduce_mean(tf.cast(fake_scores <= 0, tf.float32))}
 
+    @property
+    def generator_variables(self):
+        """What generator updates change: the providers' parameters, and the recognition network's."""
+        recognized = self.recognition.trainable_variables if self.recognition else ()
+        return [*self.scene_generator.trainable_variables, *recognized]
+
+    def _information_loss(self, batch, scene):
+        """Returns the information term of the instances before the warp, carved on black (S8); 0 without it."""
+        if self.recognition is None:
+            return tf.constant(0.0)
+        latents = batch["foreground_inputs"]
+        count = self.num_recognized_layers or latents.shape[0]
+        carved = (scene.foregrounds.image * scene.foregrounds.mask)[:count]
+        estimates = self.recognition(tf.reshape(carved, [-1, *carved.shape[-3:]]))
+        return losses.information_loss(tf.reshape(latents[:count], [-1, latents.shape[-1]]), estimates)
+
     def _compose(self, batch):
         """Generates scenes from a batch's foreground and background inputs."""
-        seed = tf.stack([tf.cast(self.seed, tf.int64), batch["step"]])
+        draw = batch["step"] * self.num_discriminator_updates + batch.get("part", 0)  # the layout's, each its own
+        seed = tf.stack([tf.cast(self.seed, tf.int64), draw])
         return self.scene_generator(_unit_range(batch["foreground_inputs"]), _unit_range(batch["background_inputs"]),
                                     seed=seed, training=True)
 
@@ -124,7 +159,8 @@ class AdversarialTraining(tf.Module):
             return [batch]
         parts = {name: tf.split(value, count, axis=1 if name == "foreground_inputs" else 0)
                  for name, value in batch.items() if name != "step"}
-        return [{**{name: pieces[i] for name, pieces in parts.items()}, "step": batch["step"]} for i in range(count)]
+        return [{**{name: pieces[i] for name, pieces in parts.items()}, "step": batch["step"],
+                 "part": tf.constant(i, tf.int64)} for i in range(count)]
 
 
 def mask_statistics(masks):

@@ -4,7 +4,9 @@ import signal
 from typing import NamedTuple
 
 from errors import UserError
+from training.checkpoint import Checkpoints
 from training.failures import FailureDetector, NotFiniteError
+from training.summaries import Recorder
 
 
 class Cadence(NamedTuple):
@@ -69,7 +71,7 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
       checkpoints: `training.checkpoint.Checkpoints`.
       draw_panel: callable that returns a uint8 panel [h, w, 3], or None.
       evaluate: callable that returns a dict of floats, or None.
-      evaluation_key: name of the value in it that says which evaluation is the best.
+      evaluation_key: name of the value in it that says which evaluation is the best; None: none is.
 
     Raises:
       Stopped: after SIGINT or SIGTERM, when the run has been saved.
@@ -114,3 +116,43 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
                 recorder.close()
                 raise Stopped(128 + signals.received)
     recorder.close()
+
+
+def train_in_folder(folder, *, flag_lines, objects, step, make_batches, num_steps, batch_size, cadence, screen_keys,
+                    draw_panel=None, evaluate=None, evaluation_key=None):
+    """Starts a run in its folder, or goes on where its last checkpoint is.
+
+    Args:
+      folder: `training.run_folder.RunFolder`, open.
+      flag_lines: dict of the flags' lines, for TensorBoard.
+      objects: what is saved and restored, by name: built networks and optimizers.
+      step: as for `run`.
+      make_batches: callable of the number of steps done; returns the dataset that `run` takes.
+      num_steps: steps in all.
+      batch_size: images per step, for the rate.
+      cadence: `Cadence`.
+      screen_keys: dict from a metric's name to its short name on the screen.
+      draw_panel: as for `run`.
+      evaluate: as for `run`.
+      evaluation_key: as for `run`.
+
+    Returns:
+      Number of steps done: `num_steps`, or more where the folder's run is longer.
+
+    Raises:
+      UserError: the checkpoint does not fit, cannot be written, or a metric is not finite.
+      Stopped: after SIGINT or SIGTERM, when the run has been saved.
+    """
+    checkpoints = Checkpoints(folder.checkpoint_dir, **objects)
+    start_step = checkpoints.restore()
+    if start_step >= num_steps:
+        print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
+        return start_step
+    print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
+    recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=batch_size,
+                        screen_keys=screen_keys)
+    recorder.text("flags", "\n".join(line for line in flag_lines.values() if line))
+    run(step=step, dataset=make_batches(start_step), start_step=start_step, num_steps=num_steps, recorder=recorder,
+        checkpoints=checkpoints, cadence=cadence, draw_panel=draw_panel, evaluate=evaluate,
+        evaluation_key=evaluation_key)
+    return num_steps

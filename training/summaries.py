@@ -82,10 +82,10 @@ class Recorder:
         self._metrics["last"].update({name: value if math.isfinite(value) else None for name, value in values.items()})
 
     def evaluation(self, values, step, *, best_by):
-        """Writes an evaluation's floats; keeps the best of them, by the value named `best_by`, apart."""
+        """Writes an evaluation's floats; keeps the best of them, by the value named `best_by` if any, apart."""
         self.scalars(values, step)
         best = self._metrics["best"]
-        if not best or values[best_by] > best[best_by]:
+        if best_by and (not best or values[best_by] > best[best_by]):
             self._metrics["best"] = {"step": step, **values}
         shown = "  ".join(f"{name.rpartition('/')[2]} {value:.3f}" for name, value in values.items())
         self.say(f"step {step}: evaluation: {shown}")

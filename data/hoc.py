@@ -1,0 +1,157 @@
+"""Windows of one photograph of a homogeneous object cluster (HOC): the second application's data.
+
+As in training on photographs, batches are a pure function of a seed and of their step. Axis letters: B windows of a
+batch, N instance layers, Z latent dimensions, S = `WINDOW` the side of a window in pixels.
+"""
+
+import numpy as np
+from PIL import Image
+import tensorflow as tf
+
+from data import images
+from errors import UserError
+
+WINDOW = 64  # Table 2's size
+SMALLEST_WINDOW = 16  # below it a window is mostly interpolation
+_REALS, _BACKGROUNDS, _LATENTS = range(3)  # independent streams of random numbers under one seed
+
+
+def load_cluster(path: str, *, window_size: int) -> np.ndarray:
+    """Loads a photograph and scales it so that windows of `window_size` of its pixels become 64x64.
+
+    The whole photograph is scaled once, so that drawing a window is cutting it out. Grey, RGBA and 16-bit pictures are
+    read as `images.load_image` says.
+
+    Args:
+      path: image file.
+      window_size: side of a window in the photograph's own pixels (the paper: 1.5 times the biggest instance's width).
+
+    Returns:
+      uint8 [H, W, 3], both sides at least 64.
+
+    Raises:
+      UserError: the file cannot be read, the window is smaller than 16 pixels, or the photograph than a window.
+    """
+    if window_size < SMALLEST_WINDOW:
+        raise UserError(f"--window_size is {window_size} pixels, expected at least {SMALLEST_WINDOW}; enlarge a "
+                        "photograph whose instances are that small.")
+    photograph = images.load_image(path)
+    height, width = photograph.shape[:2]
+    if min(height, width) < window_size:
+        raise UserError(f"{path} is {width}x{height} pixels, smaller than a window of --window_size={window_size}; "
+                        "lower it to about 1.5 times the biggest instance's width.")
+    scaled = [max(WINDOW, round(side * WINDOW / window_size)) for side in (width, height)]
+    return np.array(Image.fromarray(photograph).resize(scaled, Image.Resampling.LANCZOS))
+
+
+def hoc_batches(
+    *,
+    cluster: np.ndarray,
+    num_layers: int,
+    latent_dim: int,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    num_steps: int,
+    horizontal_flip: bool = True,
+    vertical_flip: bool = True,
+    disk_radius: float = 20.0,
+    black_background: bool = False,
+    shards: int = 1,
+    shard_index: int = 0,
+) -> tf.data.Dataset:
+    """Batches for learning instances from one photograph (Eq. 6 and 7): real windows, backgrounds, and latents.
+
+    Args:
+      cluster: uint8 [H, W, 3], of which real windows and backgrounds are cut at random, independently.
+      num_layers: N.
+      latent_dim: Z; latents are uniform on [-1, 1] (S8).
+      batch_size: B of the global batch, a multiple of `shards`.
+      seed: any integer of 32 bits.
+      start_step: the first batch's step, number of updates made before it.
+      num_steps: one more than the last batch's step.
+      horizontal_flip: whether each window is flipped left to right half of the time.
+      vertical_flip: whether each window is flipped upside down half of the time (not for crowds, S11).
+      disk_radius: radius in pixels of the black disk in the middle of each background window.
+      black_background: whether backgrounds are black altogether instead.
+      shards: among how many workers each global batch is divided, in equal slices.
+      shard_index: which slice this dataset yields, in [0, shards).
+
+    Returns:
+      A dataset of `num_steps - start_step` dicts, as `AdversarialTraining` takes them: `foreground_inputs` float32
+      [N, B / shards, Z], `background_inputs` and `reals` uint8 [B / shards, 64, 64, 3], `step` an int64 scalar.
+
+    Raises:
+      UserError: the batch cannot be divided.
+      ValueError: the picture is of another kind or too small, a number is below 1, or steps are out of order.
+    """
+    if cluster.dtype != np.uint8 or cluster.ndim != 3 or cluster.shape[2] != 3 or min(cluster.shape[:2]) < WINDOW:
+        raise ValueError(f"cluster is uint8 [H, W, 3] of at least {WINDOW} pixels a side, got {cluster.dtype} "
+                         f"{list(cluster.shape)}.")
+    if min(num_layers, latent_dim, shards) < 1 or not 0 <= shard_index < shards or not 0 <= start_step <= num_steps:
+        raise ValueError(f"num_layers {num_layers}, latent_dim {latent_dim} and shards {shards} are at least 1, "
+                         f"shard_index {shard_index} below shards, start_step {start_step} at most {num_steps}.")
+    if batch_size < 1 or batch_size % shards:
+        raise UserError(f"The batch size is {batch_size}; expected a positive multiple of the {shards} shards.")
+    in_shard = slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
+    with tf.device("/CPU:0"):
+        pixels = tf.constant(cluster)
+    visible = tf.constant(background_visibility(disk_radius=disk_radius, black=black_background))
+
+    def stream_seed(stream: int, step: tf.Tensor) -> tf.Tensor:
+        return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), step)
+
+    def windows(stream: int, step: tf.Tensor) -> tf.Tensor:
+        drawn = tf.random.stateless_uniform([batch_size, 4], stream_seed(stream, step))[in_shard]
+        return cut_windows(pixels, drawn, horizontal_flip=horizontal_flip, vertical_flip=vertical_flip)
+
+    def draw(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        latents = tf.random.stateless_uniform([num_layers, batch_size, latent_dim], stream_seed(_LATENTS, step), -1, 1)
+        return {"foreground_inputs": latents[:, in_shard], "background_inputs": windows(_BACKGROUNDS, step) * visible,
+                "reals": windows(_REALS, step), "step": step}
+
+    steps = tf.data.Dataset.range(start_step, num_steps)
+    return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+
+
+def background_visibility(*, disk_radius: float, black: bool) -> np.ndarray:
+    """What a background window keeps of a real one: uint8 [S, S, 1], 0 inside the central disk (everywhere if black).
+
+    Args:
+      disk_radius: pixels; a pixel belongs to the disk if its centre does.
+      black: whether nothing is kept.
+    """
+    offset = np.arange(WINDOW) + 0.5 - WINDOW / 2
+    outside = np.hypot(offset[:, np.newaxis], offset) > disk_radius
+    return (outside & (not black)).astype(np.uint8)[..., np.newaxis]
+
+
+def cut_windows(
+    pixels: tf.Tensor, uniforms: tf.Tensor, *, horizontal_flip: bool, vertical_flip: bool
+) -> tf.Tensor:
+    """Cuts windows at random whole pixels, in one gather.
+
+    Args:
+      pixels: uint8 [H, W, 3].
+      uniforms: float32 [B, 4], uniform on [0, 1): for the row, the column, and the two flips.
+      horizontal_flip: whether windows are mirrored left to right where the third number is below one half.
+      vertical_flip: whether windows are turned upside down where the fourth is.
+
+    Returns:
+      uint8 [B, 64, 64, 3].
+    """
+
+    def indices(length: int, place: tf.Tensor, coin: tf.Tensor, may_flip: bool) -> tf.Tensor:
+        count = length - WINDOW + 1
+        start = tf.minimum(tf.cast(place * count, tf.int32), count - 1)
+        forward = tf.range(WINDOW)
+        if not may_flip:
+            return start[:, tf.newaxis] + forward
+        order = tf.where(coin[:, tf.newaxis] < 0.5, tf.reverse(forward, [0]), forward)
+        return start[:, tf.newaxis] + order  # [B, S]
+
+    rows = indices(pixels.shape[0], uniforms[:, 0], uniforms[:, 3], vertical_flip)
+    columns = indices(pixels.shape[1], uniforms[:, 1], uniforms[:, 2], horizontal_flip)
+    rows, columns = tf.broadcast_to(rows[:, :, tf.newaxis], [len(rows), WINDOW, WINDOW]), columns[:, tf.newaxis, :]
+    columns = tf.broadcast_to(columns, tf.shape(rows))
+    return tf.gather_nd(pixels, tf.stack([rows, columns], axis=-1))

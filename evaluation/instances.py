@@ -1,0 +1,144 @@
+"""What the paper's figures of learnt instances only show, as numbers. NumPy alone.
+
+`KEYS` are the figures that need nothing but instances:
+
+* `single_piece_fraction`: share of the instances whose binary mask (at 0.5) is one piece, its pixels connected by
+  their sides or corners; an empty mask is no piece.
+* `area_mean`, `area_std`: of the soft masks' areas, as shares of the picture.
+* `undecided_fraction`: share of all pixels whose mask lies strictly between 0.1 and 0.9.
+* `centroid_distance`: mean distance of the soft masks' centroids from the picture's centre, as a share of its side.
+* `diversity`: mean over pairs of instances of the root mean squared difference, over pixels and channels, of the
+  instances carved onto black; in [0, 1], 0 if all are the same.
+
+Axis letters: n instances, m shapes, S side of the pictures in pixels, Z latent dimensions.
+"""
+
+import numpy as np
+
+from evaluation import metrics
+
+KEYS = ("single_piece_fraction", "area_mean", "area_std", "undecided_fraction", "centroid_distance", "diversity")
+
+
+def instance_figures(appearances: np.ndarray, masks: np.ndarray) -> dict[str, float]:
+    """Measures sampled instances.
+
+    Args:
+      appearances: float [n, S, S, 3] in [0, 1], n at least 1.
+      masks: soft masks, float [n, S, S, 1] in [0, 1].
+
+    Returns:
+      dict of `KEYS` to floats.
+
+    Raises:
+      ValueError: there are no instances, or shapes do not match.
+    """
+    appearances, masks = np.asarray(appearances, np.float32), np.asarray(masks, np.float32)
+    if not len(masks) or masks.shape != (*appearances.shape[:-1], 1):
+        raise ValueError(f"Instances need appearances [n, S, S, 3] and masks [n, S, S, 1] with n at least 1, but got "
+                         f"{list(appearances.shape)} and {list(masks.shape)}.")
+    areas = masks.mean(axis=(1, 2, 3), dtype=np.float64)
+    low, high = metrics.UNDECIDED
+    size = masks.shape[1]
+    distances = np.linalg.norm(centroids(masks[..., 0]) - (size - 1) / 2, axis=-1) / size
+    return {
+        "single_piece_fraction": float(np.mean(is_single_piece(metrics.binarize(masks)[..., 0]))),
+        "area_mean": float(areas.mean()),
+        "area_std": float(areas.std()),
+        "undecided_fraction": float(np.mean((masks > low) & (masks < high))),
+        "centroid_distance": float(distances.mean()),
+        "diversity": mean_pairwise_distance(appearances * masks),
+    }
+
+
+def is_single_piece(binary_masks: np.ndarray) -> np.ndarray:
+    """Says of each mask whether its pixels are one 8-connected piece.
+
+    Args:
+      binary_masks: bool [n, S, S].
+
+    Returns:
+      bool [n]; False for an empty mask.
+    """
+    flat = binary_masks.reshape(len(binary_masks), -1)
+    first = np.zeros_like(flat)
+    first[np.arange(len(flat)), flat.argmax(axis=1)] = True
+    reached = first.reshape(binary_masks.shape) & binary_masks
+    while True:  # what can be reached from the first pixel grows by one pixel at a time
+        grown = reached
+        for axis in (1, 2):
+            padded = np.pad(grown, [(0, 0)] + [(1, 1) if i == axis else (0, 0) for i in (1, 2)])
+            grown = grown | np.take(padded, range(2, padded.shape[axis]), axis) | np.take(
+                padded, range(padded.shape[axis] - 2), axis)
+        grown &= binary_masks
+        if np.array_equal(grown, reached):
+            return flat.any(axis=1) & (reached == binary_masks).all(axis=(1, 2))
+        reached = grown
+
+
+def centroids(masks: np.ndarray) -> np.ndarray:
+    """Returns the centroids of masks [n, S, S], in pixels down and to the right: float64 [n, 2].
+
+    A mask of zeros has its picture's centre.
+    """
+    masks = np.asarray(masks, np.float64)
+    size = masks.shape[-1]
+    total = masks.sum(axis=(1, 2))
+    safe = np.where(total > 0, total, 1.0)
+    axis = np.arange(size)
+    positions = np.stack([masks.sum(axis=2) @ axis, masks.sum(axis=1) @ axis], axis=-1) / safe[:, np.newaxis]
+    return np.where(total[:, np.newaxis] > 0, positions, (size - 1) / 2)
+
+
+def mean_pairwise_distance(pictures: np.ndarray) -> float:
+    """Returns the mean over pairs of the root mean squared difference of pictures [n, ...]; 0 for a single one."""
+    flat = np.asarray(pictures, np.float64).reshape(len(pictures), -1)
+    if len(flat) < 2:
+        return 0.0
+    squares = (flat**2).sum(axis=1)
+    squared = np.maximum(squares[:, np.newaxis] + squares - 2.0 * flat @ flat.T, 0.0) / flat.shape[1]
+    above = np.triu_indices(len(flat), k=1)
+    return float(np.sqrt(squared[above]).mean())
+
+
+def r_squared(latents: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """Coefficient of determination of recognised latents, per dimension.
+
+    Args:
+      latents: float [n, Z], what instances were made from.
+      estimates: float [n, Z], what the recognition network says.
+
+    Returns:
+      float64 [Z], at most 1; 0 is no better than each dimension's mean. Not a number where a dimension is constant.
+    """
+    latents, estimates = np.asarray(latents, np.float64), np.asarray(estimates, np.float64)
+    residual = ((latents - estimates) ** 2).sum(axis=0)
+    total = ((latents - latents.mean(axis=0)) ** 2).sum(axis=0)
+    return 1.0 - np.divide(residual, total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def best_shape_ious(binary_masks: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Best IoU of each mask with any of the true shapes, centroids aligned to whole pixels.
+
+    Args:
+      binary_masks: bool [n, S, S]; what alignment moves beyond the picture's edge counts as it is, since all are put
+        on a canvas of twice the side.
+      shapes: bool [m, T, T], the true instances' full shapes, m at least 1.
+
+    Returns:
+      float64 [n] in [0, 1]; 0 for an empty mask.
+    """
+    canvas = 2 * max(binary_masks.shape[1], shapes.shape[1])
+    masks, shapes = (_centred(stack, canvas).reshape(len(stack), -1) for stack in (binary_masks, shapes))
+    common = masks.astype(np.float32) @ shapes.astype(np.float32).T  # [n, m]
+    union = masks.sum(axis=1)[:, np.newaxis] + shapes.sum(axis=1) - common
+    return (common / np.maximum(union, 1)).max(axis=1).astype(np.float64)
+
+
+def _centred(masks: np.ndarray, canvas: int) -> np.ndarray:
+    """Masks [n, S, S] on canvases [n, canvas, canvas], centroids at the canvas's middle to half a pixel."""
+    placed = np.zeros((len(masks), canvas, canvas), bool)
+    starts = np.rint((canvas - 1) / 2 - centroids(masks)).astype(int)
+    for index, (mask, (top, left)) in enumerate(zip(masks, starts)):
+        placed[index, top:top + mask.shape[0], left:left + mask.shape[1]] = mask
+    return placed

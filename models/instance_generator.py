@@ -1,0 +1,76 @@
+"""The instance generator of Table 2: a latent vector to an RGBA instance."""
+
+import math
+
+import tensorflow as tf
+
+from models import layers
+
+START_SIZE = 8  # side of the first feature map in pixels; two deconvolutions and the last make 64 of it
+CONVS, DECONVS = (256, 256), (128, 64)  # channels
+RGBA = 4
+
+
+class InstanceGenerator(tf.keras.Model):
+    """Makes instances from latents: the right column of Table 2.
+
+    ```
+    z                                             [B, 1,  1,  Z]
+    1x1 conv.   8*8*256  stride 1, lReLU, BN      [B, 8,  8,  256]  (its 16,384 channels, reshaped)
+    4x4 conv.   256      stride 1, lReLU, BN      [B, 8,  8,  256]
+    4x4 conv.   256      stride 1, lReLU, BN      [B, 8,  8,  256]
+    4x4 deconv. 128      stride 2, lReLU, BN      [B, 16, 16, 128]
+    4x4 deconv. 64       stride 2, lReLU, BN      [B, 32, 32, 64]
+    4x4 deconv. 4        stride 2, sigmoid        [B, 64, 64, 4]
+    ```
+
+    Departures: batch norm's momentum and the initialiser are free (S7), batch norm stands between the convolution and
+    the leaky ReLU (S13), and the last bias of the mask's channel may differ from zero (S12).
+    """
+
+    def __init__(self, *, width=1.0, kernel_initializer="glorot_uniform", batch_norm_momentum=0.99, initial_mask=0.5,
+                 name="instance_generator"):
+        """Makes the network.
+
+        Args:
+          width: factor on every channel count but the last; 1 is the paper's, at least 1/64.
+          kernel_initializer: Keras initialiser of every kernel.
+          batch_norm_momentum: share of the old moving statistics kept at each update (S7).
+          initial_mask: value in (0, 1) around which the untrained network's masks lie; it sets the last bias (S12).
+          name: Keras name.
+
+        Raises:
+          ValueError: if `width` leaves a layer without channels or `initial_mask` is not strictly inside (0, 1).
+        """
+        super().__init__(name=name)
+        if round(DECONVS[-1] * width) < 1:
+            raise ValueError(f"width {width} leaves a layer without channels, expected at least 1/64")
+        if not 0.0 < initial_mask < 1.0:
+            raise ValueError(f"initial_mask is {initial_mask}, expected a value strictly between 0 and 1")
+        options = {"kernel_initializer": kernel_initializer, "batch_norm_momentum": batch_norm_momentum}
+        self.start_channels = round(CONVS[0] * width)
+        self.start = layers.ConvBlock(START_SIZE**2 * self.start_channels, 1, name="conv1", **options)
+        self.convs = [layers.ConvBlock(round(channels * width), 4, name=f"conv{i}", **options)
+                      for i, channels in enumerate(CONVS, start=2)]
+        self.deconvs = [layers.DeconvBlock(round(channels * width), 4, strides=2, name=f"deconv{i}", **options)
+                        for i, channels in enumerate(DECONVS, start=1)]
+        logit = math.log(initial_mask / (1.0 - initial_mask))
+        self.rgba_logits = tf.keras.layers.Conv2DTranspose(
+            RGBA, 4, strides=2, padding="same", kernel_initializer=kernel_initializer, dtype="float32",
+            bias_initializer=lambda shape, dtype=None: tf.constant([0.0, 0.0, 0.0, logit], dtype), name="rgba_logits")
+
+    def call(self, latents, training=None):
+        """Makes instances.
+
+        Args:
+          latents: float [B, Z], uniform on [-1, 1] (S8).
+          training: whether batch normalization uses the batch's statistics.
+
+        Returns:
+          float32 [B, 64, 64, 4] in [0, 1]: appearance in the first three channels, soft mask in the last.
+        """
+        x = self.start(latents[:, tf.newaxis, tf.newaxis, :], training=training)
+        x = tf.reshape(x, [-1, START_SIZE, START_SIZE, self.start_channels])
+        for block in self.convs + self.deconvs:
+            x = block(x, training=training)
+        return tf.sigmoid(self.rgba_logits(x))

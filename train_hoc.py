@@ -1,0 +1,86 @@
+"""Learns single instances with masks from one photograph of a cluster: the paper's second application.
+
+    python train_hoc.py                                                    # the bundled oranges
+    python train_hoc.py --flagfile=experiments/hoc_seed.flags --image=beans.jpg --window_size=96
+    python train_hoc.py --drawn_cluster=ellipses                           # known masks, measured against
+
+The same command continues a run that was stopped or killed.
+"""
+
+import flags  # before TensorFlow, whose environment it sets
+
+from data import hoc, samples, synthetic
+from errors import UserError
+from training import checkpoint, environment, loop, run_folder
+from training import hoc as task
+
+SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
+               "mask/undecided_fraction": "undecided", "generator/information_loss": "z error"}
+SAMPLES_WINDOW_SIZE = 78  # 1.5 times the width of the biggest of the bundled oranges
+PAPER_AREA = 0.25  # Table 4, fruit and seed
+
+
+def load_data(options):
+    """Loads or draws the cluster. Returns (picture scaled for windows, shapes of its instances or None)."""
+    if options.drawn_cluster and (options.image or options.window_size):
+        raise UserError("--drawn_cluster needs no --image and no --window_size; give one or the other.")
+    if options.drawn_cluster:
+        return synthetic.drawn_cluster(options.drawn_cluster, seed=options.seed)
+    if options.image and not options.window_size:
+        raise UserError("--image needs --window_size: about 1.5 times the biggest instance's width, in pixels of the "
+                        "image.")
+    return hoc.load_cluster(options.image or samples.FRUIT_IMAGE,
+                            window_size=options.window_size or SAMPLES_WINDOW_SIZE), None
+
+
+def main(argv):
+    """Trains, or continues a run; in the end writes weights and samples."""
+    del argv
+    options = flags.FLAGS
+    area = PAPER_AREA if options.area_constant is None else options.area_constant
+    task.check_padding(options.padding, area=area)
+    cluster, shapes = load_data(options)
+    folder = run_folder.RunFolder(options.run_dir)
+    folder.open(flag_lines=flags.lines(), changeable=(*flags.CHANGEABLE, "num_samples"))
+    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+    network = task.build_generator(latent_dim=options.latent_dim, **flags.generator())
+    training = task.build_training(
+        network=network, latent_dim=options.latent_dim, padding=options.padding,
+        discriminator_options=flags.discriminator(), recognition_kind=options.recognition,
+        information_weight=options.information_weight, num_recognized_layers=options.num_recognized_layers,
+        optimization=flags.optimization(), **flags.objective(area=area))
+    stream = {"cluster": cluster, "num_layers": options.num_layers, "latent_dim": options.latent_dim,
+              "horizontal_flip": options.flip, "vertical_flip": options.vertical_flip,
+              "disk_radius": options.disk_radius, "black_background": options.background == "black"}
+    shown = hoc.hoc_batches(**stream, batch_size=options.num_panel_images, num_steps=1, seed=options.seed + 1)
+    inspection = task.HocInspection(
+        training, latent_dim=options.latent_dim, batch=next(iter(shown)), seed=options.seed + 1, shapes=shapes,
+        num_evaluated=max(options.num_evaluation_images, options.num_samples))
+    print(f"cluster of {cluster.shape[1]}x{cluster.shape[0]} pixels in windows of {hoc.WINDOW}; area constant {area}",
+          flush=True)
+
+    def make_batches(start_step):
+        return hoc.hoc_batches(**stream, batch_size=options.batch_size * options.num_discriminator_updates,
+                               seed=options.seed, start_step=start_step, num_steps=options.num_steps)
+
+    num_steps = loop.train_in_folder(
+        folder, flag_lines=flags.lines(), objects=training.objects(), step=training.step, make_batches=make_batches,
+        num_steps=options.num_steps, batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()),
+        screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate)
+    checkpoint.save_weights(folder.path / "weights.npz", network, metadata={
+        "task": "hoc", "network": "instance_generator", "width": options.generator_width,
+        "latent_dim": options.latent_dim, "area_constant": area, "num_steps": num_steps,
+        "flags": {name: line for name, line in flags.lines().items() if line}})
+    if options.num_samples:
+        inspection.write_samples(folder.path / "samples", num_samples=options.num_samples)
+        print(f"{options.num_samples} instances, sheet.png and traversal.png are in {folder.path / 'samples'}")
+
+
+if __name__ == "__main__":
+    flags.define_cluster()
+    flags.define_generator()
+    flags.define_discriminator()
+    flags.define_objective(area_constant=f"{PAPER_AREA} (Table 4, fruit and seed)", area_ramp_steps=0)
+    flags.define_optimization(batch_size=16, num_steps=5000)
+    flags.define_run(run_dir="runs/hoc", evaluated="sampled instances", num_evaluated=256)
+    flags.run(main)
