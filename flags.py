@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir")
 
 
-def define_data(*, crop="box", image_size=128):
+def define_data(*, crop="box", image_size=128, split="all"):
     """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
     absl_flags.DEFINE_enum("dataset", None, ["samples", "birds", "faces", "folder"],
                            "Layout of the photographs: the bundled pets, CUB-200-2011, CelebA (in the wild), or any "
@@ -35,7 +35,7 @@ def define_data(*, crop="box", image_size=128):
                              "are taken whole (dataset 'folder').")
     absl_flags.DEFINE_string("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
                              "'folder').")
-    absl_flags.DEFINE_enum("split", "all", ["all", "train", "test"],
+    absl_flags.DEFINE_enum("split", split, ["all", "train", "test"],
                            "Which photographs of the data set's own split; the paper names none.")
     absl_flags.DEFINE_enum("crop", crop, ["box", "square"],
                            "'box': the tight box, aspect not kept (the paper); 'square': 1.5 times its longer side.")
@@ -53,10 +53,11 @@ def define_backgrounds():
 
 def define_generator():
     """The foreground provider's network: the UNet of Table 1, or the instance generator of Table 2."""
-    absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels; 1 is the paper's table.", lower_bound=1 / 64,
-                            upper_bound=8.0)
+    absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels; 1 is the paper's table.",
+                            lower_bound=1 / 64, upper_bound=8.0)
     absl_flags.DEFINE_enum("generator_initializer", "glorot_uniform",
-                           ["glorot_uniform", "he_normal", "orthogonal"], "Initialiser of the generator's kernels (S7).")
+                           ["glorot_uniform", "he_normal", "orthogonal"],
+                           "Initialiser of the generator's kernels (S7).")
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
 
@@ -84,19 +85,38 @@ def define_objective(*, area_constant, area_ramp_steps):
                            "Area penalty of each mask as printed, of the batch's mean, or of excess alone (S4).")
     absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it falls linearly (S12).",
                             lower_bound=0.01, upper_bound=0.99)
-    absl_flags.DEFINE_integer("area_ramp_steps", area_ramp_steps, "Steps until the area constant has its value; 0: from the "
-                              "start, as the paper prints it (S12).", lower_bound=0)
+    absl_flags.DEFINE_integer("area_ramp_steps", area_ramp_steps, "Steps until the area constant has its value; 0: "
+                              "from the start, as the paper prints it (S12).", lower_bound=0)
 
 
-def define_optimization(*, batch_size, num_steps):
-    """'Experimental Settings': Adam with constant rates; batch size and number of steps are unstated (S9)."""
-    absl_flags.DEFINE_integer("batch_size", batch_size, "Composites, and real photographs, per update (S9).",
-                              lower_bound=1)
-    absl_flags.DEFINE_integer("num_steps", num_steps, "Generator updates in all (S9).", lower_bound=1)
+def define_players():
+    """'Experimental Settings': two players with constant rates, which alternate (S9)."""
     absl_flags.DEFINE_integer("num_discriminator_updates", 1, "Discriminator updates per step (S9).", lower_bound=1,
                               upper_bound=16)
     absl_flags.DEFINE_float("generator_learning_rate", 4e-4, "Adam's rate of the generator.", lower_bound=0.0)
     absl_flags.DEFINE_float("discriminator_learning_rate", 2e-4, "Adam's rate of the discriminator.", lower_bound=0.0)
+
+
+def define_distillation():
+    """Teacher and student (appendix, 'Data Distillation')."""
+    absl_flags.DEFINE_string("teacher", None, "Run folder of train_fg.py, or its weights file.", required=True)
+    absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
+                            "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
+    absl_flags.DEFINE_enum("distill_on", "composites", ["composites", "photographs", "both"],
+                           "What the student is shown: foregrounds carved by the teacher on random backgrounds (the "
+                           "paper), the photographs themselves, or half of each.")
+    absl_flags.DEFINE_float("student_learning_rate", 4e-4, "Adam's rate of the student (S10).", lower_bound=0.0)
+    absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
+                            lower_bound=0.0, upper_bound=0.9999)
+    absl_flags.DEFINE_float("max_cache_megabytes", 4096, "Largest size of the teacher's masks, which are computed once "
+                            "and kept in the run folder.", lower_bound=1.0)
+
+
+def define_optimization(*, batch_size, num_steps):
+    """'Experimental Settings': Adam; batch size and number of steps are unstated (S9)."""
+    absl_flags.DEFINE_integer("batch_size", batch_size, "Composites, and real photographs, per update (S9).",
+                              lower_bound=1)
+    absl_flags.DEFINE_integer("num_steps", num_steps, "Generator updates in all (S9).", lower_bound=1)
     absl_flags.DEFINE_integer("learning_rate_fall_steps", 0, "The last that many steps of the run in which both rates "
                               "fall linearly to zero; 0: constant, as in the paper (S15).", lower_bound=0)
     absl_flags.DEFINE_float("adam_beta_1", 0.5, "Adam's first decay.", lower_bound=0.0, upper_bound=0.9999)
@@ -137,6 +157,33 @@ def define_cluster():
                               lower_bound=0)
 
 
+def define_weights():
+    """The trained network that is used."""
+    absl_flags.DEFINE_string("weights", None, "Weights file of a segmentation network: weights.npz of a run folder of "
+                             "train_fg.py or distill.py.", required=True)
+
+
+def define_segmentation():
+    """The user's own pictures: where their boxes are and where their masks go."""
+    absl_flags.DEFINE_string("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
+                             required=True)
+    absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels, one per thing; "
+                             "pictures without a line are left out. Without it pictures are taken whole.")
+    absl_flags.DEFINE_integer("batch_size", 16, "Crops that the network is given at a time.", lower_bound=1,
+                              upper_bound=4096)
+
+
+def define_export():
+    """The exported network."""
+    absl_flags.DEFINE_string("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+
+
+def data():
+    """Returns what `define_data` declared, as `data.photographs.load_training_data` takes it."""
+    return {name: FLAGS[name].value for name in ("dataset", "data_dir", "images", "boxes", "masks", "split", "crop",
+                                                 "image_size")}
+
+
 def generator():
     """Returns what `define_generator` declared, as `UNet` and `InstanceGenerator` take it."""
     return {"width": FLAGS.generator_width, "kernel_initializer": FLAGS.generator_initializer,
@@ -170,11 +217,21 @@ def cadence():
 
 
 def optimization():
-    """Returns what `define_optimization` declared for the optimizers, as `training.optimizers.make_pair` takes it."""
+    """Returns what `define_players` and `define_optimization` declared, as `training.optimizers.make_pair` takes it."""
     return {"generator_learning_rate": FLAGS.generator_learning_rate,
-            "discriminator_learning_rate": FLAGS.discriminator_learning_rate, "num_steps": FLAGS.num_steps,
-            "fall_steps": FLAGS.learning_rate_fall_steps, "beta_1": FLAGS.adam_beta_1, "beta_2": FLAGS.adam_beta_2,
-            "num_discriminator_updates": FLAGS.num_discriminator_updates, "mixed_precision": FLAGS.mixed_precision}
+            "discriminator_learning_rate": FLAGS.discriminator_learning_rate,
+            "num_discriminator_updates": FLAGS.num_discriminator_updates, **_adam()}
+
+
+def single_optimization():
+    """Returns what `define_distillation` and `define_optimization` declared, for `optimizers.make_optimizer`."""
+    return {"learning_rate": FLAGS.student_learning_rate, **_adam()}
+
+
+def _adam():
+    """Returns what is the same for every network's optimizer."""
+    return {"num_steps": FLAGS.num_steps, "fall_steps": FLAGS.learning_rate_fall_steps, "beta_1": FLAGS.adam_beta_1,
+            "beta_2": FLAGS.adam_beta_2, "mixed_precision": FLAGS.mixed_precision}
 
 
 def define_run(*, run_dir, evaluated, num_evaluated):
@@ -196,11 +253,16 @@ def lines():
     return {flag.name: flag.serialize() for flag in sorted(declared, key=lambda flag: flag.name)}
 
 
-def run(main):
-    """Parses the flags and runs `main(argv)`; a `UserError` or a failed write ends in one sentence and status 1."""
+def run(main, *, positional=False):
+    """Parses the flags and runs `main(argv)`; a `UserError` or a failed write ends in one sentence and status 1.
+
+    Args:
+      main: the script's main.
+      positional: whether it takes arguments that are no flags, before, between and after the flags: `argv[1:]`.
+    """
 
     def guarded(argv):
-        if len(argv) > 1:
+        if len(argv) > 1 and not positional:
             _fail(f"unexpected argument {argv[1]!r}: every option is a flag, --name=value")
         try:
             return main(argv)
@@ -211,6 +273,7 @@ def run(main):
                 raise
             _fail(f"{error.filename}: {error.strerror}")
 
+    FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
     app.run(guarded)
 
 

@@ -84,6 +84,32 @@ def information_loss(latents, estimates):
     return tf.reduce_mean(tf.square(latents - estimates))
 
 
+def smooth_l1(differences):
+    """Defines Eq. (8): `4 x^2` where `|x| < 0.25`, else `|x|`; both are 0.25 where they meet.
+
+    Args:
+      differences: float of any shape.
+
+    Returns:
+      Float of the same shape, at least 0.
+    """
+    size = tf.abs(differences)
+    return tf.where(size < 0.25, 4.0 * tf.square(differences), size)
+
+
+def distillation_loss(masks, labels):
+    """Returns the mean over pixels of Eq. (8) of the student's masks minus the teacher's.
+
+    Args:
+      masks: student's soft masks, float [B, H, W, 1] in [0, 1].
+      labels: teacher's soft masks, float of the same shape.
+
+    Returns:
+      Scalar in [0, 1].
+    """
+    return tf.reduce_mean(smooth_l1(masks - labels))
+
+
 def scheduled_area(progress, *, start, end):
     """Defines S12's schedule: the area constant falls linearly from `start` to `end`.
 

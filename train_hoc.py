@@ -70,6 +70,7 @@ def main(argv):
     checkpoint.save_weights(folder.path / "weights.npz", network, metadata={
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
         "latent_dim": options.latent_dim, "area_constant": area, "num_steps": num_steps,
+        "figures": folder.last_evaluation(),
         "flags": {name: line for name, line in flags.lines().items() if line}})
     if options.num_samples:
         inspection.write_samples(folder.path / "samples", num_samples=options.num_samples)
@@ -81,6 +82,7 @@ if __name__ == "__main__":
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{PAPER_AREA} (Table 4, fruit and seed)", area_ramp_steps=0)
+    flags.define_players()
     flags.define_optimization(batch_size=16, num_steps=5000)
     flags.define_run(run_dir="runs/hoc", evaluated="sampled instances", num_evaluated=256)
     flags.run(main)

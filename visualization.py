@@ -117,6 +117,32 @@ def foreground_panel(
     return panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
 
 
+def distillation_panel(
+    *, images: np.ndarray, raw: np.ndarray, distilled: np.ndarray, references: Optional[np.ndarray] = None,
+    max_columns: int = 8
+) -> np.ndarray:
+    """The layout of Figures 12 and 13: one image per column, the teacher's mask below it, then the student's.
+
+    Args:
+      images: [n, S, S, 3], any kind.
+      raw: the teacher's soft masks [n, S, S, 1], floats in [0, 1].
+      distilled: the student's.
+      references: masks [n, S, S, 1], any kind; their row is left out where None.
+      max_columns: at most the first so many images are shown.
+
+    Returns:
+      uint8 [h, w, 3], rows input, raw, distilled, reference, and the image carved by the distilled mask.
+
+    Raises:
+      ValueError: as `panel`.
+    """
+    rows = {"input": images, "raw": raw, "distilled": distilled}
+    if references is not None:
+        rows["reference"] = references
+    rows["carved"] = carve(images, distilled)
+    return panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+
+
 def hoc_panel(
     *, reals: np.ndarray, layer_images: np.ndarray, layer_masks: np.ndarray, num_layers: int, composites: np.ndarray,
     appearances: np.ndarray, masks: np.ndarray, max_columns: int = 8
@@ -216,12 +242,62 @@ def ranked_panel(
     return np.concatenate([*parts, blocks[-1]], axis=1)
 
 
-def save_png(array: np.ndarray, path: Union[str, os.PathLike]) -> None:
+def fit(picture: np.ndarray, *, size: int) -> np.ndarray:
+    """Scales a picture, aspect kept, so that its longer side has `size` pixels.
+
+    Args:
+      picture: uint8 [H, W, 3], or a mask float32 [H, W].
+      size: pixels.
+
+    Returns:
+      [h, w, 3] or [h, w] of the same type, sides from 1 to `size` pixels.
+    """
+    height, width = picture.shape[:2]
+    sides = [max(1, round(side * size / max(height, width))) for side in (width, height)]
+    return np.array(Image.fromarray(picture).resize(sides, Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+def contact_sheet(
+    pictures: Sequence[np.ndarray], masks: Sequence[np.ndarray], *, names: Sequence[str], size: int = 128,
+    columns: int = 8
+) -> np.ndarray:
+    """Pictures of any shape in columns: the name, the input, its mask, and its cut-out on a checkerboard.
+
+    Args:
+      pictures: uint8 [h, w, 3] each, sides of at most `size` pixels.
+      masks: their soft masks, float32 [h, w] in [0, 1].
+      names: their names; of long ones the end is shown.
+      size: side of the tiles in pixels.
+      columns: pictures side by side; more go on below.
+
+    Returns:
+      uint8 [h, w, 3].
+
+    Raises:
+      ValueError: as `panel`.
+    """
+    gap, strips = 2, []
+    for start in range(0, len(pictures), columns):
+        rows = [[], [], []]
+        for picture, mask in zip(pictures[start:start + columns], masks[start:start + columns]):
+            mask = mask[..., np.newaxis]  # [h, w, 1]
+            for row, tile in zip(rows, (picture, np.repeat(mask, 3, axis=-1), on_checkerboard(picture, mask))):
+                row.append(_centred(_to_unit(tile), size=size))
+        grid = panel([np.stack(row) for row in rows], gap=gap, max_columns=columns)
+        captions = _captions(names[start:start + columns], size=size, gap=gap, width=grid.shape[1])
+        strips.append(np.concatenate([captions, grid]))
+    width = max((strip.shape[1] for strip in strips), default=0)
+    return np.concatenate([np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0)), constant_values=_PAPER[0])
+                           for strip in strips])
+
+
+def save_png(array: np.ndarray, path: Union[str, os.PathLike], *, compress_level: int = 6) -> None:
     """Writes a PNG, whole or not at all, into a folder that is made where missing.
 
     Args:
       array: uint8 [h, w] grey, [h, w, 3] RGB or [h, w, 4] RGBA.
       path: the file's path.
+      compress_level: zlib's, from 1 (with large photographs three times as fast, a sixth larger) to 9.
 
     Raises:
       UserError: the folder or file cannot be written, for example because the disk is full.
@@ -232,8 +308,31 @@ def save_png(array: np.ndarray, path: Union[str, os.PathLike]) -> None:
         raise ValueError(f"A picture must be uint8 [h, w], [h, w, 3] or [h, w, 4], but is {array.dtype} "
                          f"{list(array.shape)}.")
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, format="PNG")
+    Image.fromarray(array).save(buffer, format="PNG", compress_level=compress_level)
     atomic_file.write(path, buffer.getvalue())
+
+
+def _centred(picture: np.ndarray, *, size: int) -> np.ndarray:
+    """A float picture [h, w, 3] in the middle of a square tile [S, S, 3] of the grey between tiles."""
+    tile = np.full((size, size, 3), _GAP_GREY / 255, np.float32)
+    height, width = picture.shape[:2]
+    top, left = (size - height) // 2, (size - width) // 2
+    tile[top:top + height, left:left + width] = picture
+    return tile
+
+
+def _captions(names: Sequence[str], *, size: int, gap: int, width: int) -> np.ndarray:
+    """A line of names, each above its column of tiles: uint8 [h, width, 3]; of a long name the end is shown."""
+    font = _font(size)
+    picture = Image.new("RGB", (width, int(font.size * 1.4) + gap), _PAPER)
+    draw = ImageDraw.Draw(picture)
+    for i, name in enumerate(names):
+        text = shown = "".join(character if character.isprintable() else "?" for character in name)
+        while font.getlength(shown) > size:
+            text = text[1:]
+            shown = f"..{text}"
+        draw.text((gap + i * (size + gap) + size / 2, picture.height / 2), shown, font=font, fill=_INK, anchor="mm")
+    return np.asarray(picture)
 
 
 def _to_unit(array: np.ndarray) -> np.ndarray:

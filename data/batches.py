@@ -3,6 +3,8 @@
 A run resumed at step k therefore draws exactly the batches of an uninterrupted one, without replaying k steps.
 """
 
+from typing import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -49,27 +51,101 @@ def foreground_batches(
       UserError: there are no crops, or the batch cannot be divided.
       ValueError: crops of another kind, or steps or shards out of order.
     """
-    _check(crops=crops, batch_size=batch_size, shards=shards, shard_index=shard_index)
-    if not 0 <= start_step <= num_steps:
-        raise ValueError(f"start_step is {start_step}, expected 0 to num_steps, which is {num_steps}.")
-    shard_size = batch_size // shards
-    in_shard = slice(shard_index * shard_size, (shard_index + 1) * shard_size)
+    _check(crops=crops, channels=3, batch_size=batch_size, shards=shards, shard_index=shard_index)
+    in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
     draw = {"batch_size": batch_size, "in_shard": in_shard, "seed": seed, "flip": flip}
     with tf.device("/CPU:0"):
-        crops = tf.constant(crops)
+        pictures = tf.constant(crops)
 
     def draw_photographs(step: tf.Tensor) -> dict[str, tf.Tensor]:
-        photographs = _draw_crops(crops, step=step, stream=_PHOTOGRAPHS, flip_stream=_PHOTOGRAPH_FLIPS, **draw)
-        reals = _draw_crops(crops, step=step, stream=_REALS, flip_stream=_REAL_FLIPS, **draw)
+        photographs = _draw_crops(pictures, step=step, stream=_PHOTOGRAPHS, flip_stream=_PHOTOGRAPH_FLIPS, **draw)
+        reals = _draw_crops(pictures, step=step, stream=_REALS, flip_stream=_REAL_FLIPS, **draw)
         return {"photographs": photographs, "reals": reals, "step": step}
+
+    return _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], batch_size=batch_size,
+                             in_shard=in_shard, seed=seed, start_step=start_step, num_steps=num_steps)
+
+
+def distillation_batches(
+    *,
+    crops: np.ndarray,
+    masks: np.ndarray,
+    background_pool: BackgroundPool,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    num_steps: int,
+    flip: bool = True,
+    shards: int = 1,
+    shard_index: int = 0,
+) -> tf.data.Dataset:
+    """Batches for teaching a student (appendix, 'Data Distillation'): photographs, the teacher's masks, backgrounds.
+
+    Args:
+      crops: uint8 [n, S, S, 3].
+      masks: the teacher's soft masks of them, uint8 [n, S, S, 1] in [0, 255]; flipped with their photographs.
+      background_pool: as for `foreground_batches`, and so are the other arguments.
+      batch_size: B of the global batch.
+      seed: any integer of 32 bits.
+      start_step: the first batch's step.
+      num_steps: one more than the last batch's step.
+      flip: whether each photograph is flipped horizontally half of the time.
+      shards: among how many workers each global batch is divided.
+      shard_index: which slice this dataset yields.
+
+    Returns:
+      A dataset of `num_steps - start_step` dicts: `photographs` uint8 [B / shards, S, S, 3], `masks` uint8
+      [B / shards, S, S, 1], `backgrounds` uint8 [B / shards, S, S, 3], and `step`, an int64 scalar.
+
+    Raises:
+      UserError: as `foreground_batches`.
+      ValueError: as `foreground_batches`, or masks of another kind.
+    """
+    if masks.dtype != np.uint8 or masks.shape != (*crops.shape[:-1], 1):
+        raise ValueError(f"masks are uint8 {[*crops.shape[:-1], 1]}, got {masks.dtype} {list(masks.shape)}.")
+    rgba = np.concatenate([crops, masks], axis=-1)
+    _check(crops=rgba, channels=4, batch_size=batch_size, shards=shards, shard_index=shard_index)
+    in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
+    with tf.device("/CPU:0"):
+        pictures = tf.constant(rgba)
+
+    def draw_labelled(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        drawn = _draw_crops(pictures, step=step, stream=_PHOTOGRAPHS, flip_stream=_PHOTOGRAPH_FLIPS, seed=seed,
+                            batch_size=batch_size, in_shard=in_shard, flip=flip)
+        return {"photographs": drawn[..., :3], "masks": drawn[..., 3:], "step": step}
+
+    return _with_backgrounds(draw_labelled, background_pool, size=crops.shape[1], batch_size=batch_size,
+                             in_shard=in_shard, seed=seed, start_step=start_step, num_steps=num_steps)
+
+
+def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
+    """The places of a shard in the global batch."""
+    return slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
+
+
+def _with_backgrounds(
+    draw: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    pool: BackgroundPool,
+    *,
+    size: int,
+    batch_size: int,
+    in_shard: slice,
+    seed: int,
+    start_step: int,
+    num_steps: int,
+) -> tf.data.Dataset:
+    """The dataset of what `draw` makes of each step, with `backgrounds`, a patch for each place of the shard."""
+    if not 0 <= start_step <= num_steps:
+        raise ValueError(f"start_step is {start_step}, expected 0 to num_steps, which is {num_steps}.")
+    shard_size = in_shard.stop - in_shard.start
 
     def draw_background(item: tf.Tensor) -> tf.Tensor:
         position = (item // shard_size) * batch_size + in_shard.start + item % shard_size
-        return _draw_patch(background_pool, position=position, size=crops.shape[1], seed=seed)
+        return _draw_patch(pool, position=position, size=size, seed=seed)
 
     steps = tf.data.Dataset.range(start_step, num_steps)
     items = tf.data.Dataset.range(start_step * shard_size, num_steps * shard_size)
-    photographs = steps.map(draw_photographs, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    photographs = steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     # Patches are cut one by one, since their pictures differ in size, and on all cores.
     backgrounds = items.map(draw_background, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     backgrounds = backgrounds.batch(shard_size, drop_remainder=True)
@@ -77,10 +153,10 @@ def foreground_batches(
     return batches.map(lambda batch, patches: {**batch, "backgrounds": patches}).prefetch(2)
 
 
-def _check(*, crops: np.ndarray, batch_size: int, shards: int, shard_index: int) -> None:
-    """Refuses what `foreground_batches` cannot use."""
-    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1] != crops.shape[2] or crops.shape[3] != 3:
-        raise ValueError(f"crops are uint8 [n, S, S, 3], got {crops.dtype} {list(crops.shape)}.")
+def _check(*, crops: np.ndarray, channels: int, batch_size: int, shards: int, shard_index: int) -> None:
+    """Refuses what batches cannot be made of."""
+    if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1] != crops.shape[2] or crops.shape[3] != channels:
+        raise ValueError(f"crops are uint8 [n, S, S, {channels}], got {crops.dtype} {list(crops.shape)}.")
     if not len(crops):
         raise UserError("There are no photographs to train on; give at least one.")
     if shards < 1 or not 0 <= shard_index < shards:

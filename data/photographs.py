@@ -1,11 +1,31 @@
-"""Finds the photographs and backgrounds that the scripts' flags name, whatever their layout."""
+"""Finds and loads the photographs and backgrounds that the scripts' flags name, whatever their layout."""
 
-from data import backgrounds, birds, faces, folder, samples
+from typing import NamedTuple
+
+import numpy as np
+
+from data import backgrounds, birds, faces, folder, images as image_files, samples
 from data.images import Photograph
 from errors import UserError
 
 SAMPLES_AREA = 0.62  # share of its box that a pet of the bundled sample covers on average; see samples/ATTRIBUTION.md
 PAPER_AREA = 0.25  # Table 3
+
+
+class TrainingData(NamedTuple):
+    """What training on photographs needs.
+
+    Attributes:
+      crops: uint8 [n, S, S, 3].
+      masks: dict from the index of a labelled photograph to its mask, uint8 {0, 1} [S, S, 1]; for evaluation alone.
+      names: n names.
+      pool: the backgrounds.
+    """
+
+    crops: np.ndarray
+    masks: dict
+    names: list
+    pool: backgrounds.BackgroundPool
 
 
 def dataset_name(*, dataset, images):
@@ -77,3 +97,34 @@ def load_backgrounds(*, backgrounds_flag, dataset, photographs, size) -> backgro
 def default_area(dataset):
     """Returns the area constant where none is given: the paper's, or what the bundled sample needs."""
     return SAMPLES_AREA if dataset == "samples" else PAPER_AREA
+
+
+def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, image_size, backgrounds_flag,
+                       num_evaluation_images) -> TrainingData:
+    """Loads what the flags of the same names ask for, and says so in a line.
+
+    Args:
+      dataset: and `data_dir`, `images`, `boxes`, `masks`, `split`: as for `list_photographs`.
+      crop: 'box' or 'square'.
+      image_size: S in pixels.
+      backgrounds_flag: as for `load_backgrounds`.
+      num_evaluation_images: masks of at most so many labelled photographs, evenly spread, are loaded.
+
+    Returns:
+      `TrainingData`.
+
+    Raises:
+      UserError: as `list_photographs` and `load_backgrounds`, or a file is broken.
+    """
+    name = dataset_name(dataset=dataset, images=images)
+    found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes, masks=masks, split=split)
+    pool = load_backgrounds(backgrounds_flag=backgrounds_flag, dataset=name, photographs=found, size=image_size)
+    options = {"size": image_size, "crop_mode": crop}
+    crops = image_files.load_crops(found, **options)
+    labelled = [index for index, photograph in enumerate(found) if photograph.mask_path]
+    spread = np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), num_evaluation_images)).astype(int))
+    labelled = [labelled[place] for place in spread]
+    loaded = image_files.load_mask_crops([found[index] for index in labelled], **options) if labelled else []
+    print(f"{len(found)} photographs ({name}), {len(labelled)} of them with masks for evaluation alone, "
+          f"{pool.num_images} background pictures", flush=True)
+    return TrainingData(crops, dict(zip(labelled, loaded)), [photograph.name for photograph in found], pool)

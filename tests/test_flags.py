@@ -10,10 +10,20 @@ from conftest import ROOT
 
 FLAGFILES = sorted((ROOT / "experiments").glob("*.flags"))
 
+GROUPS = {
+    "fg": """
+flags.define_data(); flags.define_backgrounds(); flags.define_generator(); flags.define_discriminator()
+flags.define_objective(area_constant='', area_ramp_steps=2000); flags.define_players()""",
+    "hoc": """
+flags.define_cluster(); flags.define_generator(); flags.define_discriminator()
+flags.define_objective(area_constant='', area_ramp_steps=0); flags.define_players()""",
+    "distill": """
+flags.define_distillation(); flags.define_data(crop=None, image_size=None, split=None); flags.define_backgrounds()""",
+}
 PRINT_FLAGS = """
 import flags
-flags.define_data(); flags.define_backgrounds(); flags.define_generator(); flags.define_discriminator()
-flags.define_objective(area_constant='', area_ramp_steps=2000); flags.define_optimization(batch_size=16, num_steps=5000)
+%s
+flags.define_optimization(batch_size=16, num_steps=5000)
 flags.define_run(run_dir='runs/fg', evaluated='', num_evaluated=2)
 import sys
 flags.FLAGS(sys.argv)
@@ -21,10 +31,16 @@ print('\\n'.join(flags.lines().values()))
 """
 
 
-def parsed(*arguments):
+def run_with_flags(*arguments, group="fg"):
+    """Parses a command's flags with the groups of one of the scripts, in a process of its own."""
+    return subprocess.run([sys.executable, "-c", PRINT_FLAGS % GROUPS[group], *arguments], cwd=ROOT,
+                          capture_output=True, text=True, check=False, timeout=120)
+
+
+def parsed(*arguments, group="fg"):
     """Returns the flagfile lines that a command's flags make."""
-    result = subprocess.run([sys.executable, "-c", PRINT_FLAGS, *arguments], cwd=ROOT, capture_output=True, text=True,
-                            check=True, timeout=120)
+    result = run_with_flags(*arguments, group=group)
+    assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()
 
 
@@ -38,7 +54,8 @@ def test_defaults_are_the_papers():
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.name)
 def test_every_flagfile_parses_and_says_what_it_holds(path):
-    lines = parsed(f"--flagfile={path}")
+    group = path.name.partition("_")[0]
+    lines = parsed(f"--flagfile={path}", *(["--teacher=run"] if group == "distill" else []), group=group)
     for line in path.read_text().splitlines():
         if line and not line.startswith("#"):
             name = re.match(r"--(\w+)", line).group(1)
@@ -55,8 +72,7 @@ def test_every_flagfile_parses_and_says_what_it_holds(path):
     ("--no_such_flag=1", "no_such_flag"),
 ])
 def test_a_value_out_of_range_is_refused_by_the_flags_name(argument, message):
-    result = subprocess.run([sys.executable, "-c", PRINT_FLAGS, argument], cwd=ROOT, capture_output=True, text=True,
-                            check=False, timeout=120)
+    result = run_with_flags(argument)
     assert result.returncode != 0 and message in result.stderr
 
 
@@ -65,6 +81,16 @@ def test_the_papers_flagfiles_hold_table_3_as_printed():
         lines = parsed(f"--flagfile={ROOT / 'experiments' / name}.flags")
         assert {"--area_weight=1000.0", "--area_constant=0.25", "--area_penalty=per_mask", "--area_ramp_steps=0",
                 "--score_activation=lrelu", "--generator_width=1.0"} <= set(lines)
+
+
+def test_the_papers_flagfiles_hold_table_4_as_printed():
+    rows = {"crowd": (8, 6, 0.1, 30), "fruit": (10, 5, 0.25, 32), "seed": (12, 2, 0.25, 26)}
+    for name, (num_layers, latent_dim, area, padding) in rows.items():
+        lines = parsed(f"--flagfile={ROOT / 'experiments' / f'hoc_{name}.flags'}", group="hoc")
+        assert {f"--num_layers={num_layers}", f"--latent_dim={latent_dim}", f"--area_constant={area}",
+                f"--padding={padding}", "--area_weight=1000.0", "--information_weight=50.0", "--area_ramp_steps=0",
+                "--area_penalty=per_mask"} <= set(lines)
+        assert ("--novertical_flip" in lines) == (name == "crowd")
 
 
 def test_flags_are_read_in_scripts_alone():

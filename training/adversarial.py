@@ -96,8 +96,8 @@ class AdversarialTraining(tf.Module):
             information_loss = self._information_loss(batch, scene)
             total = (adversarial_loss + self.area_weight * area_penalty
                      + self.information_weight * information_loss)
-            objective = _objective(total, self.generator_optimizer)
-        _descend(tape, objective, self.generator_optimizer, variables)
+            objective = objective_of(total, self.generator_optimizer)
+        descend(tape, objective, self.generator_optimizer, variables)
         information = {"generator/information_loss": information_loss,
                        "generator/information_loss_weighted": self.information_weight * information_loss}
         return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
@@ -114,8 +114,8 @@ class AdversarialTraining(tf.Module):
             real_loss = losses.discriminator_real_loss(real_logits)
             fake_loss = losses.discriminator_fake_loss(fake_logits)
             total = real_loss + fake_loss
-            objective = _objective(total, self.discriminator_optimizer)
-        _descend(tape, objective, self.discriminator_optimizer, variables)
+            objective = objective_of(total, self.discriminator_optimizer)
+        descend(tape, objective, self.discriminator_optimizer, variables)
         real_scores, fake_scores = (tf.reduce_mean(logits, axis=[1, 2, 3]) for logits in (real_logits, fake_logits))
         return {"discriminator/real_loss": real_loss, "discriminator/fake_loss": fake_loss,
                 "discriminator/total_loss": total,
@@ -183,15 +183,15 @@ def _unit_range(inputs):
     return image_ranges.to_unit_range(inputs) if inputs.dtype == tf.uint8 else inputs
 
 
-def _objective(loss, optimizer):
+def objective_of(loss, optimizer):
     """Returns what is differentiated: the replica's share of the loss, scaled up if the optimizer scales losses."""
     loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
     scales = isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
     return optimizer.get_scaled_loss(loss) if scales else loss
 
 
-def _descend(tape, objective, optimizer, variables):
-    """Makes one optimizer update of the variables from the tape's gradient of the objective."""
+def descend(tape, objective, optimizer, variables):
+    """Makes one optimizer update of the variables from the tape's gradient of the objective (of `objective_of`)."""
     gradients = tape.gradient(objective, variables)
     if isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)

@@ -67,12 +67,13 @@ class Checkpoints:
                             f"one is {self.latest or 'missing'}") from error
 
 
-def restore_generator(directory, network):
-    """Restores a run's generator alone from its last checkpoint.
+def restore_network(directory, network, *, name="generator"):
+    """Restores one network of a run from its last checkpoint.
 
     Args:
       directory: folder of the checkpoints.
       network: built network of the run's width.
+      name: what the checkpoint calls it: 'generator', or a distillation's 'student'.
 
     Returns:
       Number of steps done.
@@ -85,28 +86,32 @@ def restore_generator(directory, network):
         raise UserError(f"{directory} holds no checkpoint; has the run saved one yet?")
     step = tf.Variable(0, dtype=tf.int64)
     try:
-        status = tf.train.Checkpoint(step=step, generator=network).restore(path)
+        status = tf.train.Checkpoint(step=step, **{name: network}).restore(path)
         status.assert_existing_objects_matched().expect_partial()
     except _RESTORE_ERRORS as error:
         raise UserError(f"checkpoint {path} does not fit the network: {_first_line(error)}") from error
     return int(step.numpy())
 
 
-def save_weights(path, network, *, metadata):
+def save_weights(path, network, *, metadata, half_precision=False):
     """Writes a network's variables and what is needed to use them; readable without pickle.
 
     Args:
       path: file, usually ending in '.npz'.
       network: built Keras model.
-      metadata: dict of plain values: how the network is made, and of what run it is.
+      metadata: dict of plain values: how the network is made, of what run it is, and what was measured.
+      half_precision: whether kernels are stored as float16, in half the room. Vectors (biases, and batch
+        normalization's parameters, whose variances may be below float16's range) stay float32.
 
     Raises:
       UserError: it cannot be written.
     """
     arrays = {variable.name: variable.numpy() for variable in network.variables}
+    if half_precision:
+        arrays = {name: array.astype(np.float16) if array.ndim > 1 else array for name, array in arrays.items()}
     header = json.dumps({"format": WEIGHTS_FORMAT, **metadata})
     buffer = io.BytesIO()
-    np.savez(buffer, **{"": np.array(header)}, **arrays)
+    np.savez_compressed(buffer, **{"": np.array(header)}, **arrays)
     atomic_file.write(path, buffer.getvalue())
 
 

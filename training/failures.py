@@ -4,7 +4,7 @@ import math
 
 PATIENCE = 3  # consecutive windows before a warning, since a young run passes through such states
 
-# kind: (what it means and what to try, whether a window's means show it)
+# kind: (what it means and what to try, whether a window's means show it; a mean that is not there shows nothing)
 _SIGNS = {
     "uniform masks": (
         "each mask has one value everywhere, as a ghost does; let the discriminator start faster or masks start large "
@@ -19,7 +19,7 @@ _SIGNS = {
     "discriminator saturated": (
         "it tells every composite from a photograph with a loss near 0, so the generator learns nothing; lower "
         "--discriminator_learning_rate",
-        lambda m: m["discriminator/total_loss"] < 0.02),
+        lambda m: m.get("discriminator/total_loss", 1.0) < 0.02),
 }
 
 

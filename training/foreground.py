@@ -1,14 +1,18 @@
 """What the foreground task adds to adversarial training: how it is built, and its panel and evaluation."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
 import visualization
+from data import batches
 from data import images as image_ranges
+from errors import UserError
 from evaluation import evaluator
 from models import layout, providers, scene_generator, unet
 from models.composition import Instance, composite, stack_layers
-from training import adversarial, optimizers
+from training import adversarial, checkpoint, optimizers, run_folder
 
 FIGURES = ("foreground_iou", "background_iou", "mean_iou", "pixel_accuracy", "f_beta")
 
@@ -50,37 +54,132 @@ def to_training_batch(batch):
             "reals": batch["reals"], "step": batch["step"]}
 
 
+class LoadedNetwork(NamedTuple):
+    """A segmentation network that was trained before.
+
+    Attributes:
+      network: built UNet with its weights.
+      image_size: side in pixels of the crops it was trained on.
+      crop: their crop mode.
+      flags: dict from the names of its run's flags to their values as text.
+      description: where it came from, for people.
+    """
+
+    network: Any
+    image_size: int
+    crop: str
+    flags: dict
+    description: str
+
+
+def load_network(*, run_dir=None, weights=None):
+    """Loads the network of a run's last checkpoint (the student's, of a distillation), or of a weights file.
+
+    Args:
+      run_dir: run folder, or None.
+      weights: weights file, or None; just one of the two is given.
+
+    Returns:
+      `LoadedNetwork`.
+
+    Raises:
+      UserError: both or none are given, or what is given is missing, broken, or of another task.
+    """
+    if bool(run_dir) == bool(weights):
+        raise UserError("give either --run_dir, a run folder, or --weights, a weights file.")
+    if weights:
+        metadata, arrays = checkpoint.read_weights(weights)
+        if metadata.get("network") != "unet":
+            raise UserError(f"{weights} holds a {metadata.get('network')!r}, expected a 'unet', as foreground runs and "
+                            "distillations write it.")
+        size = int(metadata["image_size"])
+        network = build_unet(width=float(metadata["width"]), size=size)
+        checkpoint.assign_weights(network, arrays, path=weights)
+        lines = metadata.get("flags", {}).values()
+        return LoadedNetwork(network, size, metadata["crop"], run_folder.parse_flags(lines),
+                             f"{weights} (step {metadata.get('num_steps')})")
+    values = run_folder.read_flags(run_dir)
+    if "image_size" not in values:
+        raise UserError(f"{run_dir} is the folder of another task; expected one of train_fg.py or distill.py.")
+    name, width = ("student", "student_width") if "student_width" in values else ("generator", "generator_width")
+    network = build_unet(width=float(values[width]), size=int(values["image_size"]))
+    step = checkpoint.restore_network(run_folder.RunFolder(run_dir).checkpoint_dir, network, name=name)
+    return LoadedNetwork(network, int(values["image_size"]), values["crop"], values, f"{run_dir} (step {step})")
+
+
+class Shown(NamedTuple):
+    """Photographs that are looked at and measured throughout a run.
+
+    Attributes:
+      crops: uint8 [n, S, S, 3], the panel's first.
+      masks: dict from an index into `crops` to its reference mask, uint8 {0, 1} [S, S, 1]; may be empty.
+      names: names of the crops.
+      backgrounds: uint8 [k, S, S, 3], for composites of the panel's first k.
+    """
+
+    crops: np.ndarray
+    masks: dict
+    names: list
+    backgrounds: np.ndarray
+
+    def panel_references(self):
+        """Returns the panel's reference masks [k, S, S, 1] if all of its photographs have one, else None."""
+        count = len(self.backgrounds)
+        labelled = all(index in self.masks for index in range(count))
+        return np.stack([self.masks[index] for index in range(count)]) if labelled else None
+
+    def figures(self, network):
+        """Measures S5's figures of a network's masks, averaged over the labelled photographs. Returns a dict."""
+        labelled = sorted(self.masks)
+        soft = evaluator.predict_masks(network, self.crops[labelled])
+        report = evaluator.evaluate_masks(soft, np.stack([self.masks[index] for index in labelled]),
+                                          names=[self.names[index] for index in labelled])
+        return {name: report["per_image"][name] for name in FIGURES}
+
+
+def choose_shown(data, *, num_panel_images, seed):
+    """Chooses what is looked at: all labelled photographs, or all where none is; for the panel, evenly spread ones.
+
+    Args:
+      data: `data.photographs.TrainingData`.
+      num_panel_images: columns of the panel.
+      seed: seed of its backgrounds.
+
+    Returns:
+      `Shown`.
+    """
+    order = sorted(data.masks) or list(range(len(data.crops)))
+    count = min(num_panel_images, len(order))
+    panel_indices = [order[place] for place in np.linspace(0, len(order) - 1, count).astype(int)]
+    indices = panel_indices + [index for index in order if index not in panel_indices]
+    drawn = next(iter(batches.foreground_batches(crops=data.crops[:1], background_pool=data.pool, batch_size=count,
+                                                 num_steps=1, seed=seed)))
+    return Shown(crops=data.crops[indices], names=[data.names[index] for index in indices],
+                 masks={place: data.masks[index] for place, index in enumerate(indices) if index in data.masks},
+                 backgrounds=drawn["backgrounds"].numpy())
+
+
+def inference(network):
+    """Wraps a network for `evaluator.predict_masks`."""
+    return tf.function(lambda images, training=False: network(images, training=training))
+
+
 class ForegroundInspection:
     """Panel and evaluation of a segmentation network on photographs that stay the same throughout a run."""
 
-    def __init__(self, network, *, crops, masks, names, backgrounds):
-        """Takes what is looked at.
-
-        Args:
-          network: images [B, S, S, 3] in [0, 1] to masks.
-          crops: uint8 [n, S, S, 3], for the panel.
-          masks: dict from an index into `crops` to its reference mask, uint8 {0, 1} [S, S, 1]; may be empty.
-          names: names of the crops.
-          backgrounds: uint8 [n, S, S, 3], for the panel's composites.
-        """
-        self._network = tf.function(lambda images, training=False: network(images, training=training))
-        self._crops, self._masks, self._names, self._backgrounds = crops, masks, names, backgrounds
+    def __init__(self, network, shown):
+        """Takes the network, images [B, S, S, 3] in [0, 1] to masks, and what it is shown: `Shown`."""
+        self._network, self._shown = inference(network), shown
 
     def draw_panel(self):
         """Draws Figures 6 and 7: input, soft mask, carved on flat colour, composite, reference mask if all have one."""
-        crops = self._crops[:len(self._backgrounds)]
+        crops = self._shown.crops[:len(self._shown.backgrounds)]
         soft = evaluator.predict_masks(self._network, crops)
-        photographs, patches = (image_ranges.to_unit_range(pictures) for pictures in (crops, self._backgrounds))
+        photographs, patches = (image_ranges.to_unit_range(pictures) for pictures in (crops, self._shown.backgrounds))
         composites = composite(stack_layers([Instance(patches, tf.ones_like(soft)), Instance(photographs, soft)]))
-        labelled = all(index in self._masks for index in range(len(crops)))
-        references = np.stack([self._masks[index] for index in range(len(crops))]) if labelled else None
         return visualization.foreground_panel(images=crops, masks=soft, composites=np.asarray(composites),
-                                              references=references, max_columns=len(crops))
+                                              references=self._shown.panel_references(), max_columns=len(crops))
 
     def evaluate(self):
         """Measures S5's figures, averaged over the labelled photographs. Returns a dict of floats for TensorBoard."""
-        labelled = sorted(self._masks)
-        soft = evaluator.predict_masks(self._network, self._crops[labelled])
-        report = evaluator.evaluate_masks(soft, np.stack([self._masks[index] for index in labelled]),
-                                          names=[self._names[index] for index in labelled])
-        return {f"evaluation/{name}": report["per_image"][name] for name in FIGURES}
+        return {f"evaluation/{name}": value for name, value in self._shown.figures(self._network).items()}

@@ -27,12 +27,14 @@ def check_padding(padding, *, area):
       area: area constant; an instance is taken as a centred disk of that area.
 
     Raises:
-      UserError: a disk of that area, moved by `padding`, can leave the window; the largest padding is named.
+      UserError: a disk of that area, moved by `padding` along both axes, leaves the window over a corner; the largest
+        padding is named.
     """
-    largest = int(hoc.WINDOW / 2 + hoc.WINDOW * np.sqrt(area / np.pi)) - 1
+    # The disk's last pixel along the diagonal is then in the window's corner, half a pixel from its edges.
+    largest = int((hoc.WINDOW - 1) / 2 + hoc.WINDOW * np.sqrt(area / np.pi) / np.sqrt(2.0))
     if padding > largest:
-        raise UserError(f"--padding={padding} can push a whole instance out of its {hoc.WINDOW}-pixel window; instances "
-                        f"that cover {area:g} of it can be moved by at most {largest} (the paper: 26 to 32).")
+        raise UserError(f"--padding={padding} can push a whole instance out of its {hoc.WINDOW}-pixel window; "
+                        f"instances that cover {area:g} of it can be moved by at most {largest} (the paper: 26 to 32).")
 
 
 def build_generator(*, latent_dim, **options):

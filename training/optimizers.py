@@ -69,11 +69,27 @@ def make_pair(generator_variables, discriminator_variables, *, generator_learnin
       (generator_optimizer, discriminator_optimizer).
     """
 
-    def make(rate, variables, updates_per_step):
-        if fall_steps:
-            rate = FallingRate(rate, num_updates=num_steps * updates_per_step,
-                               num_falling=fall_steps * updates_per_step)
-        return make_adam(rate, variables, **adam)
+    options = {"num_steps": num_steps, "fall_steps": fall_steps, **adam}
+    return (make_optimizer(generator_variables, learning_rate=generator_learning_rate, **options),
+            make_optimizer(discriminator_variables, learning_rate=discriminator_learning_rate,
+                           updates_per_step=num_discriminator_updates, **options))
 
-    return (make(generator_learning_rate, generator_variables, 1),
-            make(discriminator_learning_rate, discriminator_variables, num_discriminator_updates))
+
+def make_optimizer(variables, *, learning_rate, num_steps, fall_steps=0, updates_per_step=1, **adam):
+    """Makes one network's optimizer, whose rate may fall at the run's end.
+
+    Args:
+      variables: what it will update.
+      learning_rate: rate before the fall.
+      num_steps: steps of the whole run.
+      fall_steps: as for `make_pair`.
+      updates_per_step: updates per step.
+      **adam: of `make_adam`.
+
+    Returns:
+      An optimizer.
+    """
+    if fall_steps:
+        learning_rate = FallingRate(learning_rate, num_updates=num_steps * updates_per_step,
+                                    num_falling=fall_steps * updates_per_step)
+    return make_adam(learning_rate, variables, **adam)

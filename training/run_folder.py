@@ -79,6 +79,11 @@ class RunFolder:
         path = self.path / METRICS_FILE
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
+    def last_evaluation(self):
+        """Returns the last figures measured, floats by name, from `metrics.json`."""
+        last = self.read_metrics().get("last", {})
+        return {name.partition("/")[2]: value for name, value in last.items() if name.startswith("evaluation/")}
+
     def _check_same_run(self, stored_lines, flag_lines, changeable):
         """Refuses flags that differ from those stored, but for the changeable ones."""
         for name, line in flag_lines.items():
@@ -113,8 +118,13 @@ def read_flags(path):
     file = pathlib.Path(path) / FLAGS_FILE
     if not file.exists():
         raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}.")
+    return parse_flags(file.read_text(encoding="utf-8").splitlines())
+
+
+def parse_flags(lines):
+    """Returns a flagfile's lines as a dict from flags' names to values as text ('true' and 'false' for switches)."""
     values = {}
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         name, equals, value = line[2:].partition("=")
         if equals:
             values[name] = value

@@ -87,7 +87,7 @@ class Recorder:
         best = self._metrics["best"]
         if best_by and (not best or values[best_by] > best[best_by]):
             self._metrics["best"] = {"step": step, **values}
-        shown = "  ".join(f"{name.rpartition('/')[2]} {value:.3f}" for name, value in values.items())
+        shown = "  ".join(f"{_short(name)} {value:.3f}" for name, value in values.items())
         self.say(f"step {step}: evaluation: {shown}")
 
     def panel(self, name, panel, step):
@@ -118,6 +118,11 @@ class Recorder:
         self.write()
         self._writer.close()
         self._bar.close()
+
+
+def _short(name):
+    """Returns an evaluation's name for the screen: 'evaluation/x' is 'x', 'evaluation_teacher/x' 'teacher x'."""
+    return name.removeprefix("evaluation").lstrip("/_").replace("/", " ")
 
 
 def _clock_time(seconds):

@@ -38,7 +38,7 @@ def test_a_checkpoint_of_another_width_is_refused_with_both_shapes(tmp_path):
     with pytest.raises(UserError, match=r"does not fit this run: .*with shape \(.*variable with shape \(.*name unet/"):
         checkpoint.Checkpoints(tmp_path, generator=wide, generator_optimizer=wide_optimizer).restore()
     with pytest.raises(UserError, match="does not fit the network"):
-        checkpoint.restore_generator(tmp_path, wide)
+        checkpoint.restore_network(tmp_path, wide)
 
 
 def test_a_checkpoint_with_more_than_the_run_is_refused(tmp_path):
@@ -69,7 +69,7 @@ def test_a_checkpoint_that_cannot_be_written_is_said_and_the_last_whole_one_stay
 
 def test_restoring_the_generator_alone_needs_a_checkpoint(tmp_path):
     with pytest.raises(UserError, match="holds no checkpoint"):
-        checkpoint.restore_generator(tmp_path, made()[0])
+        checkpoint.restore_network(tmp_path, made()[0])
 
 
 def test_weights_go_through_a_file_unchanged(tmp_path):

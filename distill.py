@@ -1,0 +1,84 @@
+"""Distils a student from the raw masks of a finished foreground run (appendix, Eq. 8).
+
+    python distill.py --teacher=runs/fg                                    # on the data that the teacher saw
+    python distill.py --teacher=runs/birds --student_width=0.25 --distill_on=both --run_dir=runs/birds_student
+
+The same command continues a run that was stopped or killed.
+"""
+
+import os
+
+import flags  # before TensorFlow, whose environment it sets
+
+from data import batches, photographs
+from training import checkpoint, distillation, environment, foreground, loop, optimizers, run_folder
+
+SCREEN_KEYS = {"student/distillation_loss": "loss", "mask/area_mean": "area", "mask/undecided_fraction": "undecided"}
+# Flags that say what the teacher saw; the student sees the same unless told otherwise.
+INHERITED = ("dataset", "data_dir", "images", "boxes", "masks", "split", "crop", "image_size", "backgrounds")
+
+
+def inherit(teacher):
+    """Gives each data flag that was not given the teacher's value, so that the run folder holds it."""
+    told = [name for name in INHERITED if flags.FLAGS[name].value is not None]
+    if any(name in told for name in ("dataset", "data_dir", "images")):
+        names = ("split", "crop", "image_size")  # other photographs: how they are cropped alone is the teacher's
+    else:
+        names = INHERITED
+    for name in names:
+        if name not in told and name in teacher.flags:
+            flags.FLAGS[name].parse(teacher.flags[name])
+
+
+def load_teacher(path):
+    """Loads the teacher from a run folder or a weights file."""
+    return foreground.load_network(**{"run_dir" if os.path.isdir(path) else "weights": path})
+
+
+def main(argv):
+    """Trains, or continues a run."""
+    del argv
+    options = flags.FLAGS
+    teacher = load_teacher(options.teacher)
+    inherit(teacher)
+    folder = run_folder.RunFolder(options.run_dir)
+    folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
+    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+    data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
+                                          num_evaluation_images=options.num_evaluation_images)
+    predict = foreground.inference(teacher.network)
+    labels = distillation.teacher_masks(predict, data.crops, cache_dir=folder.path,
+                                        max_megabytes=options.max_cache_megabytes)
+    print(f"teacher {teacher.description}: its masks have a mean area of {labels.mean() / 255:.3f}", flush=True)
+    student = foreground.build_unet(width=options.student_width, size=options.image_size,
+                                    batch_norm_momentum=options.batch_norm_momentum)
+    optimizer = optimizers.make_optimizer(student.trainable_variables, **flags.single_optimization())
+    training = distillation.Distillation(student=student, optimizer=optimizer, inputs=options.distill_on,
+                                         jit_compile=options.jit_compile)
+    inspection = distillation.DistillationInspection(
+        teacher=predict, student=student,
+        shown=foreground.choose_shown(data, num_panel_images=options.num_panel_images, seed=options.seed + 1))
+
+    def make_batches(start_step):
+        return batches.distillation_batches(
+            crops=data.crops, masks=labels, background_pool=data.pool, batch_size=options.batch_size,
+            seed=options.seed, start_step=start_step, num_steps=options.num_steps, flip=options.flip)
+
+    num_steps = loop.train_in_folder(
+        folder, flag_lines=flags.lines(), objects=training.objects(), step=training.step, make_batches=make_batches,
+        num_steps=options.num_steps, batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()),
+        screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
+        evaluation_key="evaluation/mean_iou")
+    checkpoint.save_weights(folder.path / "weights.npz", student, metadata={
+        "task": "distillation", "network": "unet", "width": options.student_width, "image_size": options.image_size,
+        "crop": options.crop, "num_steps": num_steps, "teacher": teacher.description,
+        "figures": folder.last_evaluation(), "flags": {name: line for name, line in flags.lines().items() if line}})
+
+
+if __name__ == "__main__":
+    flags.define_distillation()
+    flags.define_data(crop=None, image_size=None, split=None)
+    flags.define_backgrounds()
+    flags.define_optimization(batch_size=16, num_steps=3000)
+    flags.define_run(run_dir="runs/distilled", evaluated="labelled photographs", num_evaluated=200)
+    flags.run(main)

@@ -1,0 +1,148 @@
+"""Teacher-student distillation (appendix, 'Data Distillation in the First Application', Eq. 8)."""
+
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+import losses
+import visualization
+from data import images as image_ranges
+from errors import UserError
+from evaluation import evaluator
+from models.composition import Instance, composite, stack_layers
+from training import foreground
+from training.adversarial import descend, mask_statistics, objective_of
+
+INPUTS = ("composites", "photographs", "both")
+CACHE_NAME = "teacher_masks.npy"
+
+
+class Distillation(tf.Module):
+    """The student and its update: smooth L1 between its masks and the teacher's.
+
+    A batch is a dict as of `data.batches.distillation_batches`.
+    """
+
+    def __init__(self, *, student, optimizer, inputs="composites", jit_compile=False):
+        """Wires the student; network and optimizer must have been built.
+
+        Args:
+          student: images [B, S, S, 3] in [0, 1] to soft masks.
+          optimizer: optimizer of its variables.
+          inputs: 'composites', foregrounds that the teacher's masks carve on random backgrounds, as in the paper;
+            'photographs' as they are; 'both', the first half of each batch composites and the rest photographs.
+          jit_compile: whether the update is compiled by XLA.
+
+        Raises:
+          ValueError: on unknown inputs.
+        """
+        super().__init__(name="distillation")
+        if inputs not in INPUTS:
+            raise ValueError(f"inputs are {inputs!r}, expected one of {', '.join(INPUTS)}")
+        self.student, self.optimizer, self.inputs = student, optimizer, inputs
+        self.update = tf.function(self._update, jit_compile=jit_compile)
+
+    def objects(self):
+        """Returns what a checkpoint holds, by name."""
+        return {"student": self.student, "optimizer": self.optimizer}
+
+    def step(self, batch):
+        """Makes one update. Returns (metrics, None): a dict of named scalar tensors."""
+        return self.update(batch), None
+
+    def student_inputs(self, photographs, labels, backgrounds):
+        """Makes the student's input images from a batch's pictures, all float in [0, 1] and [B, S, S, C]."""
+        if self.inputs == "photographs":
+            return photographs
+        layers = stack_layers([Instance(backgrounds, tf.ones_like(labels)), Instance(photographs, labels)])
+        composites = composite(layers)
+        if self.inputs == "composites":
+            return composites
+        half = tf.shape(photographs)[0] // 2
+        return tf.concat([composites[:half], photographs[half:]], axis=0)
+
+    def _update(self, batch):
+        """Minimises Eq. (8) over the student's parameters."""
+        photographs, labels, backgrounds = (image_ranges.to_unit_range(batch[name])
+                                            for name in ("photographs", "masks", "backgrounds"))
+        inputs = self.student_inputs(photographs, labels, backgrounds)
+        with tf.GradientTape() as tape:
+            masks = self.student(inputs, training=True)
+            loss = losses.distillation_loss(masks, labels)
+            objective = objective_of(loss, self.optimizer)
+        descend(tape, objective, self.optimizer, self.student.trainable_variables)
+        return {"student/distillation_loss": loss, **mask_statistics(masks[tf.newaxis])}
+
+
+def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
+    """Predicts the teacher's masks of all photographs once, and keeps them in the run folder.
+
+    Args:
+      teacher: network wrapped by `foreground.inference`.
+      crops: uint8 [n, S, S, 3].
+      cache_dir: the run's folder; its `teacher_masks.npy` is used if it is there.
+      max_megabytes: largest size of the cache, n * S * S bytes, that is allowed.
+
+    Returns:
+      uint8 [n, S, S, 1] in [0, 255], rounded.
+
+    Raises:
+      UserError: the cache would be larger than allowed, is of other photographs, or cannot be written.
+    """
+    expected = (*crops.shape[:-1], 1)
+    megabytes = int(np.prod(expected)) / 2**20
+    if megabytes > max_megabytes:
+        raise UserError(f"the teacher's masks take {megabytes:.0f} MiB, more than "
+                        f"--max_cache_megabytes={max_megabytes}; raise it, or train on fewer photographs.")
+    path = pathlib.Path(cache_dir) / CACHE_NAME
+    if path.exists():
+        try:
+            cached = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise UserError(f"{path} cannot be read ({error}); delete it, and it is made anew.") from error
+        if cached.shape != expected or cached.dtype != np.uint8:
+            raise UserError(f"{path} holds masks {list(cached.shape)}, expected {list(expected)}; delete it, and it is "
+                            "made anew.")
+        return cached
+    masks = image_ranges.to_uint8(tf.constant(evaluator.predict_masks(teacher, crops))).numpy()
+    partial = path.with_suffix(".partial")
+    try:
+        with open(partial, "wb") as file:
+            np.save(file, masks)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+    return masks
+
+
+class DistillationInspection:
+    """Panel of teacher and student side by side, and figures of both."""
+
+    def __init__(self, *, teacher, student, shown):
+        """Takes two networks and what they are shown.
+
+        Args:
+          teacher: network wrapped by `foreground.inference`.
+          student: network.
+          shown: `foreground.Shown`.
+        """
+        self._teacher, self._student, self._shown = teacher, foreground.inference(student), shown
+        self._teacher_figures = None
+
+    def draw_panel(self):
+        """Draws Figures 12 and 13: input, raw mask, distilled mask, reference if all have one."""
+        crops = self._shown.crops[:len(self._shown.backgrounds)]
+        return visualization.distillation_panel(
+            images=crops, raw=evaluator.predict_masks(self._teacher, crops),
+            distilled=evaluator.predict_masks(self._student, crops), references=self._shown.panel_references(),
+            max_columns=len(crops))
+
+    def evaluate(self):
+        """Measures S5's figures of the student, and of the teacher beside it. Returns floats for TensorBoard."""
+        if self._teacher_figures is None:
+            self._teacher_figures = self._shown.figures(self._teacher)
+        return {**{f"evaluation/{name}": value for name, value in self._shown.figures(self._student).items()},
+                **{f"evaluation_teacher/{name}": value for name, value in self._teacher_figures.items()}}
