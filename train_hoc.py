@@ -22,15 +22,15 @@ PAPER_AREA = 0.25  # Table 4, fruit and seed
 
 def load_data(options):
     """Loads or draws the cluster. Returns (picture scaled for windows, shapes of its instances or None)."""
-    if options.drawn_cluster and (options.image or options.window_size):
+    if options.drawn_cluster and (options.image or options.window_size is not None):
         raise UserError("--drawn_cluster needs no --image and no --window_size; give one or the other.")
     if options.drawn_cluster:
         return synthetic.drawn_cluster(options.drawn_cluster, seed=options.seed)
-    if options.image and not options.window_size:
+    if options.image and options.window_size is None:
         raise UserError("--image needs --window_size: about 1.5 times the biggest instance's width, in pixels of the "
                         "image.")
-    return hoc.load_cluster(options.image or samples.FRUIT_IMAGE,
-                            window_size=options.window_size or SAMPLES_WINDOW_SIZE), None
+    window_size = SAMPLES_WINDOW_SIZE if options.window_size is None else options.window_size
+    return hoc.load_cluster(options.image or samples.FRUIT_IMAGE, window_size=window_size), None
 
 
 def main(argv):

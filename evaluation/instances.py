@@ -114,7 +114,8 @@ def r_squared(latents: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     latents, estimates = np.asarray(latents, np.float64), np.asarray(estimates, np.float64)
     residual = ((latents - estimates) ** 2).sum(axis=0)
     total = ((latents - latents.mean(axis=0)) ** 2).sum(axis=0)
-    return 1.0 - np.divide(residual, total, out=np.full(len(total), np.nan), where=total > 0)
+    varies = np.ptp(latents, axis=0) > 0  # which rounding of the mean cannot feign
+    return 1.0 - np.divide(residual, total, out=np.full(len(total), np.nan), where=varies)
 
 
 def best_shape_ious(binary_masks: np.ndarray, shapes: np.ndarray) -> np.ndarray:
@@ -138,7 +139,8 @@ def best_shape_ious(binary_masks: np.ndarray, shapes: np.ndarray) -> np.ndarray:
 def _centred(masks: np.ndarray, canvas: int) -> np.ndarray:
     """Masks [n, S, S] on canvases [n, canvas, canvas], centroids at the canvas's middle to half a pixel."""
     placed = np.zeros((len(masks), canvas, canvas), bool)
-    starts = np.rint((canvas - 1) / 2 - centroids(masks)).astype(int)
+    # Not np.rint, whose halves go to even numbers: a shape and the same shape shifted by a pixel must end alike.
+    starts = np.floor(canvas // 2 + 0.5 - centroids(masks)).astype(int)
     for index, (mask, (top, left)) in enumerate(zip(masks, starts)):
         placed[index, top:top + mask.shape[0], left:left + mask.shape[1]] = mask
     return placed

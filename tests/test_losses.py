@@ -74,6 +74,30 @@ def test_unknown_area_penalty_is_refused():
         losses.mask_area_penalty(masks_of_areas(0.1), area=0.2, kind="below")
 
 
+def test_information_loss_by_hand():
+    latents = tf.constant([[1.0, 0.0], [-1.0, 0.5]])
+    estimates = tf.constant([[0.0, 0.0], [-1.0, -0.5]])
+    assert float(losses.information_loss(latents, estimates)) == pytest.approx((1 + 0 + 0 + 1) / 4, rel=1e-6)
+    assert float(losses.information_loss(latents, latents)) == 0.0
+
+
+def test_information_loss_of_no_idea_is_the_latents_variance_of_a_third():
+    latents = tf.random.stateless_uniform([20_000, 3], [1, 2], -1.0, 1.0)
+    assert float(losses.information_loss(latents, tf.zeros_like(latents))) == pytest.approx(1 / 3, abs=0.01)
+
+
 @pytest.mark.parametrize("progress, expected", [(0.0, 0.92), (0.5, 0.64), (1.0, 0.36), (7.0, 0.36), (-1.0, 0.92)])
 def test_area_falls_linearly_and_then_stays(progress, expected):
     assert float(losses.scheduled_area(progress, start=0.92, end=0.36)) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("difference, expected", [
+    (0.0, 0.0), (0.1, 0.04), (-0.1, 0.04), (0.25, 0.25), (-0.25, 0.25), (0.249999, 0.249998), (0.5, 0.5), (-1.0, 1.0)])
+def test_smooth_l1_by_hand_and_whole_at_its_joint(difference, expected):
+    assert float(losses.smooth_l1(tf.constant(difference))) == pytest.approx(expected, abs=1e-6)
+
+
+def test_distillation_loss_is_the_mean_over_pixels():
+    masks = tf.constant([0.5, 0.5, 0.0, 1.0], shape=[1, 2, 2, 1])
+    labels = tf.constant([0.4, 0.5, 1.0, 0.5], shape=[1, 2, 2, 1])
+    assert float(losses.distillation_loss(masks, labels)) == pytest.approx((0.04 + 0.0 + 1.0 + 0.5) / 4, abs=1e-6)

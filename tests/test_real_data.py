@@ -1,8 +1,9 @@
 """The real images' layouts, where they are beside the project."""
 
 import numpy as np
+import pytest
 
-from data import backgrounds, batches, birds, faces, images
+from data import backgrounds, batches, birds, faces, hoc, images
 
 
 def test_birds_are_read_in_their_own_layout_with_reference_masks(real_data):
@@ -27,3 +28,18 @@ def test_backgrounds_of_persons_negatives_make_batches_with_faces(real_data):
     crops = images.load_crops(faces.list_photographs(str(real_data / "CelebA"))[:8], size=64, crop_mode="box")
     batch = next(iter(batches.foreground_batches(crops=crops, background_pool=pool, batch_size=4, seed=0, num_steps=1)))
     assert batch["backgrounds"].shape == (4, 64, 64, 3) and np.std(batch["backgrounds"]) > 10
+
+
+@pytest.mark.parametrize("name, window_size, size", [
+    ("coffee_beans.jpg", 96, (1200, 800)), ("oranges.png", 78, (359, 288)), ("limes.png", 52, (227, 288)),
+    ("crowd_gray.jpg", 40, (720, 424)), ("crowd_pool.jpg", 60, (1200, 900)),
+])
+def test_each_photograph_of_a_cluster_gives_windows(real_data, name, window_size, size):
+    cluster = hoc.load_cluster(str(real_data / "hoc" / name), window_size=window_size)
+    assert cluster.shape == (*(round(side * 64 / window_size) for side in size[::-1]), 3)
+    batch = next(iter(hoc.hoc_batches(cluster=cluster, num_layers=2, latent_dim=5, batch_size=8, seed=0, num_steps=1)))
+    reals = batch["reals"].numpy()
+    assert reals.shape == (8, 64, 64, 3) and reals.std() > 20
+    assert min(window.std() for window in reals) > 5 and len({window.tobytes() for window in reals}) == 8
+    is_grey = (reals == reals[..., :1]).all()
+    assert is_grey == (name == "crowd_gray.jpg")

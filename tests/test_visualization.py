@@ -150,6 +150,76 @@ def test_foreground_panel_leaves_out_the_rows_it_has_nothing_for():
     assert visualization.foreground_panel(images=images, masks=masks, references=masks > 0.5).shape[0] == 2 + 4 * 18
 
 
+def hoc_arguments(num_layers, num_scenes=3, size=16):
+    random = np.random.default_rng(2)
+    pictures = random.random((3, num_scenes, size, size, 3), dtype=np.float32)
+    return dict(reals=(pictures[0] * 255).astype(np.uint8), composites=pictures[1], appearances=pictures[2],
+                layer_images=random.random((num_layers, num_scenes, size, size, 3), dtype=np.float32),
+                layer_masks=random.random((num_layers, num_scenes, size, size, 1), dtype=np.float32),
+                masks=random.random((num_scenes, size, size, 1), dtype=np.float32))
+
+
+@pytest.mark.parametrize("num_shown", [4, 1])
+def test_hoc_panel_stacks_the_rows_of_figures_8_to_11(num_shown):
+    arguments = hoc_arguments(num_shown)
+    picture = visualization.hoc_panel(**arguments, num_layers=10)
+    layers = [visualization.on_checkerboard(image, mask)
+              for image, mask in zip(arguments["layer_images"], arguments["layer_masks"])]
+    tiles = visualization.panel([arguments["reals"], *layers, arguments["composites"], arguments["appearances"],
+                                 arguments["masks"]])
+    assert len(tiles) == 2 + (num_shown + 4) * 18
+    np.testing.assert_array_equal(picture[:, -tiles.shape[1]:], tiles)
+    assert leftmost_ink(picture) > 100
+
+
+def test_hoc_panel_numbers_the_last_layers_by_their_place_in_the_scene():
+    """Their labels are those of layers 9 and 10 of ten, and of 1 and 2 of two."""
+    arguments = hoc_arguments(num_layers=2)
+    rows = [np.zeros((3, 16, 16, 3))] * 6
+    for num_layers, numbers in ((10, (9, 10)), (2, (1, 2))):
+        picture = visualization.hoc_panel(**arguments, num_layers=num_layers)
+        labels = ["real", *(f"layer {number}" for number in numbers), "composite", "appearance", "soft mask"]
+        gutter_width = picture.shape[1] - (2 + 3 * 18)
+        expected = visualization.panel(rows, labels=labels)
+        np.testing.assert_array_equal(picture[:, :gutter_width], expected[:, :gutter_width])
+
+
+def test_hoc_panel_shows_at_most_max_columns_and_refuses_what_does_not_match():
+    arguments = hoc_arguments(num_layers=2)
+    whole = visualization.hoc_panel(**arguments, num_layers=2)
+    fewer = visualization.hoc_panel(**arguments, num_layers=2, max_columns=2)
+    np.testing.assert_array_equal(fewer, whole[:, :-18])
+    with pytest.raises(ValueError, match=r"equally many tiles.*\[2, 16, 16, 3\]"):
+        visualization.hoc_panel(**{**arguments, "composites": arguments["composites"][:2]}, num_layers=2)
+
+
+def test_instance_sheet_shows_instances_in_rows_and_leaves_the_last_places_empty():
+    appearances, masks = images_and_masks(num_images=5)
+    picture = visualization.instance_sheet(appearances, masks, columns=3)
+    assert picture.shape == (2 + 2 * 18, 2 + 3 * 18, 3)
+    carved = np.round(255 * visualization.on_checkerboard(appearances, masks))
+    empty = np.round(255 * visualization.on_checkerboard(np.zeros((16, 16, 3)), np.zeros((16, 16, 1))))
+    for index, tile in enumerate([*carved, empty]):
+        top, left = 2 + 18 * (index // 3), 2 + 18 * (index % 3)
+        np.testing.assert_array_equal(picture[top:top + 16, left:left + 16], tile)
+
+
+@pytest.mark.parametrize("num_instances, shape", [(1, (1, 1)), (5, (1, 5)), (8, (1, 8)), (9, (2, 8)), (17, (3, 8))])
+def test_instance_sheet_is_as_large_as_its_instances_need(num_instances, shape):
+    picture = visualization.instance_sheet(*images_and_masks(num_images=num_instances))
+    assert picture.shape == (2 + 18 * shape[0], 2 + 18 * shape[1], 3)
+
+
+def test_traversal_panel_has_a_labelled_row_for_each_latent():
+    appearances, masks = images_and_masks(num_images=2 * 9)
+    appearances, masks = appearances.reshape(2, 9, 16, 16, 3), masks.reshape(2, 9, 16, 16, 1)
+    picture = visualization.traversal_panel(appearances, masks)
+    expected = visualization.panel(list(visualization.on_checkerboard(appearances, masks)), labels=["z1", "z2"],
+                                   max_columns=9)
+    assert len(picture) == 2 + 2 * 18 and picture.shape[1] > 2 + 9 * 18
+    np.testing.assert_array_equal(picture, expected)
+
+
 def test_ranked_panel_shows_each_groups_images_under_a_head():
     images, masks = images_and_masks(num_images=5, size=48)
     references = (masks > 0.7).astype(np.uint8)

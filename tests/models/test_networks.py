@@ -1,10 +1,11 @@
-"""UNet and discriminator against Tables 1 and 2."""
+"""UNet, discriminator and instance generator against Tables 1 and 2."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.discriminator import TABLE_2_WIDTHS, Discriminator
+from models.instance_generator import InstanceGenerator
 from models.unet import UNet
 
 # Parameters of each layer by hand: k * k * C_in * C_out of the convolution, and gamma and beta of batch norm.
@@ -21,6 +22,15 @@ UNET_TABLE = {
     "deconv4": 4 * 4 * (256 + 256) * 128 + 2 * 128,
     "deconv5": 4 * 4 * (128 + 128) * 64 + 2 * 64,
     "mask_logits": 4 * 4 * (64 + 64) * 1 + 1,
+}
+
+INSTANCE_GENERATOR_TABLE = {  # for a z of 6
+    "conv1": 1 * 1 * 6 * (8 * 8 * 256) + 2 * (8 * 8 * 256),
+    "conv2": 4 * 4 * 256 * 256 + 2 * 256,
+    "conv3": 4 * 4 * 256 * 256 + 2 * 256,
+    "deconv1": 4 * 4 * 256 * 128 + 2 * 128,
+    "deconv2": 4 * 4 * 128 * 64 + 2 * 64,
+    "rgba_logits": 4 * 4 * 64 * 4 + 4,
 }
 
 
@@ -108,3 +118,53 @@ def test_wrong_options_and_sizes_are_refused():
         Discriminator(score_activation="tanh")
     with pytest.raises(ValueError, match="input_range is 'bytes'"):
         Discriminator(input_range="bytes")
+
+
+def latents(num_instances=4, latent_dim=6):
+    return tf.constant(np.random.default_rng(0).uniform(-1.0, 1.0, (num_instances, latent_dim)), tf.float32)
+
+
+def test_each_layer_of_the_instance_generator_has_the_parameters_of_table_2():
+    network = InstanceGenerator()
+    assert network(latents()).shape == (4, 64, 64, 4)
+    assert {layer.name: trainable_parameters(layer) for layer in network.layers} == INSTANCE_GENERATOR_TABLE
+
+
+def test_the_instance_generator_makes_instances_in_the_unit_range_that_differ_with_their_latents():
+    rgba = InstanceGenerator(width=1 / 32)(latents(), training=True)
+    assert rgba.shape == (4, 64, 64, 4) and rgba.dtype == tf.float32
+    assert 0.0 <= float(tf.reduce_min(rgba)) < float(tf.reduce_max(rgba)) <= 1.0
+    assert float(tf.reduce_max(tf.abs(rgba[0] - rgba[1]))) > 0.01
+    pixels = tf.math.reduce_std(rgba, axis=[1, 2])
+    assert float(tf.reduce_min(pixels)) > 0.001  # every channel of every instance is a picture, not a flat colour
+
+
+def test_initial_mask_sets_the_instance_generators_mask_and_not_its_appearance():
+    half, most = (InstanceGenerator(width=1 / 32, initial_mask=value) for value in (0.5, 0.9))
+    half(latents()), most(latents())
+    for variable, other in zip(half.variables, most.variables, strict=True):
+        if not other.name.endswith("rgba_logits/bias:0"):
+            other.assign(variable)
+    half, most = (network(latents()).numpy() for network in (half, most))
+    np.testing.assert_array_equal(half[..., :3], most[..., :3])
+    logits = [np.log(rgba[..., 3] / (1.0 - rgba[..., 3])) for rgba in (half, most)]
+    np.testing.assert_allclose(logits[1] - logits[0], np.log(0.9 / 0.1), rtol=1e-3)
+    assert np.median(half[..., 3]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_every_parameter_of_the_instance_generator_gets_a_gradient():
+    network = InstanceGenerator(width=1 / 32)
+    network(latents())
+    target = tf.random.uniform([4, 64, 64, 4])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(network(latents(), training=True) - target))
+    for variable, gradient in zip(network.trainable_variables, tape.gradient(loss, network.trainable_variables)):
+        assert gradient is not None and float(tf.reduce_max(tf.abs(gradient))) > 0, variable.name
+
+
+def test_wrong_options_of_the_instance_generator_are_refused():
+    assert InstanceGenerator(width=1 / 64)(latents()).shape == (4, 64, 64, 4)
+    with pytest.raises(ValueError, match="width 0.0078125 leaves a layer without channels, expected at least 1/64"):
+        InstanceGenerator(width=1 / 128)
+    with pytest.raises(ValueError, match="initial_mask is 0.0, expected a value strictly between 0 and 1"):
+        InstanceGenerator(initial_mask=0.0)

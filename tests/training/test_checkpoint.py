@@ -103,3 +103,14 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
     np.savez(tmp_path / "format.npz", **{"": np.array(json.dumps({"format": "else-7"}))})
     with pytest.raises(UserError, match="has format 'else-7'"):
         checkpoint.read_weights(tmp_path / "format.npz")
+
+
+def test_half_precision_takes_half_the_room_and_changes_masks_little(tmp_path):
+    network, other = made(width=1 / 8)[0], made(width=1 / 8)[0]
+    for name, half in (("full", False), ("half", True)):
+        checkpoint.save_weights(tmp_path / f"{name}.npz", network, metadata={}, half_precision=half)
+    assert (tmp_path / "half.npz").stat().st_size < 0.55 * (tmp_path / "full.npz").stat().st_size
+    checkpoint.assign_weights(other, checkpoint.read_weights(tmp_path / "half.npz")[1], path="half.npz")
+    images = tf.random.uniform([2, 64, 64, 3], seed=0)
+    difference = tf.abs(network(images) - other(images))
+    assert 0 < float(tf.reduce_max(difference)) < 0.01

@@ -1,0 +1,65 @@
+"""distill.py as users start it: a student of a finished run, resumed and measured."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import ROOT, SMALL, script
+
+from training.checkpoint import read_weights
+
+STUDENT = ("--student_width=0.0625", *(flag for flag in SMALL if "generator_width" not in flag
+                                       and "image_size" not in flag))
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    """A finished foreground run of two steps on the bundled sample."""
+    folder = tmp_path_factory.mktemp("teacher") / "run"
+    subprocess.run(script("train_fg.py", *SMALL, f"--run_dir={folder}", "--num_steps=2"), check=True, cwd=ROOT,
+                   capture_output=True, timeout=300)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_run(teacher, tmp_path_factory):
+    """A distillation of four steps without interruption."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    subprocess.run(script("distill.py", *STUDENT, f"--teacher={teacher}", f"--run_dir={folder}", "--num_steps=4"),
+                   check=True, cwd=ROOT, capture_output=True, timeout=300)
+    return folder
+
+
+def test_a_run_folder_holds_the_student_and_both_figures_and_is_evaluated(run_script, whole_run, tmp_path):
+    names = {path.name for path in whole_run.iterdir()}
+    assert {"flags.txt", "metrics.json", "checkpoints", "panels", "teacher_masks.npy", "weights.npz"} <= names
+    last = json.loads((whole_run / "metrics.json").read_text())["last"]
+    assert {"evaluation/mean_iou", "evaluation_teacher/mean_iou", "student/distillation_loss"} <= set(last)
+    assert "--image_size=64" in (whole_run / "flags.txt").read_text()  # the teacher's, which was not given again
+    metadata = read_weights(whole_run / "weights.npz")[0]
+    assert metadata["task"] == "distillation" and metadata["num_steps"] == 4
+    assert metadata["figures"]["mean_iou"] == pytest.approx(last["evaluation/mean_iou"])
+    evaluated = run_script("evaluate.py", f"--run_dir={whole_run}", f"--out={tmp_path}")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert json.loads((tmp_path / "evaluation.json").read_text())["num_images"] == 599
+
+
+def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, teacher, whole_run, tmp_path):
+    arguments = ("distill.py", *STUDENT, f"--teacher={teacher}", f"--run_dir={tmp_path / 'run'}")
+    assert run_script(*arguments, "--num_steps=2").returncode == 0
+    resumed = run_script(*arguments, "--num_steps=4")
+    assert "continues at step 2" in resumed.stdout, resumed.stderr
+    (_, first), (_, second) = (read_weights(folder / "weights.npz") for folder in (whole_run, tmp_path / "run"))
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ((), "--teacher"),
+    (("--teacher=nowhere",), "nowhere does not exist"),
+    ((f"--teacher={ROOT / 'tests'}",), "is no run folder"),
+])
+def test_a_missing_or_foreign_teacher_is_refused_in_a_sentence(run_script, tmp_path, arguments, message):
+    result = run_script("distill.py", *arguments, f"--run_dir={tmp_path / 'run'}")
+    assert result.returncode != 0 and message in result.stderr and "Traceback" not in result.stderr

@@ -1,0 +1,64 @@
+"""export.py, and its SavedModel without this project."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import ROOT
+from errors import UserError
+from evaluation.segmenter import Segmenter
+from training import foreground
+from training.checkpoint import save_weights
+
+USE = """
+import sys
+import numpy as np
+import tensorflow as tf
+crops = np.load("crops.npy")
+infer = tf.saved_model.load("model").signatures["serving_default"]
+assert infer.structured_input_signature[1] == {"images": tf.TensorSpec([None, 64, 64, 3], tf.uint8, name="images")}
+masks = [infer(images=tf.constant(part))["masks"].numpy() for part in (crops[:1], crops[1:])]
+np.save("masks.npy", np.concatenate(masks))
+project = sys.argv[1]
+assert not [name for name, module in sys.modules.items() if (getattr(module, "__file__", "") or "").startswith(project)]
+"""
+
+
+@pytest.fixture(name="weights", scope="module")
+def _weights(tmp_path_factory):
+    network = foreground.build_unet(width=1 / 16, size=64)
+    network.mask_logits.kernel.assign(network.mask_logits.kernel * 10.0)
+    path = tmp_path_factory.mktemp("weights") / "w.npz"
+    save_weights(path, network, metadata={"task": "foreground", "network": "unet", "width": 1 / 16, "image_size": 64,
+                                          "crop": "square", "flags": {}})
+    return path
+
+
+def test_the_saved_model_gives_the_same_masks_without_the_project(run_script, weights, tmp_path):
+    (tmp_path / "model").mkdir()  # an empty folder is as good as none
+    result = run_script("export.py", f"--weights={weights}", f"--out={tmp_path / 'model'}")
+    assert result.returncode == 0, result.stderr
+    assert "images uint8 [B, 64, 64, 3] to masks float32 [B, 64, 64, 1]" in result.stdout
+    crops = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), np.uint8)
+    np.save(tmp_path / "crops.npy", crops)
+    used = subprocess.run([sys.executable, "-I", "-c", USE, f"{ROOT}/"], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=300, check=False)
+    assert used.returncode == 0, used.stderr
+    masks = np.load(tmp_path / "masks.npy")
+    assert masks.dtype == np.float32 and masks.shape == (6, 64, 64, 1) and masks.std() > 0.02
+    np.testing.assert_allclose(masks, Segmenter.from_weights(weights).masks(crops), atol=1e-5)
+
+
+def test_a_folder_that_holds_something_and_a_file_are_left_as_they_are(weights, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    segmenter = Segmenter.from_weights(weights)
+    for taken in (tmp_path / "full", tmp_path / "full" / "mine.txt"):
+        with pytest.raises(UserError, match="is there and is no empty folder; give a new one"):
+            segmenter.save_model(taken)
+    with pytest.raises(UserError, match="the SavedModel .*mine.txt/model cannot be written"):
+        segmenter.save_model(tmp_path / "full" / "mine.txt" / "model")
+    assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
+    assert (tmp_path / "full" / "mine.txt").read_text() == "mine"

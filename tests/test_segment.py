@@ -1,0 +1,189 @@
+"""segment.py as users start it: files, folders, boxes, broken files, refusals, and its memory."""
+
+import csv
+import os
+import shutil
+import subprocess
+
+from PIL import Image
+import numpy as np
+import pytest
+
+import segment
+from conftest import script
+from data import samples
+from data.folder import Picture
+from data.images import load_image
+from errors import UserError
+from evaluation.segmenter import Segmenter
+from training import foreground
+from training.checkpoint import save_weights
+
+PETS = ("Abyssinian_1.jpg", "Abyssinian_10.jpg", "Abyssinian_102.jpg")
+MAX_MEGABYTES = 1500
+
+
+@pytest.fixture(name="weights", scope="module")
+def _weights(tmp_path_factory):
+    """A weights file of an untrained network of 64 pixels, whose masks are not the same grey all over."""
+    network = foreground.build_unet(width=1 / 16, size=64)
+    network.mask_logits.kernel.assign(network.mask_logits.kernel * 10.0)
+    path = tmp_path_factory.mktemp("weights") / "w.npz"
+    save_weights(path, network, metadata={"task": "foreground", "network": "unet", "width": 1 / 16, "image_size": 64,
+                                          "crop": "box", "flags": {}})
+    return path
+
+
+@pytest.fixture(name="tree", scope="module")
+def _tree(tmp_path_factory, weights):
+    """A folder of 26 pictures, two of one name, one turned, one broken, and what the script made of it."""
+    tree = tmp_path_factory.mktemp("tree")
+    for name in ("dogs/x.jpg", "cats/x.jpg", "cats/broken.jpg", "many/a.png"):
+        (tree / name).parent.mkdir(exist_ok=True)
+    shutil.copy(os.path.join(samples.PETS_IMAGES, PETS[0]), tree / "dogs" / "x.jpg")
+    shutil.copy(os.path.join(samples.PETS_IMAGES, PETS[1]), tree / "cats" / "x.jpg")
+    (tree / "notes.txt").write_text("not a picture")
+    data = (tree / "cats" / "x.jpg").read_bytes()
+    (tree / "cats" / "broken.jpg").write_bytes(data[:len(data) // 2])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
+    rng = np.random.default_rng(0)
+    for index in range(23):
+        picture = Image.fromarray(rng.integers(0, 256, (20 + index, 50, 3), np.uint8))
+        picture.save(tree / "many" / f"{index:02d}.png", **({"exif": exif} if index == 0 else {}))
+    result = subprocess.run(script("segment.py", f"--weights={weights}", tree, f"--out={tree / 'masks'}"),
+                            capture_output=True, text=True, timeout=300, check=False)
+    return tree, result
+
+
+def _rows(out):
+    with open(out / "masks.csv", encoding="utf-8") as file:
+        return {row["mask"]: row for row in csv.DictReader(file)}
+
+
+def test_a_broken_file_is_named_and_passed_over_and_the_status_says_so(tree):
+    folder, result = tree
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert f"{folder / 'cats' / 'broken.jpg'} could not be read as an image" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: 1 of 26 pictures failed")
+    assert "25 masks are in" in result.stdout
+    assert "%|" not in result.stderr  # no progress bar where there is no terminal
+    assert len(_rows(folder / "masks")) == 25 and not (folder / "masks" / "cats" / "broken_mask.png").exists()
+
+
+def test_masks_are_laid_out_as_the_folder_at_the_pictures_resolution(tree, weights):
+    folder, _ = tree
+    segmenter = Segmenter.from_weights(weights)
+    for name in ("dogs/x", "cats/x"):
+        picture = load_image(str(folder / f"{name}.jpg"))
+        expected = segmenter.mask(picture)
+        with Image.open(folder / "masks" / f"{name}_mask.png") as mask:
+            assert mask.mode == "L" and mask.size == picture.shape[1::-1]
+            np.testing.assert_allclose(np.asarray(mask, np.float32), expected * 255, atol=0.6)
+            with Image.open(folder / "masks" / f"{name}_cutout.png") as cutout:
+                assert cutout.mode == "RGBA"
+                np.testing.assert_array_equal(np.asarray(cutout), np.dstack([picture, np.asarray(mask)]))
+
+
+def test_a_turned_picture_has_the_mask_of_what_a_viewer_shows(tree, weights):
+    folder, _ = tree
+    picture = load_image(str(folder / "many" / "00.png"))
+    assert picture.shape == (50, 20, 3)  # stored as 20 x 50
+    with Image.open(folder / "masks" / "many" / "00_mask.png") as mask:
+        expected = Segmenter.from_weights(weights).mask(picture)
+        np.testing.assert_allclose(np.asarray(mask, np.float32), expected * 255, atol=0.6)
+
+
+def test_the_table_measures_what_the_mask_files_hold(tree):
+    folder, _ = tree
+    for name, row in _rows(folder / "masks").items():
+        with Image.open(folder / "masks" / name) as mask:
+            values = np.asarray(mask)
+        assert (int(row["width"]), int(row["height"])) == values.shape[::-1]
+        assert float(row["area_fraction"]) == pytest.approx(values.mean() / 255, abs=0.003)
+        rows, columns = np.nonzero(values >= 128)
+        box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1] if len(rows) else [""] * 4
+        assert [row[f"box_{key}"] for key in ("x", "y", "width", "height")] == [str(value) for value in box]
+        assert os.path.splitext(row["file"])[0] + "_mask.png" == name
+
+
+def test_contact_sheets_hold_24_pictures_each(tree):
+    folder, _ = tree
+    sheets = sorted(path.name for path in (folder / "masks").glob("contact_sheet_*.png"))
+    assert sheets == ["contact_sheet_001.png", "contact_sheet_002.png"]
+    sizes = [Image.open(folder / "masks" / name).size for name in sheets]
+    assert sizes[0][0] == 8 * 130 + 2 and sizes[1][0] == 130 + 2
+    assert sizes[0][1] == 3 * sizes[1][1]
+
+
+def test_several_boxes_of_a_picture_are_numbered_and_equal_stems_keep_their_suffix(run_script, weights, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)
+    for name in ("a.png", "a.bmp", "unlisted.png"):
+        Image.fromarray(picture).save(tmp_path / name)
+    (tmp_path / "boxes.txt").write_text("a.png 10 5 30 20\na.bmp 0 0 50 50\na.png 40 20 50 40\n")
+    out = tmp_path / "out"
+    result = run_script("segment.py", tmp_path / "a.png", f"--boxes={tmp_path / 'boxes.txt'}", f"--out={out}",
+                        tmp_path / "a.bmp", tmp_path / "unlisted.png", f"--weights={weights}", "--batch_size=2")
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in out.glob("*_*t*.png")) == [
+        "a.bmp_cutout.png", "a.png_1_cutout.png", "a.png_2_cutout.png", "contact_sheet_001.png"]
+    segmenter = Segmenter.from_weights(weights)
+    for stem, box in (("a.png_1", (10, 5, 30, 20)), ("a.png_2", (40, 20, 50, 40)), ("a.bmp", (0, 0, 50, 50))):
+        with Image.open(out / f"{stem}_mask.png") as mask:
+            np.testing.assert_allclose(np.asarray(mask, np.float32), segmenter.mask(picture, box=box) * 255, atol=0.6)
+    assert [row["file"] for row in _rows(out).values()] == ["a.png", "a.png", "a.bmp"]
+
+
+def test_a_photograph_of_twelve_million_pixels_needs_little_memory(weights, tmp_path):
+    rows, columns = np.mgrid[:3000, :4000]
+    noise = np.random.default_rng(0).integers(0, 8, (3000, 4000), np.uint8)
+    Image.fromarray(np.dstack([rows // 12 + noise, columns // 17, (rows + columns) // 30]).astype(np.uint8)).save(
+        tmp_path / "photograph.jpg", quality=92)
+    del rows, columns, noise
+    with open(tmp_path / "said.txt", "wb") as said:
+        process = subprocess.Popen(script("segment.py", f"--weights={weights}", tmp_path / "photograph.jpg",
+                                          f"--out={tmp_path / 'out'}"), stdout=said, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, (tmp_path / "said.txt").read_text()
+    with Image.open(tmp_path / "out" / "photograph_cutout.png") as cutout:
+        assert cutout.size == (4000, 3000)
+    assert usage.ru_maxrss / 1024 < MAX_MEGABYTES
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--weights=hoc.npz", "pictures", "--out=out"], "hoc.npz holds a 'instance_generator', expected a 'unet'"),
+    (["--weights=w.npz", "pictures", "--out=hoc.npz/out"], "hoc.npz/out/masks.csv cannot be written"),
+    (["--weights=w.npz", "--out=out"], "No picture is given"),
+])
+def test_what_cannot_be_done_is_refused_in_a_sentence(weights, tmp_path, arguments, message):
+    shutil.copy(weights, tmp_path / "w.npz")
+    (tmp_path / "pictures").mkdir()
+    shutil.copy(os.path.join(samples.PETS_IMAGES, PETS[2]), tmp_path / "pictures")
+    save_weights(tmp_path / "hoc.npz", foreground.build_unet(width=1 / 16, size=64), metadata={
+        "task": "hoc", "network": "instance_generator"})
+    result = subprocess.run(script("segment.py", *arguments), cwd=tmp_path, capture_output=True, text=True, timeout=300,
+                            check=False)
+    assert result.returncode == 1
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_pictures_that_would_be_written_to_one_file_are_refused():
+    pictures = [Picture("x.png", "monday/x.png", (None,)), Picture("x.png", "tuesday/x.png", (None,))]
+    with pytest.raises(UserError, match="monday/x.png and tuesday/x.png would both be written as x.png_mask.png"):
+        segment.output_stems(pictures)
+    pictures = [Picture("x.png", "x.png", ((0, 0, 1, 1),) * 2), Picture("x_2.png", "x_2.png", (None,))]
+    with pytest.raises(UserError, match="would both be written as x_2_mask.png"):
+        segment.output_stems(pictures)
+
+
+def test_a_picture_is_never_written_over(tmp_path):
+    names = ("x.png", "x_mask.png")
+    for name in names:
+        (tmp_path / name).touch()
+    pictures = [Picture(name, str(tmp_path / name), (None,)) for name in names]
+    stems = segment.output_stems(pictures)
+    with pytest.raises(UserError, match=r"the picture .*x_mask\.png would be overwritten"):
+        segment.check_overwriting(pictures, stems, out=str(tmp_path))
+    segment.check_overwriting(pictures, stems, out=str(tmp_path / "masks"))

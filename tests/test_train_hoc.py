@@ -1,0 +1,131 @@
+"""train_hoc.py as users start it: its run folder, resuming, the drawn cluster, refusals."""
+
+import json
+import shutil
+import subprocess
+import types
+
+import numpy as np
+import pytest
+from conftest import ROOT, script
+from PIL import Image
+
+from errors import UserError
+from evaluation import instances
+from training.checkpoint import read_weights
+import train_hoc
+
+# A generator of a size that makes a step take a fraction of a second; the discriminator is always Table 2's.
+SMALL = ("--generator_width=0.03125", "--batch_size=2", "--num_layers=3", "--log_every=1", "--num_panel_images=2",
+         "--num_evaluation_images=8", "--num_samples=5")
+
+
+@pytest.fixture(scope="module")
+def two_steps(tmp_path_factory):
+    """A run of two steps on the bundled oranges: its completed process and its folder."""
+    folder = tmp_path_factory.mktemp("two") / "run"
+    process = subprocess.run(script("train_hoc.py", *SMALL, f"--run_dir={folder}", "--num_steps=2"), cwd=ROOT,
+                             capture_output=True, text=True, timeout=300, check=False)
+    assert process.returncode == 0, process.stderr
+    return process, folder
+
+
+def last_metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())["last"]
+
+
+def test_two_steps_on_the_bundled_oranges_leave_a_whole_run_folder(two_steps):
+    process, folder = two_steps
+    assert "cluster of 295x236 pixels in windows of 64; area constant 0.25" in process.stdout  # 359x288 times 64 / 78
+    assert "step 2/2" in process.stdout
+    names = {path.name for path in folder.iterdir()}
+    assert {"flags.txt", "versions.json", "metrics.json", "checkpoints", "panels", "weights.npz", "samples"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert {"--num_layers=3", "--recognition=shared", "--information_weight=50.0"} <= set(
+        (folder / "flags.txt").read_text().splitlines())
+    latent_fits = {"latent_r2", *(f"latent_r2_{index}" for index in range(1, 6))}
+    expected = {"generator/information_loss_weighted", "generator/area_penalty", "mask/area_mean",
+                *(f"evaluation/{name}" for name in {*instances.KEYS, *latent_fits})}
+    metrics = last_metrics(folder)
+    assert expected <= set(metrics) and "evaluation/best_shape_iou" not in metrics
+    assert all(np.isfinite(metrics[name]) for name in expected)
+    with Image.open(folder / "panels" / "step_000002.png") as panel:
+        assert panel.height == 2 + (1 + 3 + 3) * 66 and panel.width > 2 + 2 * 66  # real, three layers, three more
+
+
+def test_a_run_ends_with_samples_and_weights_that_say_how_they_are_made(two_steps):
+    _, folder = two_steps
+    samples = folder / "samples"
+    assert {path.name for path in samples.iterdir()} == {
+        *(f"instance_{index:04d}.png" for index in range(5)), "sheet.png", "traversal.png"}
+    for index in range(5):
+        with Image.open(samples / f"instance_{index:04d}.png") as picture:
+            assert picture.mode == "RGBA" and picture.size == (64, 64)
+    with Image.open(samples / "sheet.png") as sheet, Image.open(samples / "traversal.png") as traversal:
+        assert sheet.size == (2 + 5 * 66, 2 + 66) and traversal.height == 2 + 5 * 66  # 5 instances, 5 latents
+    metadata, arrays = read_weights(folder / "weights.npz")
+    described = {name: metadata[name] for name in ("task", "network", "width", "latent_dim", "area_constant",
+                                                   "num_steps")}
+    assert described == {"task": "hoc", "network": "instance_generator", "width": 0.03125, "latent_dim": 5,
+                         "area_constant": 0.25, "num_steps": 2}
+    assert sum(array.size for name, array in arrays.items() if name.endswith("/conv1/conv/kernel:0")) == 5 * 8 * 8 * 8
+
+
+def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, two_steps, tmp_path):
+    shutil.copytree(two_steps[1], tmp_path / "resumed")
+    resumed = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path / 'resumed'}", "--num_steps=4")
+    assert "continues at step 2" in resumed.stdout, resumed.stderr
+    whole = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path / 'whole'}", "--num_steps=4")
+    assert "starts at step 0" in whole.stdout, whole.stderr
+    (_, first), (_, second) = (read_weights(tmp_path / name / "weights.npz") for name in ("resumed", "whole"))
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+    before = read_weights(two_steps[1] / "weights.npz")[1]
+    assert any((array != before[name]).any() for name, array in first.items())
+    one, other = (last_metrics(tmp_path / name) for name in ("resumed", "whole"))
+    names = [name for name in other if name.split("/")[0] in ("generator", "discriminator", "evaluation")]
+    assert {name: one[name] for name in names} == {name: other[name] for name in names}
+
+
+def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
+    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--drawn_cluster=ellipses",
+                        "--recognition=none", "--background=black", "--num_discriminator_updates=2", "--num_samples=0")
+    assert result.returncode == 0, result.stderr
+    assert "cluster of 384x384 pixels" in result.stdout
+    metrics = last_metrics(tmp_path)
+    assert 0.0 <= metrics["evaluation/best_shape_iou"] <= 1.0
+    assert not any("information" in name or "latent_r2" in name for name in metrics)
+    assert not (tmp_path / "samples").exists()
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    """Path of a photograph of 40x30 pixels."""
+    path = tmp_path_factory.mktemp("photograph") / "small.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("flags, message", [
+    (("--image={photograph}", "--window_size=31"), "small.png is 40x30 pixels, smaller than a window of"),
+    (("--image={photograph}", "--window_size=0"), "--window_size is 15 pixels, expected at least 16"),
+    (("--image={photograph}",), "--image needs --window_size"),
+    (("--image=nowhere.png", "--window_size=64"), "no image file nowhere.png"),
+    (("--padding=64",), "--padding=64 can push a whole instance out of its 64-pixel window"),
+    (("--num_layers=0",), "flag --num_layers=0"),
+    (("--latent_dim=0",), "flag --latent_dim=0"),
+])
+def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, photograph, tmp_path, flags, message):
+    flags = [flag.format(photograph=photograph) for flag in flags]
+    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", *flags)
+    assert result.returncode != 0
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_drawn_cluster_and_a_photograph_together_are_refused():
+    for given in ({"image": "beans.jpg"}, {"window_size": 64}):
+        options = types.SimpleNamespace(**{"drawn_cluster": "beans", "image": None, "window_size": None, **given})
+        with pytest.raises(UserError, match="--drawn_cluster needs no --image and no --window_size"):
+            train_hoc.load_data(options)

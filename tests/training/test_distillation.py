@@ -1,0 +1,125 @@
+"""Distillation: what the student is shown and told, and that it ends better than a noisy teacher."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import losses
+from data import backgrounds, batches, images, synthetic
+from errors import UserError
+from evaluation import evaluator
+from training import distillation, foreground, optimizers
+
+
+def made_distillation(*, inputs="composites", width=1 / 16, size=64, seed=0, num_steps=1000, fall_steps=0):
+    tf.keras.utils.set_random_seed(seed)
+    student = foreground.build_unet(width=width, size=size, batch_norm_momentum=0.9)
+    optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=2e-3, num_steps=num_steps,
+                                          fall_steps=fall_steps)
+    return distillation.Distillation(student=student, optimizer=optimizer, inputs=inputs)
+
+
+def random_batch(size=64):
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 256, [2, 4, size, size, 3], np.uint8)
+    return {"photographs": tf.constant(pictures[0]), "backgrounds": tf.constant(pictures[1]),
+            "masks": tf.constant(generator.integers(0, 256, [4, size, size, 1], np.uint8)),
+            "step": tf.constant(0, tf.int64)}
+
+
+def unit(batch):
+    return [images.to_unit_range(batch[name]).numpy() for name in ("photographs", "masks", "backgrounds")]
+
+
+def test_composites_are_the_teachers_foregrounds_on_the_backgrounds():
+    photographs, masks, patches = unit(random_batch())
+    made = made_distillation().student_inputs(photographs, masks, patches)
+    np.testing.assert_allclose(made, photographs * masks + patches * (1 - masks), atol=1e-6)
+
+
+def test_photographs_are_shown_as_they_are_and_both_is_half_of_each():
+    photographs, masks, patches = unit(random_batch())
+    np.testing.assert_array_equal(
+        made_distillation(inputs="photographs").student_inputs(photographs, masks, patches), photographs)
+    both = made_distillation(inputs="both").student_inputs(photographs, masks, patches).numpy()
+    np.testing.assert_allclose(both[:2], (photographs * masks + patches * (1 - masks))[:2], atol=1e-6)
+    np.testing.assert_array_equal(both[2:], photographs[2:])
+
+
+def test_unknown_inputs_are_refused():
+    with pytest.raises(ValueError, match="inputs are 'noise', expected one of composites"):
+        made_distillation(inputs="noise")
+
+
+def test_an_update_minimises_equation_8_between_student_and_teacher():
+    training, batch = made_distillation(), random_batch()
+    photographs, masks, patches = unit(batch)
+    shown = training.student_inputs(photographs, masks, patches)
+    expected = float(losses.distillation_loss(training.student(shown, training=True), masks))
+    values = [float(training.step(batch)[0]["student/distillation_loss"]) for _ in range(20)]
+    assert values[0] == pytest.approx(expected, rel=1e-4)
+    assert values[-1] < 0.97 * values[0]
+
+
+def test_labels_are_the_teachers_masks_computed_once(tmp_path):
+    teacher = foreground.build_unet(width=1 / 16, size=64)
+    crops = np.random.default_rng(0).integers(0, 256, [5, 64, 64, 3], np.uint8)
+    expected = teacher(images.to_unit_range(crops), training=False).numpy()
+    labels = distillation.teacher_masks(foreground.inference(teacher), crops, cache_dir=tmp_path, max_megabytes=1)
+    np.testing.assert_allclose(labels / 255.0, expected, atol=0.5 / 255 + 1e-5)
+
+    def absent(*_, **__):
+        raise AssertionError("the masks are in the cache")
+
+    again = distillation.teacher_masks(absent, crops, cache_dir=tmp_path, max_megabytes=1)
+    np.testing.assert_array_equal(labels, again)
+
+
+def test_a_cache_too_large_foreign_or_broken_is_refused(tmp_path):
+    teacher = foreground.inference(foreground.build_unet(width=1 / 16, size=64))
+    crops = np.zeros([4, 64, 64, 3], np.uint8)
+    with pytest.raises(UserError, match="more than --max_cache_megabytes=0.01"):
+        distillation.teacher_masks(teacher, crops, cache_dir=tmp_path, max_megabytes=0.01)
+    distillation.teacher_masks(teacher, crops, cache_dir=tmp_path, max_megabytes=1)
+    with pytest.raises(UserError, match=r"holds masks \[4, 64, 64, 1\], expected \[3, 64, 64, 1\]; delete it"):
+        distillation.teacher_masks(teacher, crops[:3], cache_dir=tmp_path, max_megabytes=1)
+    (tmp_path / distillation.CACHE_NAME).write_bytes(b"x")
+    with pytest.raises(UserError, match="cannot be read"):
+        distillation.teacher_masks(teacher, crops, cache_dir=tmp_path, max_megabytes=1)
+
+
+def test_a_mask_is_flipped_with_its_photograph():
+    crops = np.random.default_rng(0).integers(0, 256, [6, 64, 64, 3], np.uint8)
+    pool = backgrounds.BackgroundPool.from_images([crops[0]])
+    labels = crops[..., :1].copy()  # so that each mask can be told from its photograph
+    flipped = 0
+    for batch in batches.distillation_batches(crops=crops, masks=labels, background_pool=pool, batch_size=4, seed=0,
+                                              num_steps=5):
+        photographs, masks = batch["photographs"].numpy(), batch["masks"].numpy()
+        np.testing.assert_array_equal(photographs[..., :1], masks)
+        flipped += sum(not (crops == photograph).all(axis=(1, 2, 3)).any() for photograph in photographs)
+    assert 3 < flipped < 17
+
+
+def noisy(masks, *, seed):
+    """Masks as an unstable teacher gives them: a tenth of the 8x8 blocks wrong, and everything soft."""
+    generator = np.random.default_rng(seed)
+    wrong = generator.uniform(size=(len(masks), 8, 8, 1)) < 0.1
+    wrong = wrong.repeat(8, axis=1).repeat(8, axis=2)
+    return np.where(wrong, 1 - masks, masks) * 0.8 + 0.1
+
+
+def test_a_student_beats_its_noisy_teacher_on_drawn_scenes():
+    photographs, masks, pictures = synthetic.drawn_photographs(num_images=160, size=64, seed=0)
+    raw = noisy(masks, seed=0)
+    pool = backgrounds.BackgroundPool.from_images(pictures)
+    training = made_distillation(width=0.125, inputs="both", num_steps=240, fall_steps=120)
+    for batch in batches.distillation_batches(crops=photographs, masks=np.round(255 * raw).astype(np.uint8),
+                                              background_pool=pool, batch_size=8, seed=0, num_steps=240):
+        training.step(batch)
+    names = [str(index) for index in range(len(masks))]
+    distilled = evaluator.predict_masks(foreground.inference(training.student), photographs)
+    student, teacher = (evaluator.evaluate_masks(soft, masks, names=names)["per_image"]["mean_iou"]
+                        for soft in (distilled, raw))
+    print(f"student {student:.3f}, teacher {teacher:.3f}")
+    assert student > teacher + 0.05

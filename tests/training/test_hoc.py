@@ -1,0 +1,217 @@
+"""The cluster task: its updates with the information term, its layouts, its padding, and what is looked at."""
+
+import numpy as np
+from PIL import Image
+import pytest
+import tensorflow as tf
+
+import losses
+from data import hoc as hoc_data
+from data import synthetic
+from errors import UserError
+from evaluation import instances
+from training import hoc
+
+
+def made_training(*, latent_dim=3, padding=20, recognition_kind="shared", generator_learning_rate=4e-4, **options):
+    """Returns the task's training with a narrow generator and Table 2's whole discriminator."""
+    tf.keras.utils.set_random_seed(0)
+    settings = {"area": 0.25, "area_weight": 10.0, "information_weight": 50.0, **options}
+    return hoc.build_training(
+        network=hoc.build_generator(latent_dim=latent_dim, width=1 / 32), latent_dim=latent_dim, padding=padding,
+        discriminator_options={"score_activation": "linear"}, recognition_kind=recognition_kind,
+        optimization={"generator_learning_rate": generator_learning_rate, "discriminator_learning_rate": 2e-4,
+                      "num_steps": 1000}, **settings)
+
+
+def random_batch(*, num_layers=2, batch_size=2, latent_dim=3, step=0):
+    random = np.random.default_rng(step)
+    pictures = random.integers(0, 256, [2, batch_size, 64, 64, 3], np.uint8)
+    return {"foreground_inputs": tf.constant(random.uniform(-1, 1, [num_layers, batch_size, latent_dim]), tf.float32),
+            "background_inputs": tf.constant(pictures[0]), "reals": tf.constant(pictures[1]),
+            "step": tf.constant(step, tf.int64)}
+
+
+def values(module):
+    return [variable.numpy().copy() for variable in module.variables]
+
+
+def changed(before, module):
+    return [not np.array_equal(old, new) for old, new in zip(before, values(module), strict=True)]
+
+
+@pytest.mark.parametrize("kind", ["shared", "separate"])
+def test_a_generator_update_changes_generator_and_recognition_and_leaves_the_discriminator_bit_identical(kind):
+    training = made_training(recognition_kind=kind)
+    network = training.scene_generator.foreground_provider.network
+    before = {module: values(module) for module in (training.discriminator, network, training.recognition)}
+    training.generator_update(random_batch())
+    assert not any(changed(before[training.discriminator], training.discriminator))
+    assert all(changed(before[network], network))
+    assert all(changed(before[training.recognition], training.recognition))
+
+
+def test_a_discriminator_update_leaves_generator_and_shared_head_bit_identical():
+    training = made_training()
+    network = training.scene_generator.foreground_provider.network
+    before = {module: values(module) for module in (training.discriminator, network, training.recognition)}
+    training.discriminator_update(random_batch()["reals"], tf.zeros([2, 64, 64, 3]))
+    assert all(changed(before[training.discriminator], training.discriminator))
+    assert not any(changed(before[network], network)) and not any(changed(before[training.recognition],
+                                                                          training.recognition))
+
+
+@pytest.mark.parametrize("num_recognized_layers, counted", [(0, 3), (2, 2)])
+def test_losses_of_a_step_are_those_of_the_equations_with_information_of_the_layers_asked_for(
+        num_recognized_layers, counted):
+    training = made_training(num_recognized_layers=num_recognized_layers)
+    batch = random_batch(num_layers=3)
+    scene = training.compose(batch)
+    adversarial = float(losses.generator_adversarial_loss(training.discriminator(scene.image, training=False)))
+    areas = scene.foregrounds.mask.numpy().mean(axis=(2, 3, 4))
+    penalty = float(np.mean((areas - 0.25) ** 2))
+    squares = []
+    for layer in range(counted):  # of the instances before they are moved, on black
+        carved = scene.foregrounds.image[layer] * scene.foregrounds.mask[layer]
+        squares.append((batch["foreground_inputs"][layer] - training.recognition(carved)).numpy() ** 2)
+    information = float(np.mean(squares))
+    metrics, _ = training.generator_update(batch)
+    expected = {"generator/adversarial_loss": adversarial, "generator/area_penalty": penalty,
+                "generator/area_penalty_weighted": 10 * penalty, "generator/information_loss": information,
+                "generator/information_loss_weighted": 50 * information,
+                "generator/total_loss": adversarial + 10 * penalty + 50 * information}
+    for name, value in expected.items():
+        assert float(metrics[name]) == pytest.approx(value, rel=1e-3), name
+
+
+def test_without_recognition_there_is_no_information_term():
+    training = made_training(recognition_kind="none")
+    metrics, _ = training.generator_update(random_batch())
+    assert not any("information" in name for name in metrics) and "recognition" not in training.objects()
+    assert float(metrics["generator/total_loss"]) == pytest.approx(
+        float(metrics["generator/adversarial_loss"]) + float(metrics["generator/area_penalty_weighted"]), rel=1e-5)
+
+
+def test_the_information_term_makes_latents_recognisable():
+    training = made_training(area_weight=0.0, generator_learning_rate=5e-3)
+    batch = random_batch()
+    errors = [float(training.generator_update(batch)[0]["generator/information_loss"]) for _ in range(15)]
+    assert errors[-1] < 0.5 * errors[0]
+
+
+def test_each_of_several_discriminator_updates_sees_a_layout_of_its_own():
+    """Three parts of the same instances and backgrounds make three composites, since each part is moved otherwise."""
+    training = made_training(num_discriminator_updates=3)
+    part = random_batch(batch_size=1)
+    batch = {"foreground_inputs": tf.tile(part["foreground_inputs"], [1, 3, 1]), "step": part["step"],
+             **{name: tf.tile(part[name], [3, 1, 1, 1]) for name in ("background_inputs", "reals")}}
+    seen, update = [], training.discriminator_update
+
+    def observed(reals, fakes):
+        seen.append(fakes.numpy())
+        return update(reals, fakes)
+
+    training.discriminator_update = observed
+    _, scene = training.step(batch)
+    assert [fakes.shape for fakes in seen] == [(1, 64, 64, 3)] * 3
+    np.testing.assert_array_equal(seen[-1], scene.image)  # the generator's update shares the last
+    assert all(np.abs(seen[one] - seen[other]).max() > 0.01 for one, other in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_no_layout_comes_back_in_later_steps():
+    training = made_training(num_discriminator_updates=2)
+    batch = random_batch()
+    masks = [training.compose({**batch, "step": tf.constant(step, tf.int64), "part": tf.constant(part, tf.int64)})
+             .warped.mask.numpy() for step in range(3) for part in range(2)]
+    assert len({mask.tobytes() for mask in masks}) == 6
+    again = training.compose({**batch, "step": tf.constant(1, tf.int64), "part": tf.constant(1, tf.int64)})
+    np.testing.assert_array_equal(again.warped.mask, masks[3])
+
+
+@pytest.mark.parametrize("padding, area", [(30, 0.1), (32, 0.25), (26, 0.25)])
+def test_the_papers_paddings_are_taken(padding, area):
+    hoc.check_padding(padding, area=area)
+
+
+@pytest.mark.parametrize("area", [0.05, 0.1, 0.25, 0.5])
+def test_a_padding_is_taken_as_long_as_a_disk_moved_by_it_both_ways_is_still_seen(area):
+    offset = np.arange(64) - 31.5
+    disk = np.hypot(offset[:, np.newaxis], offset) <= 64 * np.sqrt(area / np.pi)
+    largest = max(padding for padding in range(64) if disk[:64 - padding, :64 - padding].any())
+    hoc.check_padding(largest, area=area)
+    with pytest.raises(UserError, match=f"--padding={largest + 1} can push a whole instance out of its 64-pixel window;"
+                                        f" instances that cover {area} of it can be moved by at most {largest} "):
+        hoc.check_padding(largest + 1, area=area)
+
+
+@pytest.mark.parametrize("padding", [45, 51, 64])
+def test_paddings_that_push_an_instance_of_a_quarter_out_of_the_window_are_refused(padding):
+    """Moved by 45 both ways, a disk of radius 18 about (77, 77) ends 18.4 - 18.1 pixels before the corner (64, 64)."""
+    with pytest.raises(UserError, match=f"--padding={padding} can push .* by at most 44 "):
+        hoc.check_padding(padding, area=0.25)
+
+
+@pytest.fixture(scope="module", name="inspected")
+def inspected_fixture():
+    """A training with two latents and six layers, and its inspection."""
+    training = made_training(latent_dim=2)
+    for variable in training.scene_generator.trainable_variables:
+        if "kernel" in variable.name:
+            variable.assign(3.0 * variable)  # so that even untrained, instances visibly differ
+    cluster, shapes = synthetic.drawn_cluster("beans", size=96, seed=0)
+    batch = next(iter(hoc_data.hoc_batches(cluster=cluster, num_layers=6, latent_dim=2, batch_size=3, seed=1,
+                                           num_steps=1)))
+    return training, hoc.HocInspection(training, latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes)
+
+
+def test_generated_instances_are_the_networks_in_inference_however_many(inspected):
+    training, inspection = inspected
+    network = training.scene_generator.foreground_provider.network
+    latents = np.random.default_rng(0).uniform(-1, 1, (70, 2)).astype(np.float32)  # more than are made at a time
+    appearances, masks = inspection.generate(latents)
+    rgba = network(latents, training=False).numpy()
+    assert appearances.shape == (70, 64, 64, 3) and masks.shape == (70, 64, 64, 1)
+    np.testing.assert_allclose(appearances, rgba[..., :3], atol=1e-5)
+    np.testing.assert_allclose(masks, rgba[..., 3:], atol=1e-5)
+
+
+def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
+    _, inspection = inspected
+    figures = inspection.evaluate()
+    names = (*instances.KEYS, "latent_r2", "latent_r2_1", "latent_r2_2", "best_shape_iou")
+    assert set(figures) == {f"evaluation/{name}" for name in names} and np.isfinite(list(figures.values())).all()
+    assert figures["evaluation/latent_r2"] == pytest.approx(
+        (figures["evaluation/latent_r2_1"] + figures["evaluation/latent_r2_2"]) / 2)
+    assert inspection.evaluate() == figures
+
+
+def test_the_panel_shows_the_topmost_four_of_six_layers(inspected):
+    _, inspection = inspected
+    panel = inspection.draw_panel()
+    assert panel.dtype == np.uint8 and len(panel) == 2 + (1 + 4 + 3) * 66 and panel.shape[1] > 2 + 3 * 66
+    np.testing.assert_array_equal(inspection.draw_panel(), panel)
+
+
+def test_samples_are_written_as_rgba_with_a_sheet_and_a_traversal(inspected, tmp_path):
+    _, inspection = inspected
+    inspection.write_samples(tmp_path / "samples", num_samples=5)
+    names = sorted(path.name for path in (tmp_path / "samples").iterdir())
+    assert names == [*(f"instance_{index:04d}.png" for index in range(5)), "sheet.png", "traversal.png"]
+    with Image.open(tmp_path / "samples" / "instance_0004.png") as picture:
+        assert picture.mode == "RGBA" and picture.size == (64, 64)
+    with Image.open(tmp_path / "samples" / "sheet.png") as sheet:
+        assert sheet.size == (2 + 5 * 66, 2 + 66)
+    with Image.open(tmp_path / "samples" / "traversal.png") as traversal:
+        assert traversal.height == 2 + 2 * 66 and traversal.width > 2 + 9 * 66
+
+
+def test_a_traversals_middle_column_is_the_same_instance_in_each_row(inspected, tmp_path):
+    """There every latent is 0; at the ends one of them is -1 or 1, and instances differ."""
+    _, inspection = inspected
+    inspection.write_samples(tmp_path, num_samples=1)
+    with Image.open(tmp_path / "traversal.png") as picture:
+        tiles = np.asarray(picture)[:, -(9 * 66):].reshape(-1, 9 * 66, 3)
+    rows = np.stack([tiles[2 + 66 * row:66 + 66 * row] for row in range(2)])  # [2, 64, 9 * 66, 3]
+    columns = np.stack([rows[:, :, 66 * column:66 * column + 64] for column in range(9)])
+    np.testing.assert_array_equal(columns[4, 0], columns[4, 1])
+    assert (columns[0, 0] != columns[0, 1]).any() and (columns[0, 0] != columns[8, 0]).any()
