@@ -1,7 +1,7 @@
-"""Any folder of images, with boxes and masks where the user has them."""
+"""Any folder of images, with boxes and masks where the user has them; and any image files and folders together."""
 
 import os
-from typing import Optional
+from typing import Iterator, NamedTuple, Optional, Sequence
 
 from data.images import Photograph
 from data.listings import parse_box, read_lines, split_line
@@ -9,6 +9,20 @@ from data.windows import Box
 from errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+
+
+class Picture(NamedTuple):
+    """An image file and the boxes of the things in it, which may be any.
+
+    Attributes:
+      name: its path below the folder that was given, written with '/', or its file name where it was given itself.
+      path: the file.
+      boxes: at least one box, x y width height in pixels after EXIF orientation; None is the whole picture.
+    """
+
+    name: str
+    path: str
+    boxes: tuple[Optional[Box], ...]
 
 
 def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
@@ -72,6 +86,55 @@ def list_photographs(
     return photographs
 
 
+def list_pictures(
+    inputs: Sequence[str], *, boxes_file: Optional[str] = None, excluded_dir: Optional[str] = None
+) -> list[Picture]:
+    """Lists image files and folders of them, in the order given; none is opened.
+
+    Args:
+      inputs: files, of any suffix, and folders, which are searched as by `list_image_files`.
+      boxes_file: as for `list_photographs`; pictures without a line are left out. Without it each picture is whole.
+      excluded_dir: a folder that is passed over where it lies inside one of the folders given.
+
+    Returns:
+      At least one picture; none is there twice by the same name.
+
+    Raises:
+      UserError: nothing is given, a file or folder is missing, a folder holds no image, a line of boxes cannot be read
+        or names a missing picture, or the boxes are of pictures of which two have the same name.
+    """
+    paths = {}
+    for given in inputs:
+        for name, path in _named_images(given, excluded_dir=excluded_dir):
+            paths.setdefault((name, os.path.realpath(path)), path)
+    if not paths:
+        raise UserError("No picture is given; give image files, or folders of them.")
+    if boxes_file is None:
+        return [Picture(name, path, (None,)) for (name, _), path in paths.items()]
+    owners = {}
+    for (name, _), path in paths.items():
+        if name in owners:
+            raise UserError(f"{boxes_file} cannot tell {owners[name]} from {path}, which are both called '{name}' in "
+                            "it; give the folder that holds both, or one after the other.")
+        owners[name] = path
+    boxes = _read_boxes(boxes_file, names=owners)
+    return [Picture(name, path, tuple(boxes[name])) for name, path in owners.items() if name in boxes]
+
+
+def _named_images(given: str, *, excluded_dir: Optional[str]) -> Iterator[tuple[str, str]]:
+    """(name, path) of a file, or of each image in a folder outside `excluded_dir`, if that lies inside the folder."""
+    if not os.path.exists(given):
+        raise UserError(f"There is no file or folder {given}; check the path.")
+    if not os.path.isdir(given):
+        yield os.path.basename(given), given
+        return
+    excluded = os.path.join(os.path.realpath(excluded_dir), "") if excluded_dir else ""
+    is_inside = excluded.startswith(os.path.join(os.path.realpath(given), ""))
+    for path in list_image_files(given):
+        if not (is_inside and os.path.realpath(path).startswith(excluded)):
+            yield os.path.relpath(path, given).replace(os.sep, "/"), path
+
+
 def _read_boxes(path: str, *, names: dict[str, str]) -> dict[str, list[Box]]:
     """The boxes of each image named in a boxes file, whose names must be among `names`."""
     boxes = {}
@@ -80,7 +143,7 @@ def _read_boxes(path: str, *, names: dict[str, str]) -> dict[str, list[Box]]:
             continue
         name, *fields = split_line(text, num_fields=5, path=path, number=number, expected="name x y width height")
         if name not in names:
-            raise UserError(f"{path}, line {number}: there is no image '{name}' in the folder of images.")
+            raise UserError(f"{path}, line {number}: there is no image '{name}' among the images.")
         boxes.setdefault(name, []).append(parse_box(fields, path=path, number=number))
     if not boxes:
         raise UserError(f"{path} holds no box; expected lines 'name x y width height'.")

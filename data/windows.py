@@ -1,4 +1,4 @@
-"""The geometry of crops: which whole pixels a box stands for, and how they become a square of S x S."""
+"""The geometry of crops: which whole pixels a box stands for, how they become a square of S x S, and the way back."""
 
 import math
 from typing import NamedTuple, Optional
@@ -94,3 +94,37 @@ def take_window(array: np.ndarray, window: Window, *, size: int) -> np.ndarray:
     columns = _reflected(window.left, window.right, array.shape[1])
     cut = Image.fromarray(array[rows[:, np.newaxis], columns])
     return np.array(cut.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def place_window(values: np.ndarray, window: Window, *, image_size: tuple[int, int]) -> np.ndarray:
+    """The way back from a crop: scales a mask to its window, at its place in an otherwise empty picture.
+
+    The filter is `take_window`'s. What the window has beyond the picture is dropped, and never computed.
+
+    Args:
+      values: float32 [S, S] in [0, 1], as inferred from what `take_window` cut.
+      window: whole pixels, some of them in the picture.
+      image_size: H, W of the picture in pixels.
+
+    Returns:
+      float32 [H, W] in [0, 1], 0 outside the window.
+    """
+    height, width = image_size
+    left, top = max(window.left, 0), max(window.top, 0)
+    right, bottom = min(window.right, width), min(window.bottom, height)
+    window_width, window_height = window.right - window.left, window.bottom - window.top
+    part = ((left - window.left) * values.shape[1] / window_width, (top - window.top) * values.shape[0] / window_height,
+            (right - window.left) * values.shape[1] / window_width,
+            (bottom - window.top) * values.shape[0] / window_height)
+    placed = np.zeros((height, width), np.float32)
+    placed[top:bottom, left:right] = Image.fromarray(values).resize(
+        (right - left, bottom - top), Image.Resampling.BILINEAR, box=part)
+    return np.clip(placed, 0.0, 1.0, out=placed)
+
+
+def tight_window(binary_mask: np.ndarray) -> Optional[Window]:
+    """The smallest window that holds every pixel of a mask, bool [H, W]; None where the mask is empty."""
+    rows, columns = np.flatnonzero(binary_mask.any(axis=1)), np.flatnonzero(binary_mask.any(axis=0))
+    if not len(rows):
+        return None
+    return Window(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

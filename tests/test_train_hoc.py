@@ -109,7 +109,7 @@ def photograph(tmp_path_factory):
 
 @pytest.mark.parametrize("flags, message", [
     (("--image={photograph}", "--window_size=31"), "small.png is 40x30 pixels, smaller than a window of"),
-    (("--image={photograph}", "--window_size=0"), "--window_size is 15 pixels, expected at least 16"),
+    (("--image={photograph}", "--window_size=0"), "--window_size is 0 pixels, expected at least 16"),
     (("--image={photograph}",), "--image needs --window_size"),
     (("--image=nowhere.png", "--window_size=64"), "no image file nowhere.png"),
     (("--padding=64",), "--padding=64 can push a whole instance out of its 64-pixel window"),
