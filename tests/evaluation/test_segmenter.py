@@ -252,7 +252,8 @@ def test_a_contact_sheet_shows_input_mask_and_cut_out_below_each_name():
     pictures = [visualization.fit(red, size=32)] * 3
     masks = [visualization.fit(half, size=32)] * 3
     assert pictures[0].shape == (8, 32, 3) and masks[0].shape == (8, 32)
-    sheet = visualization.contact_sheet(pictures, masks, names=["a", "x" * 300, "line\nbreak \udcff"], size=32, columns=2)
+    names = ["a", "x" * 300, "line\nbreak \udcff"]
+    sheet = visualization.contact_sheet(pictures, masks, names=names, size=32, columns=2)
     height = (len(sheet) - 2 * (3 * 34 + 2)) // 2  # of a line of names; two strips of three rows of tiles
     assert sheet.shape == (2 * (height + 3 * 34 + 2), 2 * 34 + 2, 3) and height >= 12
     middle = [height + 2 + row * 34 + 16 for row in range(3)]  # the tiles' middle rows

@@ -1,0 +1,98 @@
+"""The folder of masks that `segment.py` writes: pictures, a table, and contact sheets."""
+
+import csv
+import io
+import os
+import pathlib
+from typing import Union
+
+import numpy as np
+
+import atomic_file
+import visualization
+from data.images import to_uint8
+from data.windows import Window, tight_window
+from errors import UserError
+from evaluation.segmenter import Segmentation
+
+MASK_SUFFIX, CUTOUT_SUFFIX, TABLE_NAME = "_mask.png", "_cutout.png", "masks.csv"
+COLUMNS = ("file", "width", "height", "area_fraction", "box_x", "box_y", "box_width", "box_height", "mask")
+SHEET_SIZE = 24  # pictures on a contact sheet
+TILE_SIZE = 128  # pixels
+THRESHOLD = 0.5
+_COMPRESS_LEVEL = 1
+
+
+class MaskFolder:
+    """Writes segmentations as they come; what is written stays, however the process ends.
+
+    For each: `NAME_mask.png`, 8-bit grey, `NAME_cutout.png`, RGBA, and a line of `masks.csv` (`COLUMNS`): picture, its
+    sides in pixels, the soft mask's mean over the whole picture, the tight box in pixels of the mask cut at 0.5 (empty
+    where nothing reaches that), and the mask's file. For every 24, and for the rest: `contact_sheet_NNN.png`.
+
+    Attributes:
+      path: the folder.
+      num_masks: masks written so far.
+    """
+
+    def __init__(self, path: Union[str, os.PathLike]):
+        """Makes the folder, where it is missing, and begins the table anew; UserError where that cannot be done."""
+        self.path = pathlib.Path(path)
+        self.num_masks = 0
+        self._num_sheets = 0
+        self._sheet = []  # (name, picture uint8 [h, w, 3], mask float32 [h, w]), all small
+        atomic_file.write(self.path / TABLE_NAME, _csv_line(COLUMNS))
+
+    def add(self, segmentation: Segmentation, *, stem: str) -> None:
+        """Writes a segmentation that has a mask.
+
+        Args:
+          segmentation: without error.
+          stem: NAME, a path relative to the folder; its folders are made where missing.
+
+        Raises:
+          UserError: something cannot be written.
+        """
+        image, mask = segmentation.image, segmentation.mask
+        visible = np.asarray(to_uint8(mask))
+        for array, suffix in ((visible, MASK_SUFFIX), (np.dstack([image, visible]), CUTOUT_SUFFIX)):
+            visualization.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
+        height, width = mask.shape
+        window = tight_window(mask >= THRESHOLD)
+        self._append((segmentation.name, width, height, f"{mask.mean(dtype=np.float64):.6f}", *_box(window),
+                      f"{stem}{MASK_SUFFIX}"))
+        self.num_masks += 1
+        self._sheet.append((stem, *(visualization.fit(array, size=TILE_SIZE) for array in (image, mask))))
+        if len(self._sheet) == SHEET_SIZE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Writes the contact sheet of what is on none yet, if there is anything; UserError where it cannot."""
+        if self._sheet:
+            self._num_sheets += 1
+            names, pictures, masks = zip(*self._sheet)
+            self._sheet = []
+            visualization.save_png(visualization.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
+                                   self.path / f"contact_sheet_{self._num_sheets:03d}.png")
+
+    def _append(self, row) -> None:
+        path = self.path / TABLE_NAME
+        try:
+            with open(path, "a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                file.write(_csv_line(row))
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _csv_line(row) -> str:
+    """A row of a table as its line of text."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(row)
+    return buffer.getvalue()
+
+
+def _box(window: Union[Window, None]) -> tuple:
+    """x, y, width, height of a window, or as many empty fields."""
+    if window is None:
+        return ("",) * 4
+    return window.left, window.top, window.right - window.left, window.bottom - window.top

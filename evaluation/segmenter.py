@@ -1,0 +1,243 @@
+"""Masks of any pictures, by a segmentation network that was trained before.
+
+    from evaluation.segmenter import segment
+    for found in segment(["my/photographs"], weights="runs/mine/weights.npz", boxes="my/boxes.txt"):
+        print(found.name, found.error or found.mask.mean())
+
+Axis letters: B batch, n crops, S side of a crop, H rows and W columns of a whole picture.
+"""
+
+import os
+import pathlib
+import shutil
+from typing import Any, Iterable, Iterator, NamedTuple, Optional, Sequence, Union
+
+import numpy as np
+import tensorflow as tf
+
+from data.folder import Picture, list_pictures
+from data.images import load_image, to_unit_range
+from data.windows import CROP_MODES, Box, Window, crop_window, place_window, take_window
+from errors import UserError
+from training import foreground
+
+Path = Union[str, os.PathLike]
+
+MAX_HELD_PIXELS = 2**25  # pixels of the pictures that wait for their batch, 100 MB; one picture may always wait
+
+
+class Segmentation(NamedTuple):
+    """One thing in one picture: its mask, or why there is none.
+
+    Attributes:
+      name: the picture's path below the folder given, written with '/', or its file name if it was given itself.
+      path: the picture's file.
+      number: the box's number, counted from 1, where the picture has several; else None.
+      box: x, y, width, height in pixels after EXIF orientation; None is the whole picture.
+      image: uint8 [H, W, 3] in [0, 255], EXIF orientation applied; None where it could not be read.
+      mask: soft mask, float32 [H, W] in [0, 1], 0 outside the box's window; None where there is an error.
+      error: one sentence that says why there is no mask; None where there is one.
+    """
+
+    name: str
+    path: str
+    number: Optional[int]
+    box: Optional[Box]
+    image: Optional[np.ndarray]
+    mask: Optional[np.ndarray]
+    error: Optional[str]
+
+
+class _View(NamedTuple):
+    """A segmentation to be, and where its network's input is taken: `window`, and uint8 [S, S, 3] `crop`."""
+
+    segmentation: Segmentation
+    window: Optional[Window] = None
+    crop: Optional[np.ndarray] = None
+
+
+class Segmenter:
+    """A segmentation network with what it needs to know to be used on pictures of any size.
+
+    Attributes:
+      image_size: S, side in pixels of the crops that the network takes.
+      crop_mode: how they are cut from pictures, 'box' or 'square'; see `data.windows.crop_window`.
+      infer: tf.function from crops uint8 [B, S, S, 3] to soft masks float32 [B, S, S, 1] in [0, 1].
+    """
+
+    def __init__(self, network: Any, *, image_size: int, crop_mode: str):
+        """Takes a built network, from float32 [B, S, S, 3] in [0, 1] to soft masks; the rest as the attributes."""
+        self.image_size, self.crop_mode = image_size, crop_mode
+        self._variables = network.variables
+        inputs = tf.TensorSpec([None, image_size, image_size, 3], tf.uint8, name="images")
+        self.infer = tf.function(lambda images: network(to_unit_range(images), training=False),
+                                 input_signature=[inputs])
+
+    @classmethod
+    def from_weights(cls, path: Path) -> "Segmenter":
+        """Loads a weights file of `train_fg.py` or `distill.py`.
+
+        Raises:
+          UserError: the file is missing, broken, incomplete, of another task's network, or holds values that are not
+            finite.
+        """
+        try:
+            loaded = foreground.load_network(weights=path)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} does not say how its network is used ({error}); expected the weights.npz of a "
+                            "run of train_fg.py or distill.py.") from error
+        if loaded.crop not in CROP_MODES:
+            raise UserError(f"{path} was trained on crops '{loaded.crop}', expected one of {', '.join(CROP_MODES)}.")
+        if not all(np.isfinite(variable.numpy()).all() for variable in loaded.network.variables):
+            raise UserError(f"{path} holds values that are not finite numbers; take the weights of another run.")
+        return cls(loaded.network, image_size=loaded.image_size, crop_mode=loaded.crop)
+
+    def masks(self, crops: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
+        """Infers masks of crops that are already of the network's size.
+
+        Args:
+          crops: uint8 [n, S, S, 3], at least one.
+          batch_size: crops that the network is given at a time, at least 1.
+
+        Returns:
+          Soft masks, float32 [n, S, S, 1] in [0, 1].
+
+        Raises:
+          ValueError: the crops have another shape or type, or there are none.
+        """
+        size = self.image_size
+        if crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3) or not len(crops):
+            raise ValueError(f"Crops must be uint8 [n, {size}, {size}, 3] with n of at least 1, but are {crops.dtype} "
+                             f"{list(crops.shape)}.")
+        batches = range(0, len(crops), batch_size)
+        return np.concatenate([self.infer(tf.constant(crops[start:start + batch_size])).numpy() for start in batches])
+
+    def mask(self, image: np.ndarray, *, box: Optional[Box] = None, name: str = "the picture") -> np.ndarray:
+        """Infers the mask of one thing in a picture of any size.
+
+        Args:
+          image: uint8 [H, W, 3].
+          box: x, y, width, height in pixels; None is the whole picture.
+          name: what error messages call the picture.
+
+        Returns:
+          Soft mask at the picture's resolution, float32 [H, W] in [0, 1], 0 outside the window that was cropped.
+
+        Raises:
+          UserError: the box has no area inside the picture.
+        """
+        window = self._window(image, box=box, name=name)
+        mask = self.masks(take_window(image, window, size=self.image_size)[np.newaxis])[0, ..., 0]
+        return place_window(mask, window, image_size=image.shape[:2])
+
+    def stream(self, pictures: Iterable[Picture], *, batch_size: int = 16) -> Iterator[Segmentation]:
+        """Infers the masks of any number of pictures in the memory that a few of them take.
+
+        Pictures are decoded when their batch is, and forgotten when the next segmentation is asked for. A batch ends
+        before it is full where its pictures are large. A broken file or a box outside its picture is yielded as an
+        error, and the rest goes on.
+
+        Args:
+          pictures: as `list_pictures` makes them.
+          batch_size: crops that the network is given at a time, at least 1.
+
+        Yields:
+          `Segmentation`, in the pictures' order and that of their boxes.
+        """
+        views, num_pixels = [], 0
+        for picture in pictures:
+            views += self._views(picture)
+            image = views[-1].segmentation.image
+            num_pixels += 0 if image is None else image.shape[0] * image.shape[1]
+            image = None  # as the pictures in `views`, it is to be forgotten
+            if len(views) >= batch_size or num_pixels >= MAX_HELD_PIXELS:
+                yield from self._segmentations(views, batch_size=batch_size)
+                num_pixels = 0
+        yield from self._segmentations(views, batch_size=batch_size)
+
+    def save_model(self, directory: Path) -> None:
+        """Writes a SavedModel that TensorFlow loads without this project.
+
+        Its signature 'serving_default' takes `images`, uint8 [B, S, S, 3] in [0, 255] for any B, and returns `masks`,
+        float32 [B, S, S, 1] in [0, 1].
+
+        Args:
+          directory: new or empty folder; it is there whole or not at all.
+
+        Raises:
+          UserError: it holds something, is no folder, or cannot be written.
+        """
+        directory = pathlib.Path(directory)
+        if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
+            raise UserError(f"{directory} is there and is no empty folder; give a new one for the SavedModel.")
+        module = tf.Module()
+        module.variables_of_network = self._variables
+        module.infer = tf.function(lambda images: {"masks": self.infer(images)},
+                                   input_signature=self.infer.input_signature)
+        partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            tf.saved_model.save(module, str(partial), signatures={"serving_default": module.infer})
+            os.replace(partial, directory)
+        except (OSError, tf.errors.OpError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(f"the SavedModel {directory} cannot be written: {reason}.") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _window(self, image: np.ndarray, *, box: Optional[Box], name: str) -> Window:
+        return crop_window(box=box, image_size=image.shape[:2], crop_mode=self.crop_mode, name=name)
+
+    def _views(self, picture: Picture) -> list[_View]:
+        """Decodes a picture and crops it by each of its boxes; one view with an error where it cannot be decoded."""
+        failed = Segmentation(picture.name, picture.path, None, None, None, None, None)
+        try:
+            image = load_image(picture.path)
+        except UserError as error:
+            return [_View(failed._replace(error=str(error)))]
+        views = []
+        for number, box in enumerate(picture.boxes, start=1):
+            segmentation = failed._replace(number=number if len(picture.boxes) > 1 else None, box=box, image=image)
+            try:
+                window = self._window(image, box=box, name=picture.path)
+            except UserError as error:
+                views.append(_View(segmentation._replace(error=str(error))))
+            else:
+                views.append(_View(segmentation, window, take_window(image, window, size=self.image_size)))
+        return views
+
+    def _segmentations(self, views: list[_View], *, batch_size: int) -> Iterator[Segmentation]:
+        """Empties `views`, each with its mask; masks get the pictures' size one at a time."""
+        crops = [view.crop for view in views if view.crop is not None]
+        masks = iter(self.masks(np.stack(crops), batch_size=batch_size)) if crops else iter(())
+        while views:
+            segmentation, window, crop = views.pop(0)
+            if crop is not None:
+                segmentation = segmentation._replace(
+                    mask=place_window(next(masks)[..., 0], window, image_size=segmentation.image.shape[:2]))
+            yield segmentation
+
+
+def segment(
+    paths: Union[Path, Sequence[Path]], *, weights: Path, boxes: Optional[Path] = None, batch_size: int = 16
+) -> Iterator[Segmentation]:
+    """Masks of any number of pictures, one after the other, in the memory that a few of them take.
+
+    Args:
+      paths: image files, and folders, which are searched recursively; or one of them.
+      weights: weights.npz of a run of `train_fg.py` or `distill.py`.
+      boxes: text file of lines 'name x y width height' in pixels after EXIF orientation, one per thing, where a
+        picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
+        a line are left out. Without the file each picture is taken whole.
+      batch_size: crops that the network is given at a time, at least 1.
+
+    Returns:
+      An iterator of `Segmentation`: name, image, soft mask at the picture's resolution, or the error of a file that
+      cannot be read. What is yielded is forgotten here when the next is asked for.
+
+    Raises:
+      UserError: at once, where weights, boxes or paths cannot be used.
+    """
+    paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    pictures = list_pictures([os.fspath(path) for path in paths], boxes_file=boxes)
+    return Segmenter.from_weights(weights).stream(pictures, batch_size=batch_size)

@@ -1,0 +1,31 @@
+"""Writes a trained segmentation network as a TensorFlow SavedModel, which needs nothing of this project.
+
+    python export.py --weights=runs/mine/weights.npz --out=mine_model
+
+    masks = tf.saved_model.load("mine_model").signatures["serving_default"](images=crops)["masks"]
+"""
+
+import flags  # before TensorFlow, whose environment it sets
+import tensorflow as tf
+from absl import logging
+
+from evaluation.segmenter import Segmenter
+
+
+def main(argv):
+    """Loads, writes, and says what the signature is."""
+    del argv
+    options = flags.FLAGS
+    logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
+    tf.get_logger().setLevel("WARNING")
+    segmenter = Segmenter.from_weights(options.weights)
+    segmenter.save_model(options.out)
+    size = segmenter.image_size
+    print(f"wrote {options.out}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "
+          f"[0, 1]; the network was trained on '{segmenter.crop_mode}' crops")
+
+
+if __name__ == "__main__":
+    flags.define_weights()
+    flags.define_export()
+    flags.run(main)

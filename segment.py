@@ -1,0 +1,95 @@
+"""Writes masks and cut-outs of the user's own pictures, by a network that was trained before.
+
+    python segment.py --weights=runs/mine/weights.npz my/photographs --out=masks
+    python segment.py --weights=runs/mine/weights.npz a.jpg b.jpg --boxes=boxes.txt --out=masks
+
+Arguments are image files and folders; folders are searched recursively. A file that cannot be read is named and passed
+over, and the exit status is 1 then.
+"""
+
+import collections
+import os
+import sys
+
+import flags  # before TensorFlow, whose environment it sets
+from tqdm import tqdm
+
+from data import folder
+from errors import UserError
+from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder
+from evaluation.segmenter import Segmenter
+
+
+def output_stems(pictures):
+    """Names what is written of each picture's boxes, as the picture without its suffix.
+
+    Pictures that differ in their suffix alone keep it (`a.jpg_mask.png`), and the boxes of a picture that has several
+    are numbered (`a_1_mask.png`).
+
+    Args:
+      pictures: list of `folder.Picture`.
+
+    Returns:
+      dict from (name, path, box's number or None) to a path without suffix, relative to the folder of the masks.
+
+    Raises:
+      UserError: two things would be written to one file.
+    """
+    same = collections.Counter(os.path.splitext(picture.name)[0] for picture in pictures)
+    stems, owners = {}, {}
+    for picture in pictures:
+        stem = os.path.splitext(picture.name)[0]
+        stem = stem if same[stem] == 1 else picture.name
+        numbers = [None] if len(picture.boxes) == 1 else range(1, len(picture.boxes) + 1)
+        for number in numbers:
+            numbered = stem if number is None else f"{stem}_{number}"
+            if numbered in owners:
+                raise UserError(f"{owners[numbered]} and {picture.path} would both be written as "
+                                f"{numbered}{MASK_SUFFIX}; give the folder that holds both, or an --out for each.")
+            owners[numbered] = picture.path
+            stems[picture.name, picture.path, number] = numbered
+    return stems
+
+
+def check_overwriting(pictures, stems, *, out):
+    """Raises UserError where a mask would be written over a picture, or among pictures that are searched for."""
+    inputs = {os.path.realpath(picture.path) for picture in pictures}
+    for stem in stems.values():
+        for suffix in (MASK_SUFFIX, CUTOUT_SUFFIX):
+            path = os.path.join(out, stem + suffix)
+            if os.path.realpath(path) in inputs:
+                raise UserError(f"the picture {path} would be overwritten; give another --out.")
+
+
+def main(argv):
+    """Lists, infers, writes, and says what failed."""
+    options = flags.FLAGS
+    inputs, out = argv[1:], options.out
+    if any(os.path.isdir(given) and os.path.realpath(given) == os.path.realpath(out) for given in inputs):
+        raise UserError(f"--out={out} is a folder of pictures itself, of which masks would be made the next time; "
+                        f"give another, such as {os.path.join(out, 'masks')}.")
+    pictures = folder.list_pictures(inputs, boxes_file=options.boxes, excluded_dir=out)
+    stems = output_stems(pictures)
+    check_overwriting(pictures, stems, out=out)
+    segmenter = Segmenter.from_weights(options.weights)
+    written, failed = MaskFolder(out), set()
+    try:
+        for found in segmenter.stream(tqdm(pictures, unit="picture", disable=None), batch_size=options.batch_size):
+            if found.error:
+                failed.add(found.path)
+                tqdm.write(f"passed over: {found.error}", file=sys.stderr)
+            else:
+                written.add(found, stem=stems[found.name, found.path, found.number])
+    except KeyboardInterrupt:
+        written.finish()
+        raise UserError(f"interrupted; {written.num_masks} masks are in {out}.") from None
+    written.finish()
+    print(f"{written.num_masks} masks are in {out}", flush=True)
+    if failed:
+        raise UserError(f"{len(failed)} of {len(pictures)} pictures failed, wholly or in a box; they are named above.")
+
+
+if __name__ == "__main__":
+    flags.define_weights()
+    flags.define_segmentation()
+    flags.run(main, positional=True)
