@@ -11,7 +11,7 @@ import os
 import flags  # before TensorFlow, whose environment it sets
 
 from data import batches, photographs
-from training import checkpoint, distillation, environment, foreground, loop, optimizers, run_folder
+from training import checkpoint, distillation, distribution, environment, foreground, loop, optimizers, run_folder
 
 SCREEN_KEYS = {"student/distillation_loss": "loss", "mask/area_mean": "area", "mask/undecided_fraction": "undecided"}
 # Flags that say what the teacher saw; the student sees the same unless told otherwise.
@@ -35,19 +35,12 @@ def load_teacher(path):
     return foreground.load_network(**{"run_dir" if os.path.isdir(path) else "weights": path})
 
 
-def main(argv):
-    """Trains, or continues a run."""
-    del argv
-    options = flags.FLAGS
-    teacher = load_teacher(options.teacher)
-    inherit(teacher)
-    folder = run_folder.RunFolder(options.run_dir)
-    folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
-    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+def train(options, *, folder, spread, teacher):
+    """Builds everything in a distribution's scope, trains, and writes the weights."""
     data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=options.num_evaluation_images)
     predict = foreground.inference(teacher.network)
-    labels = distillation.teacher_masks(predict, data.crops, cache_dir=folder.path,
+    labels = distillation.teacher_masks(predict, data.crops, cache_dir=folder.path if spread.is_chief else None,
                                         max_megabytes=options.max_cache_megabytes)
     print(f"teacher {teacher.description}: its masks have a mean area of {labels.mean() / 255:.3f}", flush=True)
     student = foreground.build_unet(width=options.student_width, size=options.image_size,
@@ -62,17 +55,35 @@ def main(argv):
     def make_batches(start_step):
         return batches.distillation_batches(
             crops=data.crops, masks=labels, background_pool=data.pool, batch_size=options.batch_size,
-            seed=options.seed, start_step=start_step, num_steps=options.num_steps, flip=options.flip)
+            seed=options.seed, start_step=start_step, num_steps=options.num_steps, flip=options.flip,
+            **spread.shards())
 
     num_steps = loop.train_in_folder(
-        folder, flag_lines=flags.lines(), objects=training.objects(), step=training.step, make_batches=make_batches,
-        num_steps=options.num_steps, batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()),
+        folder, flag_lines=flags.lines(), objects=training.objects(), step=spread.step(training),
+        make_batches=make_batches, is_chief=spread.is_chief, num_steps=options.num_steps, batch_size=options.batch_size,
+        cadence=loop.Cadence(**flags.cadence()),
         screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
         evaluation_key="evaluation/mean_iou")
-    checkpoint.save_weights(folder.path / "weights.npz", student, metadata={
+    checkpoint.save_weights(folder.path / "weights.npz", student, is_chief=spread.is_chief, metadata={
         "task": "distillation", "network": "unet", "width": options.student_width, "image_size": options.image_size,
         "crop": options.crop, "num_steps": num_steps, "teacher": teacher.description,
         "figures": folder.last_evaluation(), "flags": {name: line for name, line in flags.lines().items() if line}})
+
+
+def main(argv):
+    """Trains, or continues a run."""
+    del argv
+    options = flags.FLAGS
+    spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
+    spread.check(batch_size=options.batch_size, jit_compile=options.jit_compile)
+    teacher = load_teacher(options.teacher)
+    inherit(teacher)
+    folder = run_folder.RunFolder(options.run_dir)
+    if spread.is_chief:
+        folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
+    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+    with spread.scope():
+        train(options, folder=folder, spread=spread, teacher=teacher)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 # Flags that may change when a run goes on: how long it is, and how often it tells something.
-CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir")
+CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir", "distribute",
+              "num_replicas")
 
 
 def define_data(*, crop="box", image_size=128, split="all"):
@@ -126,6 +127,11 @@ def define_optimization(*, batch_size, num_steps):
                               upper_bound=2**31 - 1)
     absl_flags.DEFINE_enum("mixed_precision", "none", ["none", "bfloat16", "float16"],
                            "Type of the networks' inner activations; outputs, losses and parameters stay float32.")
+    absl_flags.DEFINE_enum("distribute", "none", ["none", "mirrored", "multi_worker"],
+                           "Replicas that share each batch: on all GPUs of this machine, or on the machines that the "
+                           "environment variable TF_CONFIG names.")
+    absl_flags.DEFINE_integer("num_replicas", 0, "With --distribute=mirrored: how many GPUs, or parts of the CPU where "
+                              "there is none; 0: all GPUs.", lower_bound=0)
     absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA (slower on CPUs).")
     absl_flags.DEFINE_bool("deterministic", True, "Use deterministic kernels alone, so that a resumed run ends "
                            "bit-equal to an uninterrupted one (on CPU; slower on GPU).")

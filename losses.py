@@ -65,10 +65,18 @@ def mask_area_penalty(masks, *, area, kind="per_mask"):
     if kind == "per_mask":
         return tf.reduce_mean(tf.square(areas - area))
     if kind == "batch_mean":
-        return tf.square(tf.reduce_mean(areas) - area)
+        return tf.square(_mean_over_replicas(tf.reduce_mean(areas)) - area)
     if kind == "above":
         return tf.reduce_mean(tf.square(tf.maximum(areas - area, 0.0)))
     raise ValueError(f"kind of area penalty is {kind!r}, expected one of {', '.join(AREA_PENALTIES)}")
+
+
+def _mean_over_replicas(value):
+    """Returns the mean of a scalar over the replicas of `tf.distribute`, differentiable; without replicas, itself."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
 def information_loss(latents, estimates):

@@ -11,7 +11,7 @@ import flags  # before TensorFlow, whose environment it sets
 
 from data import batches, photographs
 from models.discriminator import Discriminator
-from training import checkpoint, environment, foreground, loop, run_folder
+from training import checkpoint, distribution, environment, foreground, loop, run_folder
 
 SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
                "mask/undecided_fraction": "undecided"}
@@ -26,13 +26,8 @@ def build(options, area):
     return network, training
 
 
-def main(argv):
-    """Trains, or continues a run."""
-    del argv
-    options = flags.FLAGS
-    folder = run_folder.RunFolder(options.run_dir)
-    folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
-    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+def train(options, *, folder, spread):
+    """Builds everything in a distribution's scope, trains, and writes the weights."""
     dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
     area = photographs.default_area(dataset) if options.area_constant is None else options.area_constant
     data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
@@ -46,19 +41,34 @@ def main(argv):
         return batches.foreground_batches(
             crops=data.crops, background_pool=data.pool, seed=options.seed, start_step=start_step,
             batch_size=options.batch_size * options.num_discriminator_updates, num_steps=options.num_steps,
-            flip=options.flip,
+            flip=options.flip, **spread.shards(),
         ).map(foreground.to_training_batch)
 
     num_steps = loop.train_in_folder(
-        folder, flag_lines=flags.lines(), objects=training.objects(), step=training.step, make_batches=make_batches,
-        num_steps=options.num_steps, batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()),
+        folder, flag_lines=flags.lines(), objects=training.objects(), step=spread.step(training),
+        make_batches=make_batches, is_chief=spread.is_chief, num_steps=options.num_steps, batch_size=options.batch_size,
+        cadence=loop.Cadence(**flags.cadence()),
         screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
         evaluation_key="evaluation/mean_iou")
-    checkpoint.save_weights(folder.path / "weights.npz", network, metadata={
+    checkpoint.save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
         "task": "foreground", "network": "unet", "width": options.generator_width, "image_size": options.image_size,
         "crop": options.crop, "area_constant": area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
         "flags": {name: line for name, line in flags.lines().items() if line}})
+
+
+def main(argv):
+    """Trains, or continues a run."""
+    del argv
+    options = flags.FLAGS
+    spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
+    spread.check(batch_size=options.batch_size, spectral_norm=options.spectral_norm, jit_compile=options.jit_compile)
+    folder = run_folder.RunFolder(options.run_dir)
+    if spread.is_chief:
+        folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
+    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+    with spread.scope():
+        train(options, folder=folder, spread=spread)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 
+import visualization
 from data import hoc, samples, synthetic
 from errors import UserError
-from training import checkpoint, environment, loop, run_folder
+from training import checkpoint, distribution, environment, loop, run_folder
 from training import hoc as task
 
 SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
@@ -33,16 +34,8 @@ def load_data(options):
     return hoc.load_cluster(options.image or samples.FRUIT_IMAGE, window_size=window_size), None
 
 
-def main(argv):
-    """Trains, or continues a run; in the end writes weights and samples."""
-    del argv
-    options = flags.FLAGS
-    area = PAPER_AREA if options.area_constant is None else options.area_constant
-    task.check_padding(options.padding, area=area)
-    cluster, shapes = load_data(options)
-    folder = run_folder.RunFolder(options.run_dir)
-    folder.open(flag_lines=flags.lines(), changeable=(*flags.CHANGEABLE, "num_samples"))
-    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+def train(options, *, folder, spread, cluster, shapes, area):
+    """Builds everything in a distribution's scope, trains, and writes what is left in the end."""
     network = task.build_generator(latent_dim=options.latent_dim, **flags.generator())
     training = task.build_training(
         network=network, latent_dim=options.latent_dim, padding=options.padding,
@@ -61,20 +54,41 @@ def main(argv):
 
     def make_batches(start_step):
         return hoc.hoc_batches(**stream, batch_size=options.batch_size * options.num_discriminator_updates,
-                               seed=options.seed, start_step=start_step, num_steps=options.num_steps)
+                               seed=options.seed, start_step=start_step, num_steps=options.num_steps,
+                               **spread.shards())
 
     num_steps = loop.train_in_folder(
-        folder, flag_lines=flags.lines(), objects=training.objects(), step=training.step, make_batches=make_batches,
-        num_steps=options.num_steps, batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()),
-        screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate)
-    checkpoint.save_weights(folder.path / "weights.npz", network, metadata={
+        folder, flag_lines=flags.lines(), objects=training.objects(), step=spread.step(training),
+        make_batches=make_batches, is_chief=spread.is_chief, num_steps=options.num_steps,
+        batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()), screen_keys=SCREEN_KEYS,
+        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate)
+    checkpoint.save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
         "latent_dim": options.latent_dim, "area_constant": area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
         "flags": {name: line for name, line in flags.lines().items() if line}})
-    if options.num_samples:
-        inspection.write_samples(folder.path / "samples", num_samples=options.num_samples)
+    pictures = inspection.sample_pictures(options.num_samples) if options.num_samples else {}
+    if pictures and spread.is_chief:
+        for name, picture in pictures.items():
+            visualization.save_png(picture, folder.path / "samples" / name)
         print(f"{options.num_samples} instances, sheet.png and traversal.png are in {folder.path / 'samples'}")
+
+
+def main(argv):
+    """Trains, or continues a run; in the end writes weights and samples."""
+    del argv
+    options = flags.FLAGS
+    area = PAPER_AREA if options.area_constant is None else options.area_constant
+    task.check_padding(options.padding, area=area)
+    cluster, shapes = load_data(options)
+    spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
+    spread.check(batch_size=options.batch_size, spectral_norm=options.spectral_norm, jit_compile=options.jit_compile)
+    folder = run_folder.RunFolder(options.run_dir)
+    if spread.is_chief:
+        folder.open(flag_lines=flags.lines(), changeable=(*flags.CHANGEABLE, "num_samples"))
+    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+    with spread.scope():
+        train(options, folder=folder, spread=spread, cluster=cluster, shapes=shapes, area=area)
 
 
 if __name__ == "__main__":

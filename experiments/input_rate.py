@@ -46,8 +46,8 @@ def main(argv):
     start = time.perf_counter()
     steps = sum(1 for _ in stream)
     rate = steps / (time.perf_counter() - start)
-    print(f"{rate:.1f} steps/s at batch size {options.batch_size}: {rate * options.batch_size:.0f} composites' inputs/s "
-          f"({content})")
+    print(f"{rate:.1f} steps/s at batch size {options.batch_size}: "
+          f"{rate * options.batch_size:.0f} composites' inputs/s ({content})")
 
 
 if __name__ == "__main__":

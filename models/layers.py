@@ -133,7 +133,10 @@ class ConvBlock(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.conv = self.convolution(filters, kernel_size, strides=strides, padding="same", use_bias=False,
                                      kernel_initializer=kernel_initializer, name="conv")
-        self.norm = tf.keras.layers.BatchNormalization(momentum=batch_norm_momentum, name="norm")
+        # Over several replicas statistics are the global batch's. (Alone, the unsynchronized layer has a fused kernel.)
+        replicated = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        self.norm = tf.keras.layers.BatchNormalization(momentum=batch_norm_momentum, synchronized=replicated,
+                                                       name="norm")
 
     def call(self, inputs, training=None):
         """Maps [B, H, W, C_in] to [B, H / stride, W / stride, filters] (a deconvolution: times the stride)."""

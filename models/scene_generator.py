@@ -40,7 +40,7 @@ class SceneGenerator(tf.Module):
         self.foreground_provider, self.background_provider = foreground_provider, background_provider
         self.layout = layout
 
-    def __call__(self, foreground_inputs, background_inputs, *, seed, training):
+    def __call__(self, foreground_inputs, background_inputs, *, seed, training, place=(0, 1)):
         """Generates scenes. Uses Eq. (4) and (5).
 
         Args:
@@ -49,6 +49,8 @@ class SceneGenerator(tf.Module):
           background_inputs: what the background provider takes, with leading axis [B].
           seed: two integers; the layout's randomness.
           training: whether batch normalization uses the batch's statistics.
+          place: (i, R): these are the i-th of R equal parts of a global batch, for all of which layouts are drawn, so
+            that an image's layout does not depend on how the batch is divided.
 
         Returns:
           `Scene`.
@@ -56,7 +58,9 @@ class SceneGenerator(tf.Module):
         foregrounds = self.foreground_provider(foreground_inputs, training=training)
         background = self.background_provider(background_inputs, training=training)
         num_layers, batch_size = foreground_inputs.shape[0], tf.shape(foreground_inputs)[1]
-        warped = self.layout.warp(foregrounds, self.layout.sample([num_layers, batch_size], seed=seed))
+        index, count = place[0], place[1]
+        drawn = self.layout.sample([num_layers, batch_size * count], seed=seed)
+        warped = self.layout.warp(foregrounds, drawn[:, index * batch_size:(index + 1) * batch_size])
         layers = Instance(*(tf.concat([bottom[tf.newaxis], upper], axis=0)
                             for bottom, upper in zip(background, warped)))
         return Scene(image=composition.composite(layers), foregrounds=foregrounds, warped=warped,

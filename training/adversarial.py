@@ -14,7 +14,8 @@ class AdversarialTraining(tf.Module):
       foreground_inputs: what the trainable providers take, [N, B, ...];
       background_inputs: what the background provider takes, [B, H, W, 3];
       reals: real images, [B, H, W, 3];
-      step: int64 scalar, the number of steps done before this one.
+      step: int64 scalar, the number of steps done before this one;
+      place: with several replicas, which one this is and how many there are, int32 [2].
     uint8 pictures are brought to [0, 1] here, so that little travels to the device.
 
     The updates are pure functions of the batch and the variables (every random number is drawn from `seed` and the
@@ -70,11 +71,19 @@ class AdversarialTraining(tf.Module):
         Returns:
           (metrics, scene): dict of named scalar tensors, and the last `Scene`.
         """
+        return self._step(batch, self.compose, self.generator_update, self.discriminator_update)
+
+    def replica_step(self, batch):
+        """Makes a step as one of several replicas, inside a `tf.function` around all of them; as `step` otherwise."""
+        return self._step(batch, self._compose, self._generator_update, self._discriminator_update)
+
+    def _step(self, batch, compose, generator_update, discriminator_update):
+        """Makes one step with the given functions."""
         *extra, last = self._split(batch)
         for part in extra:
-            self.discriminator_update(part["reals"], self.compose(part).image)
-        generator_metrics, scene = self.generator_update(last)
-        discriminator_metrics = self.discriminator_update(last["reals"], scene.image)
+            discriminator_update(part["reals"], compose(part).image)
+        generator_metrics, scene = generator_update(last)
+        discriminator_metrics = discriminator_update(last["reals"], scene.image)
         return {**generator_metrics, **discriminator_metrics}, scene
 
     def objects(self):
@@ -143,7 +152,7 @@ class AdversarialTraining(tf.Module):
         draw = batch["step"] * self.num_discriminator_updates + batch.get("part", 0)  # the layout's, each its own
         seed = tf.stack([tf.cast(self.seed, tf.int64), draw])
         return self.scene_generator(_unit_range(batch["foreground_inputs"]), _unit_range(batch["background_inputs"]),
-                                    seed=seed, training=True)
+                                    seed=seed, training=True, place=batch.get("place", (0, 1)))
 
     def _area_at(self, step):
         """Returns the area constant in force at a step. Uses S12's schedule."""
@@ -158,9 +167,10 @@ class AdversarialTraining(tf.Module):
         if count == 1:
             return [batch]
         parts = {name: tf.split(value, count, axis=1 if name == "foreground_inputs" else 0)
-                 for name, value in batch.items() if name != "step"}
-        return [{**{name: pieces[i] for name, pieces in parts.items()}, "step": batch["step"],
-                 "part": tf.constant(i, tf.int64)} for i in range(count)]
+                 for name, value in batch.items() if name not in ("step", "place")}
+        shared = {name: batch[name] for name in ("step", "place") if name in batch}
+        return [{**{name: pieces[i] for name, pieces in parts.items()}, **shared, "part": tf.constant(i, tf.int64)}
+                for i in range(count)]
 
 
 def mask_statistics(masks):

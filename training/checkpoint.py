@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 import zipfile
 
 import numpy as np
@@ -22,18 +23,21 @@ class Checkpoints:
       step: int64 variable, steps done.
     """
 
-    def __init__(self, directory, *, keep=2, **objects):
+    def __init__(self, directory, *, keep=2, is_chief=True, **objects):
         """Looks at a folder; objects must have been built, so that every variable exists.
 
         Args:
           directory: folder of the checkpoints.
           keep: how many of the latest are kept.
+          is_chief: whether this process's checkpoints stay. Of several workers all must save, since some variables are
+            put together from all of them, but what others than the chief write is deleted.
           **objects: what is saved, by name (`generator`, `discriminator`, and their optimizers).
         """
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self._checkpoint = tf.train.Checkpoint(step=self.step, **objects)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=keep,
                                                    checkpoint_name="step")
+        self._is_chief = is_chief
 
     @property
     def latest(self):
@@ -61,7 +65,11 @@ class Checkpoints:
         """
         self.step.assign(step)
         try:
-            self._manager.save(checkpoint_number=step)
+            if self._is_chief:
+                self._manager.save(checkpoint_number=step)
+            else:
+                with tempfile.TemporaryDirectory() as directory:
+                    self._checkpoint.write(f"{directory}/step")
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"the checkpoint of step {step} cannot be written: {_first_line(error)}; the last whole "
                             f"one is {self.latest or 'missing'}") from error
@@ -93,7 +101,7 @@ def restore_network(directory, network, *, name="generator"):
     return int(step.numpy())
 
 
-def save_weights(path, network, *, metadata, half_precision=False):
+def save_weights(path, network, *, metadata, half_precision=False, is_chief=True):
     """Writes a network's variables and what is needed to use them; readable without pickle.
 
     Args:
@@ -102,6 +110,7 @@ def save_weights(path, network, *, metadata, half_precision=False):
       metadata: dict of plain values: how the network is made, of what run it is, and what was measured.
       half_precision: whether kernels are stored as float16, in half the room. Vectors (biases, and batch
         normalization's parameters, whose variances may be below float16's range) stay float32.
+      is_chief: whether this process, of several, writes; all must read the variables together.
 
     Raises:
       UserError: it cannot be written.
@@ -109,6 +118,8 @@ def save_weights(path, network, *, metadata, half_precision=False):
     arrays = {variable.name: variable.numpy() for variable in network.variables}
     if half_precision:
         arrays = {name: array.astype(np.float16) if array.ndim > 1 else array for name, array in arrays.items()}
+    if not is_chief:
+        return
     header = json.dumps({"format": WEIGHTS_FORMAT, **metadata})
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{"": np.array(header)}, **arrays)

@@ -52,6 +52,10 @@ class Distillation(tf.Module):
         """Makes one update. Returns (metrics, None): a dict of named scalar tensors."""
         return self.update(batch), None
 
+    def replica_step(self, batch):
+        """Makes an update as one of several replicas, inside a `tf.function` around all of them."""
+        return self._update(batch), None
+
     def student_inputs(self, photographs, labels, backgrounds):
         """Makes the student's input images from a batch's pictures, all float in [0, 1] and [B, S, S, C]."""
         if self.inputs == "photographs":
@@ -82,7 +86,8 @@ def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
     Args:
       teacher: network wrapped by `foreground.inference`.
       crops: uint8 [n, S, S, 3].
-      cache_dir: the run's folder; its `teacher_masks.npy` is used if it is there.
+      cache_dir: the run's folder; its `teacher_masks.npy` is used if it is there. None for no cache (a worker that is
+        not the chief).
       max_megabytes: largest size of the cache, n * S * S bytes, that is allowed.
 
     Returns:
@@ -96,8 +101,8 @@ def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
     if megabytes > max_megabytes:
         raise UserError(f"the teacher's masks take {megabytes:.0f} MiB, more than "
                         f"--max_cache_megabytes={max_megabytes}; raise it, or train on fewer photographs.")
-    path = pathlib.Path(cache_dir) / CACHE_NAME
-    if path.exists():
+    path = pathlib.Path(cache_dir) / CACHE_NAME if cache_dir else None
+    if path and path.exists():
         try:
             cached = np.load(path, allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
@@ -107,6 +112,8 @@ def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
                             "made anew.")
         return cached
     masks = image_ranges.to_uint8(tf.constant(evaluator.predict_masks(teacher, crops))).numpy()
+    if path is None:
+        return masks
     partial = path.with_suffix(".partial")
     try:
         with open(partial, "wb") as file:

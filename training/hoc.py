@@ -1,7 +1,5 @@
 """What the cluster task adds to adversarial training: how it is built, its panel, its figures and its samples."""
 
-import pathlib
-
 import numpy as np
 import tensorflow as tf
 
@@ -124,30 +122,28 @@ class HocInspection:
         rgba = self._in_batches(self._network, np.asarray(latents, np.float32))
         return rgba[..., :3], rgba[..., 3:]
 
-    def write_samples(self, directory, *, num_samples):
-        """Writes sampled instances and what each latent does.
+    def sample_pictures(self, num_samples):
+        """Samples instances and shows what each latent does.
 
         Args:
-          directory: folder; it receives `instance_NNNN.png` (RGBA), `sheet.png` (all of them on a checkerboard) and
-            `traversal.png` (a row per latent, from -1 to 1, the others at 0).
-          num_samples: instances written, at most as many as are evaluated.
+          num_samples: instances, at most as many as are evaluated.
 
-        Raises:
-          UserError: a file cannot be written.
+        Returns:
+          dict from file names to uint8 pictures: `instance_NNNN.png` (RGBA), `sheet.png` (all of them on a
+          checkerboard) and `traversal.png` (a row per latent, from -1 to 1, the others at 0).
         """
-        directory = pathlib.Path(directory)
         appearances, masks = self.generate(self._latents[:num_samples])
         rgba = np.round(255.0 * np.concatenate([appearances, masks], axis=-1)).astype(np.uint8)
-        for index, picture in enumerate(rgba):
-            visualization.save_png(picture, directory / f"instance_{index:04d}.png")
-        visualization.save_png(visualization.instance_sheet(appearances, masks), directory / "sheet.png")
+        pictures = {f"instance_{index:04d}.png": picture for index, picture in enumerate(rgba)}
+        pictures["sheet.png"] = visualization.instance_sheet(appearances, masks)
         latents = np.zeros((self._latent_dim, len(TRAVERSAL), self._latent_dim), np.float32)
         for index in range(self._latent_dim):
             latents[index, :, index] = TRAVERSAL
         appearances, masks = self.generate(latents.reshape(-1, self._latent_dim))
         shape = (*latents.shape[:2], *appearances.shape[1:3])
-        visualization.save_png(visualization.traversal_panel(
-            appearances.reshape(*shape, 3), masks.reshape(*shape, 1)), directory / "traversal.png")
+        pictures["traversal.png"] = visualization.traversal_panel(appearances.reshape(*shape, 3),
+                                                                  masks.reshape(*shape, 1))
+        return pictures
 
     @staticmethod
     def _in_batches(function, inputs):

@@ -13,7 +13,7 @@ import visualization
 class Recorder:
     """Writes to TensorBoard, a progress bar (on a terminal) or plain lines (otherwise), and `metrics.json`."""
 
-    def __init__(self, run_folder, *, start_step, num_steps, batch_size, screen_keys):
+    def __init__(self, run_folder, *, start_step, num_steps, batch_size, screen_keys, is_chief=True):
         """Opens the event file and the bar.
 
         Args:
@@ -22,14 +22,17 @@ class Recorder:
           num_steps: steps in all.
           batch_size: images per step, for the rate.
           screen_keys: dict from a metric's name to its short name on the screen.
+          is_chief: whether anything is written and said; of several workers only the chief does.
         """
+        self._is_chief = is_chief
         self._folder, self._num_steps, self._batch_size = run_folder, num_steps, batch_size
         self._screen_keys = screen_keys
-        self._writer = tf.summary.create_file_writer(str(run_folder.path))
+        self._writer = (tf.summary.create_file_writer(str(run_folder.path)) if is_chief
+                        else tf.summary.create_noop_writer())
         self._metrics = {"last": {}, "best": {}, "warnings": [], **run_folder.read_metrics(), "step": start_step,
                          "num_steps": num_steps}
-        self._bar = tqdm(total=num_steps, initial=start_step, unit="step", disable=not sys.stderr.isatty(),
-                         dynamic_ncols=True)
+        self._bar = tqdm(total=num_steps, initial=start_step, unit="step", dynamic_ncols=True,
+                         disable=not (is_chief and sys.stderr.isatty()))
         self._window = []
         self._clock = (time.perf_counter(), start_step)
 
@@ -92,7 +95,8 @@ class Recorder:
 
     def panel(self, name, panel, step):
         """Writes a uint8 panel [h, w, 3] as a PNG file of the run and to TensorBoard."""
-        visualization.save_png(panel, self._folder.panel_path(step))
+        if self._is_chief:
+            visualization.save_png(panel, self._folder.panel_path(step))
         with self._writer.as_default(step=step):
             tf.summary.image(name, panel[tf.newaxis])
 
@@ -105,13 +109,15 @@ class Recorder:
 
     def say(self, line):
         """Prints a line without disturbing the bar."""
-        tqdm.write(line, file=sys.stdout)
-        sys.stdout.flush()
+        if self._is_chief:
+            tqdm.write(line, file=sys.stdout)
+            sys.stdout.flush()
 
     def write(self):
         """Brings event files and `metrics.json` up to date."""
         self._writer.flush()
-        self._folder.write_metrics(self._metrics)
+        if self._is_chief:
+            self._folder.write_metrics(self._metrics)
 
     def close(self):
         """Writes and closes everything."""

@@ -1,7 +1,6 @@
 """The cluster task: its updates with the information term, its layouts, its padding, and what is looked at."""
 
 import numpy as np
-from PIL import Image
 import pytest
 import tensorflow as tf
 
@@ -192,25 +191,21 @@ def test_the_panel_shows_the_topmost_four_of_six_layers(inspected):
     np.testing.assert_array_equal(inspection.draw_panel(), panel)
 
 
-def test_samples_are_written_as_rgba_with_a_sheet_and_a_traversal(inspected, tmp_path):
+def test_samples_are_rgba_pictures_with_a_sheet_and_a_traversal(inspected):
     _, inspection = inspected
-    inspection.write_samples(tmp_path / "samples", num_samples=5)
-    names = sorted(path.name for path in (tmp_path / "samples").iterdir())
-    assert names == [*(f"instance_{index:04d}.png" for index in range(5)), "sheet.png", "traversal.png"]
-    with Image.open(tmp_path / "samples" / "instance_0004.png") as picture:
-        assert picture.mode == "RGBA" and picture.size == (64, 64)
-    with Image.open(tmp_path / "samples" / "sheet.png") as sheet:
-        assert sheet.size == (2 + 5 * 66, 2 + 66)
-    with Image.open(tmp_path / "samples" / "traversal.png") as traversal:
-        assert traversal.height == 2 + 2 * 66 and traversal.width > 2 + 9 * 66
+    pictures = inspection.sample_pictures(5)
+    assert sorted(pictures) == [*(f"instance_{index:04d}.png" for index in range(5)), "sheet.png", "traversal.png"]
+    assert all(picture.dtype == np.uint8 for picture in pictures.values())
+    assert pictures["instance_0004.png"].shape == (64, 64, 4)
+    assert pictures["sheet.png"].shape == (2 + 66, 2 + 5 * 66, 3)
+    height, width, _ = pictures["traversal.png"].shape
+    assert height == 2 + 2 * 66 and width > 2 + 9 * 66
 
 
-def test_a_traversals_middle_column_is_the_same_instance_in_each_row(inspected, tmp_path):
+def test_a_traversals_middle_column_is_the_same_instance_in_each_row(inspected):
     """There every latent is 0; at the ends one of them is -1 or 1, and instances differ."""
     _, inspection = inspected
-    inspection.write_samples(tmp_path, num_samples=1)
-    with Image.open(tmp_path / "traversal.png") as picture:
-        tiles = np.asarray(picture)[:, -(9 * 66):].reshape(-1, 9 * 66, 3)
+    tiles = inspection.sample_pictures(1)["traversal.png"][:, -(9 * 66):]
     rows = np.stack([tiles[2 + 66 * row:66 + 66 * row] for row in range(2)])  # [2, 64, 9 * 66, 3]
     columns = np.stack([rows[:, :, 66 * column:66 * column + 64] for column in range(9)])
     np.testing.assert_array_equal(columns[4, 0], columns[4, 1])

@@ -1,0 +1,178 @@
+"""Several replicas do what one device does; workers that are killed go on where the checkpoint is."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT, SMALL, script
+
+from errors import UserError
+from training import distribution
+from training.checkpoint import read_weights
+
+# Runs as a process of its own, since the number of logical devices is fixed once: trains one task some steps, on one
+# device or two, and prints each step's losses and some of the last weights.
+PROGRAM = """
+import sys
+sys.path.insert(0, {root!r})
+import flags
+import json
+import numpy as np
+from training import distribution, environment, foreground, hoc as task
+from data import backgrounds, batches, hoc, synthetic
+from models.discriminator import Discriminator
+spread = distribution.make_distribution({kind!r}, num_replicas=2)
+environment.set_up(seed=3, deterministic=True, mixed_precision="none")
+optimization = dict(generator_learning_rate=1e-4, discriminator_learning_rate=1e-4, num_steps=4)
+with spread.scope():
+    if {task!r} == "foreground":
+        network = foreground.build_unet(width=1 / 16, size=64, initial_mask=0.8)
+        training = foreground.build_training(
+            network=network, size=64, discriminator=Discriminator(widths=(8, 16, 16, 32, 16)), area=0.3,
+            area_weight=10.0, area_penalty="batch_mean", optimization=optimization)
+        crops, _, pictures = synthetic.drawn_photographs(num_images=12, size=64, seed=0)
+        stream = batches.foreground_batches(
+            crops=crops, background_pool=backgrounds.BackgroundPool.from_images(pictures), batch_size=8, seed=0,
+            num_steps=4, **spread.shards()).map(foreground.to_training_batch)
+    else:
+        network = task.build_generator(latent_dim=3, width=1 / 16)
+        training = task.build_training(
+            network=network, latent_dim=3, padding=20, discriminator_options={{}}, recognition_kind="shared",
+            information_weight=5.0, area=0.2, area_weight=10.0, optimization=optimization)
+        stream = hoc.hoc_batches(cluster=synthetic.drawn_cluster("beans", size=128, seed=0)[0], num_layers=3,
+                                 latent_dim=3, batch_size=4, seed=0, num_steps=4, **spread.shards())
+    step = spread.step(training)
+    for batch in stream:
+        metrics = step(batch)[0]
+        print(json.dumps({{name: float(value) for name, value in metrics.items()
+                          if name.endswith(("loss", "penalty")) or name == "mask/area_mean"}}))
+    print(json.dumps([float(np.abs(variable.numpy()).mean()) for variable in network.variables]))
+"""
+
+
+def trained(task, kind):
+    """Returns the losses of four steps, and the mean size of each of the generator's variables after them."""
+    program = PROGRAM.format(root=str(ROOT), kind=kind, task=task)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith(("{", "["))]
+    return lines[:-1], lines[-1]
+
+
+@pytest.mark.parametrize("task", ["foreground", "hoc"])
+def test_two_replicas_give_one_devices_losses_at_the_same_global_batch(task):
+    (alone, weights), (together, spread_weights) = trained(task, "none"), trained(task, "mirrored")
+    assert len(alone) == len(together) == 4
+    for step, (one, two) in enumerate(zip(alone, together)):
+        for name, value in one.items():
+            assert two[name] == pytest.approx(value, rel=1e-3, abs=1e-4), f"step {step}, {name}"
+    np.testing.assert_allclose(spread_weights, weights, rtol=5e-3, atol=1e-4)
+
+
+def test_a_batch_is_cut_at_its_images_and_each_share_knows_its_place():
+    batch = {"foreground_inputs": tf.reshape(tf.range(2 * 4 * 3), [2, 4, 3]), "reals": tf.range(4),
+             "step": tf.constant(7)}
+    shares = [distribution.replica_share(batch, replica=index, num_local=2, num_replicas=4) for index in (2, 3)]
+    np.testing.assert_array_equal(shares[0]["reals"], [0, 1])
+    np.testing.assert_array_equal(shares[1]["reals"], [2, 3])
+    np.testing.assert_array_equal(shares[1]["foreground_inputs"], batch["foreground_inputs"][:, 2:])
+    assert [int(share["step"]) for share in shares] == [7, 7]
+    np.testing.assert_array_equal(shares[1]["place"], [3, 4])
+
+
+def test_what_replicas_cannot_do_is_refused():
+    alone = distribution.make_distribution("none")
+    alone.check(batch_size=3, spectral_norm="tfa", jit_compile=True)  # a single device can
+    alone.num_replicas = 2
+    for options, message in (({"batch_size": 3}, "--batch_size=3 cannot be divided among 2 replicas"),
+                             ({"batch_size": 4, "spectral_norm": "tfa"}, "use sngan"),
+                             ({"batch_size": 4, "jit_compile": True}, "--jit_compile")):
+        with pytest.raises(UserError, match=message):
+            alone.check(**options)
+
+
+@pytest.mark.parametrize("config", [None, "{", '{"cluster": {}}', json.dumps(
+    {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}})])
+def test_a_wrong_tf_config_is_refused_with_an_example(monkeypatch, config):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(UserError, match='needs the environment variable TF_CONFIG, such as {"cluster"'):
+        distribution.make_distribution("multi_worker")
+
+
+def free_ports(count):
+    """Returns ports on which nothing listens."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Workers:
+    """Two processes of a script on loopback."""
+
+    def __init__(self, arguments, folder):
+        """Starts them; what they print goes into files of the folder."""
+        hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        self.outputs, self.processes = [], []
+        for index in range(2):
+            config = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+            path = pathlib.Path(folder) / f"worker{index}.txt"
+            self.outputs.append(path)
+            with open(path, "w", encoding="utf-8") as file:
+                self.processes.append(subprocess.Popen(
+                    script(*arguments, "--distribute=multi_worker"), cwd=ROOT, stdout=file, stderr=subprocess.STDOUT,
+                    env={**os.environ, "TF_CONFIG": json.dumps(config)}))
+
+    def wait_for(self, text, *, timeout=180):
+        """Waits until the chief has printed a text."""
+        end = time.monotonic() + timeout
+        while text not in self.outputs[0].read_text():
+            assert time.monotonic() < end and self.processes[0].poll() is None, self.outputs[0].read_text()[-2000:]
+            time.sleep(0.1)
+
+    def finish(self, *, timeout=240):
+        """Waits for both to end by themselves; returns the chief's output."""
+        for process, output in zip(self.processes, self.outputs):
+            assert process.wait(timeout=timeout) == 0, output.read_text()[-2000:]
+        return self.outputs[0].read_text()
+
+    def kill(self):
+        """Kills both, the second worker first."""
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGKILL)
+            process.wait(timeout=60)
+
+
+@pytest.mark.parametrize("arguments", [
+    ("train_fg.py", *SMALL, "--num_panel_images=1"),
+    ("train_hoc.py", "--generator_width=0.0625", "--num_layers=2", "--batch_size=2", "--log_every=1",
+     "--num_evaluation_images=4", "--num_panel_images=1", "--num_samples=2"),
+], ids=["foreground", "hoc"])
+def test_two_workers_train_and_after_a_kill_go_on_from_the_checkpoint(arguments, tmp_path):
+    run = f"--run_dir={tmp_path / 'run'}"
+    killed = Workers((*arguments, run, "--save_every=2", "--num_steps=100000"), tmp_path)
+    try:
+        killed.wait_for("step 3/")
+    finally:
+        killed.kill()
+    last = max(int(path.stem.partition("-")[2]) for path in (tmp_path / "run" / "checkpoints").glob("step-*.index"))
+    going_on = Workers((*arguments, run, "--save_every=2", f"--num_steps={last + 3}"), tmp_path)
+    try:
+        output = going_on.finish()
+    finally:
+        going_on.kill()
+    assert f"continues at step {last}" in output and f"step {last + 3}/{last + 3}" in output
+    assert read_weights(tmp_path / "run" / "weights.npz")[0]["num_steps"] == last + 3

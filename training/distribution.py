@@ -1,0 +1,178 @@
+"""Where a run's replicas are: one device, all devices of a machine, or several machines (tf.distribute).
+
+What a number of replicas changes and what it does not:
+
+* `--batch_size` is the global batch: each of R replicas gets the B / R images that stand at its place in it, and draws
+  the same random numbers for them as a single device does. Losses are divided by R and gradients added up, so that an
+  update is the single device's, up to rounding.
+* Batch normalization takes its statistics over the global batch (synchronized), and so does the area penalty of the
+  batch's mean.
+* Power iterations depend on the kernels alone: each replica makes the same, and the first one's vector is kept.
+* Checkpoints, panels and figures are written by the chief (worker 0). A checkpoint does not know how many replicas
+  there were, so a run can go on with another number.
+* Metrics are means over replicas; spreads (`mask/area_std`) are therefore within replicas.
+"""
+
+import json
+import os
+
+import tensorflow as tf
+
+from errors import UserError
+
+KINDS = ("none", "mirrored", "multi_worker")
+_PER_BATCH = ("step",)  # not cut into the replicas' shares
+_BATCH_AXIS = {"foreground_inputs": 1}  # elsewhere 0
+
+
+class Distribution:
+    """A strategy, and how batches and steps are spread over its replicas.
+
+    Attributes:
+      num_replicas: replicas in all, R.
+      num_workers: processes in all.
+      worker_index: this process among them.
+      is_chief: whether this process writes.
+    """
+
+    def __init__(self, strategy):
+        """Takes a `tf.distribute.Strategy`."""
+        self._strategy = strategy
+        resolver = strategy.cluster_resolver
+        cluster = resolver.cluster_spec().as_dict() if resolver else {}
+        self.num_replicas = strategy.num_replicas_in_sync
+        self.num_workers = len(cluster.get("worker", [])) + len(cluster.get("chief", [])) or 1
+        self.worker_index = _worker_index(resolver, cluster) if self.num_workers > 1 else 0
+        self.is_chief = self.worker_index == 0
+
+    def scope(self):
+        """Returns the context in which networks and optimizers are made and trained."""
+        return self._strategy.scope()
+
+    def shards(self):
+        """Returns which share of each global batch this process's dataset yields, as datasets take it."""
+        return {"shards": self.num_workers, "shard_index": self.worker_index}
+
+    def check(self, *, batch_size, spectral_norm="sngan", jit_compile=False):
+        """Refuses what replicas cannot do.
+
+        Raises:
+          UserError: the batch cannot be divided, or an option needs a single replica.
+        """
+        if self.num_replicas == 1:
+            return
+        if batch_size % self.num_replicas:
+            raise UserError(f"--batch_size={batch_size} cannot be divided among {self.num_replicas} replicas.")
+        if spectral_norm == "tfa":
+            raise UserError("--spectral_norm=tfa overwrites kernels in each replica on its own; use sngan with "
+                            "--distribute.")
+        if jit_compile:
+            raise UserError("--jit_compile cannot compile exchanges between replicas; leave it out with --distribute.")
+
+    def step(self, training):
+        """Returns a function of this process's share of a batch, which makes one step on all replicas.
+
+        Args:
+          training: object with `step(batch)` for a single device and `replica_step(batch)`, the same without
+            `tf.function`s of its own; both return (metrics, anything).
+
+        Returns:
+          Callable that returns (metrics, None or anything).
+        """
+        if self.num_replicas == 1:
+            return training.step
+        strategy = self._strategy
+        num_local = self.num_replicas // self.num_workers
+
+        @tf.function
+        def run(shares):
+            metrics = strategy.run(lambda share: training.replica_step(share)[0], args=(shares,))
+            return {name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+                    for name, value in metrics.items()}
+
+        def step(batch):
+            def share(context):
+                return replica_share(batch, replica=context.replica_id_in_sync_group, num_local=num_local,
+                                     num_replicas=self.num_replicas)
+
+            return run(strategy.experimental_distribute_values_from_function(share)), None
+
+        return step
+
+
+def replica_share(batch, *, replica, num_local, num_replicas):
+    """Cuts a replica's share out of its process's batch.
+
+    Args:
+      batch: dict of tensors of the process's images.
+      replica: number of the replica among all.
+      num_local: replicas of the process.
+      num_replicas: replicas in all.
+
+    Returns:
+      dict of the same names, and `place`, int32 [2]: the replica's number and how many there are.
+    """
+    share = {"place": tf.constant([replica, num_replicas], tf.int32)}
+    for name, value in batch.items():
+        share[name] = value if name in _PER_BATCH else tf.split(
+            value, num_local, axis=_BATCH_AXIS.get(name, 0))[replica % num_local]
+    return share
+
+
+def make_distribution(kind, *, num_replicas=0):
+    """Makes what `--distribute` asks for; call it before anything else of TensorFlow.
+
+    Args:
+      kind: 'none'; 'mirrored', one replica per GPU of this machine; 'multi_worker', the processes that the environment
+        variable TF_CONFIG names, one replica per GPU of each, or one on each one's CPU.
+      num_replicas: for 'mirrored', how many replicas: the first so many GPUs, or without any, parts of the CPU (to try
+        things out); 0 is all GPUs.
+
+    Returns:
+      `Distribution`.
+
+    Raises:
+      UserError: there are fewer GPUs, or TF_CONFIG is missing or wrong.
+      ValueError: on an unknown kind.
+    """
+    if kind == "none":
+        return Distribution(tf.distribute.get_strategy())
+    if kind == "mirrored":
+        return Distribution(tf.distribute.MirroredStrategy(_local_devices(num_replicas)))
+    if kind == "multi_worker":
+        _check_tf_config()
+        return Distribution(tf.distribute.MultiWorkerMirroredStrategy())
+    raise ValueError(f"kind of distribution is {kind!r}, expected one of {', '.join(KINDS)}")
+
+
+def _local_devices(num_replicas):
+    """Returns the names of the GPUs, or of as many parts of the CPU, that are replicas."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        if num_replicas > len(gpus):
+            raise UserError(f"--num_replicas={num_replicas}, but this machine has {len(gpus)} GPUs.")
+        return [f"GPU:{index}" for index in range(num_replicas or len(gpus))]
+    if num_replicas < 2:
+        raise UserError("--distribute=mirrored finds no GPU; give --num_replicas=2 or more to try it on parts of the "
+                        "CPU.")
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * num_replicas)
+    return [f"CPU:{index}" for index in range(num_replicas)]
+
+
+def _check_tf_config():
+    """Refuses a TF_CONFIG that is missing, or that does not say who is who."""
+    example = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
+    try:
+        config = json.loads(os.environ["TF_CONFIG"])
+        workers, task = config["cluster"]["worker"], config["task"]
+        if task["type"] != "worker" or not 0 <= int(task["index"]) < len(workers):
+            raise ValueError("the task is none of the workers")
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"--distribute=multi_worker needs the environment variable TF_CONFIG, such as {example} "
+                        f"({type(error).__name__}: {error}).") from error
+
+
+def _worker_index(resolver, cluster):
+    """Returns this process's number, chief first."""
+    return resolver.task_id + (len(cluster.get("chief", [])) if resolver.task_type == "worker" else 0)
