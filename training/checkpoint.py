@@ -67,9 +67,9 @@ class Checkpoints:
         try:
             if self._is_chief:
                 self._manager.save(checkpoint_number=step)
-            else:
+            else:  # the same exchanges between workers in the same order, into a folder that goes
                 with tempfile.TemporaryDirectory() as directory:
-                    self._checkpoint.write(f"{directory}/step")
+                    tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=1).save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"the checkpoint of step {step} cannot be written: {_first_line(error)}; the last whole "
                             f"one is {self.latest or 'missing'}") from error

@@ -137,6 +137,7 @@ def make_distribution(kind, *, num_replicas=0):
     """
     if kind == "none":
         return Distribution(tf.distribute.get_strategy())
+    tf.get_logger().setLevel("WARNING")  # otherwise each exchange between replicas is announced as it is traced
     if kind == "mirrored":
         return Distribution(tf.distribute.MirroredStrategy(_local_devices(num_replicas)))
     if kind == "multi_worker":
