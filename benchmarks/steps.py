@@ -1,0 +1,173 @@
+"""Times training steps of every task, beside what the machine can do: one table, and a JSON file.
+
+    python benchmarks/steps.py                                             # full width, batch 16, float32
+    python benchmarks/steps.py --tasks=foreground --batch_sizes=8,16,32,64 --precisions=none,bfloat16
+    python benchmarks/steps.py --tasks=cluster --layers=4,8,16 --out=cluster.json
+
+Each line is a process of its own, so that memory and settings do not leak from one into the next.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+import flags  # noqa: E402  before TensorFlow
+from absl import flags as absl_flags  # noqa: E402
+
+COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "median_s", "spread_s", "images_per_s",
+           "gflop", "gflop_per_s", "share_of_peak", "peak_memory_mib")
+
+
+def build(task, *, batch_size, num_layers, precision, jit_compile, width):
+    """Builds a task's training on random pictures. Returns (step, one batch, operations per step)."""
+    import numpy as np
+    import tensorflow as tf
+    from benchmarks import flops
+    from data import hoc
+    from models.discriminator import Discriminator
+    from training import distillation, environment, foreground, hoc as cluster_task, optimizers
+
+    environment.set_up(seed=0, deterministic=False, mixed_precision=precision)
+    generator = np.random.default_rng(0)
+    optimization = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000,
+                    "mixed_precision": precision}
+
+    def pictures(size, channels=3):
+        return tf.constant(generator.integers(0, 256, [batch_size, size, size, channels], np.uint8))
+
+    if task == "cluster":
+        network = cluster_task.build_generator(latent_dim=5, width=width)
+        training = cluster_task.build_training(
+            network=network, latent_dim=5, padding=30, discriminator_options={}, recognition_kind="shared",
+            information_weight=50.0, area=0.1, area_weight=1000.0, jit_compile=jit_compile, optimization=optimization)
+        picture = generator.integers(0, 256, [128, 128, 3], np.uint8)
+        batch = next(iter(hoc.hoc_batches(cluster=picture, num_layers=num_layers, latent_dim=5, batch_size=batch_size,
+                                          seed=0, num_steps=1)))
+        return training.step, batch, flops.cluster_step(batch_size=batch_size, num_layers=num_layers, width=width)
+    network = foreground.build_unet(width=width)
+    if task == "distillation":
+        adam = optimizers.make_optimizer(network.trainable_variables, learning_rate=4e-4, num_steps=1000,
+                                         mixed_precision=precision)
+        training = distillation.Distillation(student=network, optimizer=adam, jit_compile=jit_compile)
+        batch = {"photographs": pictures(128), "masks": pictures(128, 1), "backgrounds": pictures(128)}
+        return training.step, batch, flops.distillation_step(batch_size=batch_size, width=width)
+    training = foreground.build_training(
+        network=network, discriminator=Discriminator(), size=128, optimization=optimization, area=0.25,
+        area_weight=1000.0, jit_compile=jit_compile)
+    batch = {"foreground_inputs": pictures(128)[tf.newaxis], "background_inputs": pictures(128),
+             "reals": pictures(128), "step": tf.constant(0, tf.int64)}
+    return training.step, batch, flops.foreground_step(batch_size=batch_size, width=width)
+
+
+def timed(function, *, seconds, warm_up):
+    """Returns the durations in seconds of calls of a function, made one after another for about so long."""
+    for _ in range(warm_up):
+        function()
+    durations, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or len(durations) < 3:
+        start = time.perf_counter()
+        function()
+        durations.append(time.perf_counter() - start)
+    return durations
+
+
+def measure_peaks(*, precision, seconds):
+    """Measures what the device reaches: a large matrix product, and a 3x3 convolution of the discriminator's size.
+
+    Returns:
+      dict of GFLOP/s by name.
+    """
+    import tensorflow as tf
+
+    dtype = tf.float32 if precision == "none" else tf.dtypes.as_dtype(precision)
+    matrix = tf.cast(tf.random.uniform([2048, 2048]), dtype)
+    images = tf.cast(tf.random.uniform([32, 16, 16, 256]), dtype)
+    kernel = tf.cast(tf.random.uniform([3, 3, 256, 512]), dtype)
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)[:1, :1]))
+    convolution = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(images, kernel, 2, "SAME")[0, 0, 0, :1]))
+    operations = {"matrix_product": 2 * 2048**3, "convolution": 2 * 9 * 256 * 512 * 32 * 8 * 8}
+    peaks = {}
+    for name, function in (("matrix_product", product), ("convolution", convolution)):
+        median = statistics.median(timed(lambda call=function: call().numpy(), seconds=seconds / 4, warm_up=2))
+        peaks[name] = operations[name] / median / 1e9
+    return peaks
+
+
+def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seconds):
+    """Times one configuration. Returns a dict with `COLUMNS`, and `peaks` in GFLOP/s."""
+    peaks = measure_peaks(precision=precision, seconds=seconds)
+    step, batch, operations = build(task, batch_size=batch_size, num_layers=num_layers, precision=precision,
+                                    jit_compile=jit_compile, width=width)
+
+    def one_step():
+        metrics, _ = step(batch)
+        for value in metrics.values():
+            value.numpy()  # waits for the device
+
+    durations = timed(one_step, seconds=seconds, warm_up=3)
+    median = statistics.median(durations)
+    rate = operations / median / 1e9
+    return {"task": task, "batch_size": batch_size, "num_layers": num_layers if task == "cluster" else 1,
+            "precision": precision, "jit_compile": jit_compile, "width": width, "num_steps": len(durations),
+            "median_s": median, "spread_s": max(durations) - min(durations), "images_per_s": batch_size / median,
+            "gflop": operations / 1e9, "gflop_per_s": rate, "share_of_peak": rate / max(peaks.values()),
+            "peaks": peaks,
+            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def format_table(results):
+    """Returns the results as lines of text."""
+    lines = ["  ".join(COLUMNS)]
+    for result in results:
+        cells = (result[name] for name in COLUMNS)
+        lines.append("  ".join((f"{cell:.3f}" if isinstance(cell, float) else str(cell)).rjust(len(name))
+                               for name, cell in zip(COLUMNS, cells)))
+    return "\n".join(lines)
+
+
+def main(argv):
+    """Runs each configuration in a process of its own, prints the table, writes the JSON file."""
+    del argv
+    options = flags.FLAGS
+    if options.one:
+        print(json.dumps(measure(**json.loads(options.one))))
+        return
+    results = []
+    for task in options.tasks:
+        for batch_size in map(int, options.batch_sizes):
+            for num_layers in map(int, options.layers) if task == "cluster" else (1,):
+                for precision in options.precisions:
+                    one = {"task": task, "batch_size": batch_size, "num_layers": num_layers, "precision": precision,
+                           "jit_compile": options.jit_compile, "width": options.generator_width,
+                           "seconds": options.seconds}
+                    process = subprocess.run([sys.executable, __file__, f"--one={json.dumps(one)}"],
+                                             stdout=subprocess.PIPE, text=True, check=False)
+                    if process.returncode:
+                        print(f"{one} failed", file=sys.stderr)
+                        continue
+                    results.append(json.loads(process.stdout.splitlines()[-1]))
+                    print(format_table(results[-1:]), flush=True)
+    print("\n" + format_table(results))
+    if options.out:
+        with open(options.out, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=2)
+
+
+if __name__ == "__main__":
+    absl_flags.DEFINE_list("tasks", ["foreground", "cluster", "distillation"], "Which tasks.")
+    absl_flags.DEFINE_list("batch_sizes", ["16"], "Batch sizes.")
+    absl_flags.DEFINE_list("layers", ["8"], "Instance layers N of the cluster task.")
+    absl_flags.DEFINE_list("precisions", ["none"], "Of none, bfloat16, float16.")
+    absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA.")
+    absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels.")
+    absl_flags.DEFINE_float("seconds", 30.0, "Time spent on each configuration.")
+    absl_flags.DEFINE_string("out", None, "JSON file.")
+    absl_flags.DEFINE_string("one", None, "One configuration as JSON, in this process (used by the script itself).")
+    flags.run(main)
