@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 VENV ?= .venv
 RUN ?= runs/demo
+TEST_PROCESSES ?= 2
 PYTHON ?= $(shell for python in python3 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
@@ -20,7 +21,7 @@ demo: $(VENV)/.installed
 	@echo "This is a run of minutes on a half-width network: its masks are rough. See README.md for what longer runs reach."
 
 test: $(VENV)/.installed-test
-	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest tests
+	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
