@@ -1,8 +1,9 @@
 """Analytic counts of the floating-point operations that a training step needs: convolutions alone.
 
 A multiply-add counts two. A backward pass is twice the forward pass (gradients of inputs and of kernels), but for the
-first layer, whose inputs need no gradient, and for the discriminator in the generator's update, whose kernels need none.
-Everything else (normalizations, activations, composition, Adam) is left out; it is memory traffic rather than arithmetic.
+first layer, whose inputs need no gradient, and for the discriminator in the generator's update, whose kernels need
+none. Everything else (normalizations, activations, composition, Adam) is left out; it is memory traffic rather than
+arithmetic.
 """
 
 from models.discriminator import TABLE_1_WIDTHS, TABLE_2_WIDTHS

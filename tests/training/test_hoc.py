@@ -210,3 +210,21 @@ def test_a_traversals_middle_column_is_the_same_instance_in_each_row(inspected):
     columns = np.stack([rows[:, :, 66 * column:66 * column + 64] for column in range(9)])
     np.testing.assert_array_equal(columns[4, 0], columns[4, 1])
     assert (columns[0, 0] != columns[0, 1]).any() and (columns[0, 0] != columns[8, 0]).any()
+
+
+def test_the_uncovered_share_is_what_random_disks_leave():
+    """Disks of the area, placed as the layout places instances, leave the estimated share of the middle uncovered."""
+    generator, padding, area, num_layers = np.random.default_rng(0), 26, 0.17, 8
+    radius = 64 * np.sqrt(area / np.pi)
+    centres = generator.integers(-padding, padding + 1, [4000, num_layers, 2])
+    points = generator.uniform(-5, 5, [4000, 1, 2])
+    measured = (np.hypot(*np.moveaxis(points - centres, -1, 0)) > radius).all(axis=1).mean()
+    estimated = hoc.uncovered_fraction(num_layers=num_layers, area=area, padding=padding)
+    assert estimated == pytest.approx(measured, abs=0.03)
+
+
+@pytest.mark.parametrize("row, expected", [((8, 0.1, 30), 0.39), ((10, 0.25, 32), 0.06), ((12, 0.25, 26), 0.004)])
+def test_the_uncovered_share_of_table_4(row, expected):
+    num_layers, area, padding = row
+    share = hoc.uncovered_fraction(num_layers=num_layers, area=area, padding=padding)
+    assert share == pytest.approx(expected, rel=0.1)
