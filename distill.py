@@ -59,11 +59,9 @@ def train(options, *, folder, spread, teacher):
             **spread.shards())
 
     num_steps = loop.train_in_folder(
-        folder, flag_lines=flags.lines(), objects=training.objects(), step=spread.step(training),
-        make_batches=make_batches, is_chief=spread.is_chief, num_steps=options.num_steps, batch_size=options.batch_size,
-        cadence=loop.Cadence(**flags.cadence()),
-        screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
-        evaluation_key="evaluation/mean_iou")
+        folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
+        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
+        evaluation_key="evaluation/mean_iou", **flags.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", student, is_chief=spread.is_chief, metadata={
         "task": "distillation", "network": "unet", "width": options.student_width, "image_size": options.image_size,
         "crop": options.crop, "num_steps": num_steps, "teacher": teacher.description,

@@ -217,9 +217,10 @@ def objective(*, area):
             "jit_compile": FLAGS.jit_compile}
 
 
-def cadence():
-    """Returns what `define_run` declared, as `training.loop.Cadence` takes it."""
-    return {name: FLAGS[name].value for name in ("log_every", "panel_every", "evaluate_every", "save_every")}
+def run_options():
+    """Returns what `define_run` and `define_optimization` declared, as `training.loop.train_in_folder` takes it."""
+    cadence = {name: FLAGS[name].value for name in ("log_every", "panel_every", "evaluate_every", "save_every")}
+    return {"flag_lines": lines(), "num_steps": FLAGS.num_steps, "batch_size": FLAGS.batch_size, "cadence": cadence}
 
 
 def optimization():

@@ -45,11 +45,9 @@ def train(options, *, folder, spread):
         ).map(foreground.to_training_batch)
 
     num_steps = loop.train_in_folder(
-        folder, flag_lines=flags.lines(), objects=training.objects(), step=spread.step(training),
-        make_batches=make_batches, is_chief=spread.is_chief, num_steps=options.num_steps, batch_size=options.batch_size,
-        cadence=loop.Cadence(**flags.cadence()),
-        screen_keys=SCREEN_KEYS, draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
-        evaluation_key="evaluation/mean_iou")
+        folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
+        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
+        evaluation_key="evaluation/mean_iou", **flags.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
         "task": "foreground", "network": "unet", "width": options.generator_width, "image_size": options.image_size,
         "crop": options.crop, "area_constant": area, "num_steps": num_steps,

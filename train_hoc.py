@@ -59,10 +59,8 @@ def train(options, *, folder, spread, cluster, shapes, area):
                                **spread.shards())
 
     num_steps = loop.train_in_folder(
-        folder, flag_lines=flags.lines(), objects=training.objects(), step=spread.step(training),
-        make_batches=make_batches, is_chief=spread.is_chief, num_steps=options.num_steps,
-        batch_size=options.batch_size, cadence=loop.Cadence(**flags.cadence()), screen_keys=SCREEN_KEYS,
-        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate)
+        folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
+        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate, **flags.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
         "latent_dim": options.latent_dim, "area_constant": area, "num_steps": num_steps,

@@ -118,20 +118,19 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
     recorder.close()
 
 
-def train_in_folder(folder, *, flag_lines, objects, step, make_batches, is_chief=True, num_steps, batch_size,
-                    cadence, screen_keys, draw_panel=None, evaluate=None, evaluation_key=None):
+def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_steps, batch_size, cadence, screen_keys,
+                    draw_panel=None, evaluate=None, evaluation_key=None):
     """Starts a run in its folder, or goes on where its last checkpoint is.
 
     Args:
       folder: `training.run_folder.RunFolder`, open.
       flag_lines: dict of the flags' lines, for TensorBoard.
-      objects: what is saved and restored, by name: built networks and optimizers.
-      step: as for `run`.
+      training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
+      spread: `training.distribution.Distribution`, which makes a step of them; of several processes the chief writes.
       make_batches: callable of the number of steps done; returns the dataset that `run` takes.
-      is_chief: whether this process, of several, is the one that writes.
       num_steps: steps in all.
       batch_size: images per step, for the rate.
-      cadence: `Cadence`.
+      cadence: dict of `Cadence`'s values by name.
       screen_keys: dict from a metric's name to its short name on the screen.
       draw_panel: as for `run`.
       evaluate: as for `run`.
@@ -144,16 +143,16 @@ def train_in_folder(folder, *, flag_lines, objects, step, make_batches, is_chief
       UserError: the checkpoint does not fit, cannot be written, or a metric is not finite.
       Stopped: after SIGINT or SIGTERM, when the run has been saved.
     """
-    checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=is_chief, **objects)
+    checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=spread.is_chief, **training.objects())
     start_step = checkpoints.restore()
     if start_step >= num_steps:
         print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
         return start_step
     print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
     recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=batch_size,
-                        screen_keys=screen_keys, is_chief=is_chief)
+                        screen_keys=screen_keys, is_chief=spread.is_chief)
     recorder.text("flags", "\n".join(line for line in flag_lines.values() if line))
-    run(step=step, dataset=make_batches(start_step), start_step=start_step, num_steps=num_steps, recorder=recorder,
-        checkpoints=checkpoints, cadence=cadence, draw_panel=draw_panel, evaluate=evaluate,
-        evaluation_key=evaluation_key)
+    run(step=spread.step(training), dataset=make_batches(start_step), start_step=start_step, num_steps=num_steps,
+        recorder=recorder, checkpoints=checkpoints, cadence=Cadence(**cadence), draw_panel=draw_panel,
+        evaluate=evaluate, evaluation_key=evaluation_key)
     return num_steps
