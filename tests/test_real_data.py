@@ -1,9 +1,13 @@
-"""The real images' layouts, where they are beside the project."""
+"""The real images' layouts, and pretrained weights on them, where they are beside the project."""
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from data import backgrounds, batches, birds, faces, hoc, images
+from evaluation import evaluator
+from evaluation.segmenter import Segmenter
+from training.checkpoint import read_weights
 
 
 def test_birds_are_read_in_their_own_layout_with_reference_masks(real_data):
@@ -43,3 +47,16 @@ def test_each_photograph_of_a_cluster_gives_windows(real_data, name, window_size
     assert min(window.std() for window in reals) > 5 and len({window.tobytes() for window in reals}) == 8
     is_grey = (reals == reals[..., :1]).all()
     assert is_grey == (name == "crowd_gray.jpg")
+
+
+def test_the_pretrained_birds_reach_the_figures_they_state(real_data):
+    photographs = birds.list_photographs(str(real_data / "CUB_200_2011"))
+    found = [photograph for photograph in photographs if photograph.mask_path]
+    path = ROOT / "pretrained" / "birds_compact.npz"
+    masks = Segmenter.from_weights(path).masks(images.load_crops(found, size=128, crop_mode="box"))
+    report = evaluator.evaluate_masks(masks, images.load_mask_crops(found, size=128, crop_mode="box"),
+                                      names=[photograph.name for photograph in found])
+    stated = read_weights(path)[0]["figures"]
+    for name, figure in stated.items():
+        assert report["per_image"][name] == pytest.approx(figure, abs=0.002), name
+    assert report["per_image"]["mean_iou"] > report["trivial"]["ellipse"]["mean_iou"]
