@@ -64,7 +64,8 @@ def train(options, *, folder, spread, teacher):
         evaluation_key="evaluation/mean_iou", **flags.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", student, is_chief=spread.is_chief, metadata={
         "task": "distillation", "network": "unet", "width": options.student_width, "image_size": options.image_size,
-        "crop": options.crop, "num_steps": num_steps, "teacher": teacher.description,
+        "crop": options.crop, "area_constant": teacher.area_constant, "num_steps": num_steps,
+        "teacher": teacher.description,
         "figures": folder.last_evaluation(), "flags": {name: line for name, line in flags.lines().items() if line}})
 
 

@@ -62,6 +62,7 @@ class LoadedNetwork(NamedTuple):
       image_size: side in pixels of the crops it was trained on.
       crop: their crop mode.
       flags: dict from the names of its run's flags to their values as text.
+      area_constant: `a` of Eq. (7) that it was trained with, or None where its run does not say.
       description: where it came from, for people.
     """
 
@@ -69,6 +70,7 @@ class LoadedNetwork(NamedTuple):
     image_size: int
     crop: str
     flags: dict
+    area_constant: Any
     description: str
 
 
@@ -97,6 +99,7 @@ def load_network(*, run_dir=None, weights=None):
         checkpoint.assign_weights(network, arrays, path=weights)
         lines = metadata.get("flags", {}).values()
         return LoadedNetwork(network, size, metadata["crop"], run_folder.parse_flags(lines),
+                             metadata.get("area_constant"),
                              f"{weights} (step {metadata.get('num_steps')})")
     values = run_folder.read_flags(run_dir)
     if "image_size" not in values:
@@ -104,7 +107,9 @@ def load_network(*, run_dir=None, weights=None):
     name, width = ("student", "student_width") if "student_width" in values else ("generator", "generator_width")
     network = build_unet(width=float(values[width]), size=int(values["image_size"]))
     step = checkpoint.restore_network(run_folder.RunFolder(run_dir).checkpoint_dir, network, name=name)
-    return LoadedNetwork(network, int(values["image_size"]), values["crop"], values, f"{run_dir} (step {step})")
+    area = values.get("area_constant")
+    return LoadedNetwork(network, int(values["image_size"]), values["crop"], values, area and float(area),
+                         f"{run_dir} (step {step})")
 
 
 class Shown(NamedTuple):
