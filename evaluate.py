@@ -8,6 +8,7 @@
 import flags  # before TensorFlow, whose environment it sets
 from absl import flags as absl_flags
 
+import drawing
 import visualization
 from data import images, photographs
 from errors import UserError
@@ -39,7 +40,7 @@ def main(argv):
     ranked = evaluator.ranked_indices(report, num_each=min(4, max(1, len(labelled) // 3)))
     panel = visualization.ranked_panel(images=crops, masks=soft, references=references, ranked=ranked,
                                        mean_ious=[entry["mean_iou"] for entry in report["images"]])
-    visualization.save_png(panel, path.parent / "evaluation.png")
+    drawing.save_png(panel, path.parent / "evaluation.png")
     print(f"\nwrote {path} and {path.parent / 'evaluation.png'}")
 
 

@@ -9,7 +9,7 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 
-import visualization
+import drawing
 from data import hoc, samples, synthetic
 from errors import UserError
 from training import checkpoint, distribution, environment, loop, run_folder
@@ -69,7 +69,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     pictures = inspection.sample_pictures(options.num_samples) if options.num_samples else {}
     if pictures and spread.is_chief:
         for name, picture in pictures.items():
-            visualization.save_png(picture, folder.path / "samples" / name)
+            drawing.save_png(picture, folder.path / "samples" / name)
         print(f"{options.num_samples} instances, sheet.png and traversal.png are in {folder.path / 'samples'}")
 
 

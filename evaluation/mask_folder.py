@@ -9,6 +9,7 @@ from typing import Union
 import numpy as np
 
 import atomic_file
+import drawing
 import visualization
 from data.images import to_uint8
 from data.windows import Window, tight_window
@@ -56,13 +57,13 @@ class MaskFolder:
         image, mask = segmentation.image, segmentation.mask
         visible = np.asarray(to_uint8(mask))
         for array, suffix in ((visible, MASK_SUFFIX), (np.dstack([image, visible]), CUTOUT_SUFFIX)):
-            visualization.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
+            drawing.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
         height, width = mask.shape
         window = tight_window(mask >= THRESHOLD)
         self._append((segmentation.name, width, height, f"{mask.mean(dtype=np.float64):.6f}", *_box(window),
                       f"{stem}{MASK_SUFFIX}"))
         self.num_masks += 1
-        self._sheet.append((stem, *(visualization.fit(array, size=TILE_SIZE) for array in (image, mask))))
+        self._sheet.append((stem, *(drawing.fit(array, size=TILE_SIZE) for array in (image, mask))))
         if len(self._sheet) == SHEET_SIZE:
             self.finish()
 
@@ -72,7 +73,7 @@ class MaskFolder:
             self._num_sheets += 1
             names, pictures, masks = zip(*self._sheet)
             self._sheet = []
-            visualization.save_png(visualization.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
+            drawing.save_png(visualization.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
                                    self.path / f"contact_sheet_{self._num_sheets:03d}.png")
 
     def _append(self, row) -> None:

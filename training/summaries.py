@@ -7,7 +7,7 @@ import time
 import tensorflow as tf
 from tqdm import tqdm
 
-import visualization
+import drawing
 
 
 class Recorder:
@@ -96,7 +96,7 @@ class Recorder:
     def panel(self, name, panel, step):
         """Writes a uint8 panel [h, w, 3] as a PNG file of the run and to TensorBoard."""
         if self._is_chief:
-            visualization.save_png(panel, self._folder.panel_path(step))
+            drawing.save_png(panel, self._folder.panel_path(step))
         with self._writer.as_default(step=step):
             tf.summary.image(name, panel[tf.newaxis])
 

@@ -8,6 +8,7 @@ from PIL import Image
 import numpy as np
 import pytest
 
+import drawing
 import visualization
 from conftest import file_size_limit
 from data import folder, samples
@@ -249,8 +250,8 @@ def test_a_contact_sheet_shows_input_mask_and_cut_out_below_each_name():
     red[..., 0] = 255
     half = np.zeros([10, 40], np.float32)
     half[:, 20:] = 1
-    pictures = [visualization.fit(red, size=32)] * 3
-    masks = [visualization.fit(half, size=32)] * 3
+    pictures = [drawing.fit(red, size=32)] * 3
+    masks = [drawing.fit(half, size=32)] * 3
     assert pictures[0].shape == (8, 32, 3) and masks[0].shape == (8, 32)
     names = ["a", "x" * 300, "line\nbreak \udcff"]
     sheet = visualization.contact_sheet(pictures, masks, names=names, size=32, columns=2)
