@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Flags that may change when a run goes on: how long it is, and how often it tells something.
 CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir", "distribute",
-              "num_replicas")
+              "num_replicas", "convolutions")
 
 
 def define_data(*, crop="box", image_size=128, split="all"):
@@ -133,6 +133,9 @@ def define_optimization(*, batch_size, num_steps):
     absl_flags.DEFINE_integer("num_replicas", 0, "With --distribute=mirrored: how many GPUs, or parts of the CPU where "
                               "there is none; 0: all GPUs.", lower_bound=0)
     absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA (slower on CPUs).")
+    absl_flags.DEFINE_enum("convolutions", "auto", ["auto", "direct", "fast"],
+                           "How wide convolutions are computed: 'fast' with fewer multiplications, equal up to "
+                           "rounding; 'auto' is that where there is no GPU.")
     absl_flags.DEFINE_bool("deterministic", True, "Use deterministic kernels alone, so that a resumed run ends "
                            "bit-equal to an uninterrupted one (on CPU; slower on GPU).")
 
@@ -215,6 +218,12 @@ def objective(*, area):
             "area_start": FLAGS.area_start if ramp else None, "area_ramp_steps": ramp,
             "num_discriminator_updates": FLAGS.num_discriminator_updates, "seed": FLAGS.seed,
             "jit_compile": FLAGS.jit_compile}
+
+
+def process():
+    """Returns what `define_optimization` declared, as `training.environment.set_up` takes it."""
+    return {"seed": FLAGS.seed, "deterministic": FLAGS.deterministic, "mixed_precision": FLAGS.mixed_precision,
+            "convolutions": FLAGS.convolutions}
 
 
 def run_options():

@@ -64,7 +64,7 @@ def main(argv):
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
         folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
-    environment.set_up(seed=options.seed, deterministic=options.deterministic, mixed_precision=options.mixed_precision)
+    environment.set_up(**flags.process())
     with spread.scope():
         train(options, folder=folder, spread=spread)
 

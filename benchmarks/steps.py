@@ -3,10 +3,12 @@
     python benchmarks/steps.py                                             # full width, batch 16, float32
     python benchmarks/steps.py --tasks=foreground --batch_sizes=8,16,32,64 --precisions=none,bfloat16
     python benchmarks/steps.py --tasks=cluster --layers=4,8,16 --out=cluster.json
+    python benchmarks/steps.py --convolutions=direct,fast              # what the fewer multiplications bring
 
 Each line is a process of its own, so that memory and settings do not leak from one into the next.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -21,11 +23,11 @@ sys.path.insert(0, ROOT)
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
-COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "median_s", "spread_s", "images_per_s",
-           "gflop", "gflop_per_s", "share_of_peak", "peak_memory_mib")
+COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "convolutions", "median_s",
+           "spread_s", "images_per_s", "gflop", "gflop_per_s", "share_of_peak", "peak_memory_mib")
 
 
-def build(task, *, batch_size, num_layers, precision, jit_compile, width):
+def build(task, *, batch_size, num_layers, precision, jit_compile, width, convolutions="auto", num_recognized_layers=0):
     """Builds a task's training on random pictures. Returns (step, one batch, operations per step)."""
     import numpy as np
     import tensorflow as tf
@@ -34,7 +36,8 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width):
     from models.discriminator import Discriminator
     from training import distillation, environment, foreground, hoc as cluster_task, optimizers
 
-    environment.set_up(seed=0, deterministic=False, mixed_precision=precision)
+    environment.set_up(seed=0, deterministic=False, mixed_precision=precision,
+                       convolutions=convolutions)
     generator = np.random.default_rng(0)
     optimization = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000,
                     "mixed_precision": precision}
@@ -46,11 +49,13 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width):
         network = cluster_task.build_generator(latent_dim=5, width=width)
         training = cluster_task.build_training(
             network=network, latent_dim=5, padding=30, discriminator_options={}, recognition_kind="shared",
-            information_weight=50.0, area=0.1, area_weight=1000.0, jit_compile=jit_compile, optimization=optimization)
+            information_weight=50.0, num_recognized_layers=num_recognized_layers, area=0.1, area_weight=1000.0,
+            jit_compile=jit_compile, optimization=optimization)
         picture = generator.integers(0, 256, [128, 128, 3], np.uint8)
         batch = next(iter(hoc.hoc_batches(cluster=picture, num_layers=num_layers, latent_dim=5, batch_size=batch_size,
                                           seed=0, num_steps=1)))
-        return training.step, batch, flops.cluster_step(batch_size=batch_size, num_layers=num_layers, width=width)
+        return training.step, batch, flops.cluster_step(
+            batch_size=batch_size, num_layers=num_layers, width=width, num_recognized_layers=num_recognized_layers)
     network = foreground.build_unet(width=width)
     if task == "distillation":
         adam = optimizers.make_optimizer(network.trainable_variables, learning_rate=4e-4, num_steps=1000,
@@ -100,11 +105,11 @@ def measure_peaks(*, precision, seconds):
     return peaks
 
 
-def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seconds):
-    """Times one configuration. Returns a dict with `COLUMNS`, and `peaks` in GFLOP/s."""
+def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seconds, **options):
+    """Times one configuration. Returns a dict with `COLUMNS`, and `peaks` in GFLOP/s; options are of `build`."""
     peaks = measure_peaks(precision=precision, seconds=seconds)
     step, batch, operations = build(task, batch_size=batch_size, num_layers=num_layers, precision=precision,
-                                    jit_compile=jit_compile, width=width)
+                                    jit_compile=jit_compile, width=width, **options)
 
     def one_step():
         metrics, _ = step(batch)
@@ -115,7 +120,7 @@ def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seco
     median = statistics.median(durations)
     rate = operations / median / 1e9
     return {"task": task, "batch_size": batch_size, "num_layers": num_layers if task == "cluster" else 1,
-            "precision": precision, "jit_compile": jit_compile, "width": width, "num_steps": len(durations),
+            "precision": precision, "jit_compile": jit_compile, "width": width, **options, "num_steps": len(durations),
             "median_s": median, "spread_s": max(durations) - min(durations), "images_per_s": batch_size / median,
             "gflop": operations / 1e9, "gflop_per_s": rate, "share_of_peak": rate / max(peaks.values()),
             "peaks": peaks,
@@ -132,6 +137,16 @@ def format_table(results):
     return "\n".join(lines)
 
 
+def configurations(options):
+    """Yields what `measure` takes, for each combination of the flags' values."""
+    for task, batch_size, precision, convolutions in itertools.product(
+            options.tasks, map(int, options.batch_sizes), options.precisions, options.convolutions):
+        for num_layers in map(int, options.layers) if task == "cluster" else (1,):
+            yield {"task": task, "batch_size": batch_size, "num_layers": num_layers, "precision": precision,
+                   "jit_compile": options.jit_compile, "width": options.generator_width, "seconds": options.seconds,
+                   "convolutions": convolutions, "num_recognized_layers": options.num_recognized_layers}
+
+
 def main(argv):
     """Runs each configuration in a process of its own, prints the table, writes the JSON file."""
     del argv
@@ -140,20 +155,14 @@ def main(argv):
         print(json.dumps(measure(**json.loads(options.one))))
         return
     results = []
-    for task in options.tasks:
-        for batch_size in map(int, options.batch_sizes):
-            for num_layers in map(int, options.layers) if task == "cluster" else (1,):
-                for precision in options.precisions:
-                    one = {"task": task, "batch_size": batch_size, "num_layers": num_layers, "precision": precision,
-                           "jit_compile": options.jit_compile, "width": options.generator_width,
-                           "seconds": options.seconds}
-                    process = subprocess.run([sys.executable, __file__, f"--one={json.dumps(one)}"],
-                                             stdout=subprocess.PIPE, text=True, check=False)
-                    if process.returncode:
-                        print(f"{one} failed", file=sys.stderr)
-                        continue
-                    results.append(json.loads(process.stdout.splitlines()[-1]))
-                    print(format_table(results[-1:]), flush=True)
+    for one in configurations(options):
+        process = subprocess.run([sys.executable, __file__, f"--one={json.dumps(one)}"], stdout=subprocess.PIPE,
+                                 text=True, check=False)
+        if process.returncode:
+            print(f"{one} failed", file=sys.stderr)
+            continue
+        results.append(json.loads(process.stdout.splitlines()[-1]))
+        print(format_table(results[-1:]), flush=True)
     print("\n" + format_table(results))
     if options.out:
         with open(options.out, "w", encoding="utf-8") as file:
@@ -165,6 +174,9 @@ if __name__ == "__main__":
     absl_flags.DEFINE_list("batch_sizes", ["16"], "Batch sizes.")
     absl_flags.DEFINE_list("layers", ["8"], "Instance layers N of the cluster task.")
     absl_flags.DEFINE_list("precisions", ["none"], "Of none, bfloat16, float16.")
+    absl_flags.DEFINE_list("convolutions", ["auto"], "Of auto, direct, fast.")
+    absl_flags.DEFINE_integer("num_recognized_layers", 0,
+                              "Of how many layers the information term is computed; 0: all.")
     absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA.")
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels.")
     absl_flags.DEFINE_float("seconds", 30.0, "Time spent on each configuration.")

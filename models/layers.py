@@ -5,6 +5,8 @@ This is the only module that imports tensorflow_addons (and only where its spect
 
 import tensorflow as tf
 
+from models import fast_convolution
+
 LEAKY_SLOPE = 0.2  # S7: the paper says 'lReLU' without a slope; 0.2 is DCGAN's and SN-GAN implementations' usual one.
 SPECTRAL_NORMS = ("sngan", "tfa", "none")
 
@@ -71,7 +73,7 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
     def call(self, inputs, training=None):
         """Convolves [B, H, W, C_in] to [B, ceil(H / stride), ceil(W / stride), C_out]."""
         kernel = tf.cast(self.effective_kernel(update_u=bool(training)), inputs.dtype)
-        outputs = tf.nn.conv2d(inputs, kernel, strides=self.strides, padding="SAME")
+        outputs = fast_convolution.conv2d(inputs, kernel, strides=self.strides)
         return tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
 
 
@@ -110,13 +112,29 @@ def discriminator_conv(filters, kernel_size, *, strides=1, spectral_norm="sngan"
     return tfa.layers.SpectralNormalization(conv, name=f"{conv.name}_sn")
 
 
+class Conv2D(tf.keras.layers.Conv2D):
+    """Keras' convolution with 'SAME' padding, computed in the way that `fast_convolution.use` has chosen."""
+
+    def convolution_op(self, inputs, kernel):
+        """Convolves [B, H, W, C_in] with a kernel [k, k, C_in, C_out]."""
+        return fast_convolution.conv2d(inputs, tf.convert_to_tensor(kernel), strides=self.strides[0])
+
+
+class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
+    """Keras' transposed convolution with 'SAME' padding and no bias, computed as `fast_convolution.use` has chosen."""
+
+    def call(self, inputs):
+        """Maps [B, H, W, C_in] to [B, H * stride, W * stride, C_out]."""
+        return fast_convolution.conv2d_transpose(inputs, tf.convert_to_tensor(self.kernel), strides=self.strides[0])
+
+
 class ConvBlock(tf.keras.layers.Layer):
     """Convolution, batch normalization, leaky ReLU: one row of Table 1's or Table 2's generators (S13).
 
     The convolution has no bias of its own, since batch normalization's shift takes its place.
     """
 
-    convolution = tf.keras.layers.Conv2D
+    convolution = Conv2D
 
     def __init__(self, filters, kernel_size, *, strides=1, kernel_initializer="glorot_uniform",
                  batch_norm_momentum=0.99, **kwargs):
@@ -146,4 +164,4 @@ class ConvBlock(tf.keras.layers.Layer):
 class DeconvBlock(ConvBlock):
     """Transposed convolution, batch normalization, leaky ReLU: a 'deconv.' row of Tables 1 and 2."""
 
-    convolution = tf.keras.layers.Conv2DTranspose
+    convolution = Conv2DTranspose

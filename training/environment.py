@@ -4,16 +4,19 @@ import ctypes
 
 import tensorflow as tf
 
+from models import fast_convolution
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's <malloc.h>
 
 
-def set_up(*, seed, deterministic, mixed_precision):
+def set_up(*, seed, deterministic, mixed_precision, convolutions="direct"):
     """Sets TensorFlow's global state; call it before networks are made.
 
     Args:
       seed: seed of initial weights, and of everything that has no seed of its own.
       deterministic: whether only deterministic kernels are used, so that a repeated run is bit-equal.
       mixed_precision: 'none', 'bfloat16' or 'float16': type of the networks' inner activations.
+      convolutions: of `models.fast_convolution.KINDS`: how wide convolutions are computed.
     """
     tf.keras.utils.set_random_seed(seed)
     if deterministic:
@@ -21,6 +24,7 @@ def set_up(*, seed, deterministic, mixed_precision):
     tf.keras.mixed_precision.set_global_policy("float32" if mixed_precision == "none" else f"mixed_{mixed_precision}")
     # Its fusion of convolution, bias and activation fails on gradients of the leaky ReLU, with an error at each start.
     tf.config.optimizer.set_experimental_options({"remapping": False})
+    fast_convolution.use(convolutions)
     _keep_memory()
 
 

@@ -1,0 +1,94 @@
+"""Convolutions as matrix products, held against TensorFlow's own."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import fast_convolution
+
+CASES = [(8, 4, 1), (8, 3, 1), (16, 4, 2), (12, 4, 2), (7, 3, 1), (10, 5, 1), (9, 4, 2), (4, 3, 1), (4, 4, 2), (8, 2, 2),
+         (8, 3, 2), (1, 3, 1)]
+TOLERANCE = 2e-5  # of the direct result's spread
+
+
+@pytest.fixture(autouse=True)
+def narrow_layers_too(monkeypatch):
+    monkeypatch.setattr(fast_convolution, "_MIN_CHANNELS", 1)
+    fast_convolution.use("fast")
+    yield
+    fast_convolution.use("direct")
+
+
+def results(function, images, kernel):
+    """Returns a function's value and its gradients by both arguments."""
+    with tf.GradientTape() as tape:
+        tape.watch([images, kernel])
+        outputs = function(images, kernel)
+        weights = tf.reshape(tf.sin(tf.range(tf.size(outputs), dtype=tf.float32)), outputs.shape)
+        loss = tf.reduce_sum(weights * outputs)
+    return [outputs, *tape.gradient(loss, [images, kernel])]
+
+
+def assert_near(found, expected):
+    for one, other in zip(found, expected):
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() <= TOLERANCE * max(np.std(other), 1e-3) * 10
+        assert np.std(one - other) <= TOLERANCE * max(np.std(other), 1e-3)
+
+
+@pytest.mark.parametrize("size,kernel_size,strides", CASES)
+def test_convolution_and_its_gradients_are_tensorflow_s(size, kernel_size, strides):
+    tf.random.set_seed(0)
+    images, kernel = tf.random.normal([3, size, size + 2, 6]), tf.random.normal([kernel_size, kernel_size, 6, 5])
+    assert_near(results(lambda x, k: fast_convolution.conv2d(x, k, strides=strides), images, kernel),
+                results(lambda x, k: tf.nn.conv2d(x, k, strides, "SAME"), images, kernel))
+
+
+@pytest.mark.parametrize("size,kernel_size", [(8, 4), (4, 4), (16, 4), (2, 2), (5, 3)])
+def test_transposed_convolution_and_its_gradients_are_tensorflow_s(size, kernel_size):
+    tf.random.set_seed(1)
+    images, kernel = tf.random.normal([2, size, size, 6]), tf.random.normal([kernel_size, kernel_size, 5, 6])
+    shape = [2, 2 * size, 2 * size, 5]
+    assert_near(results(lambda x, k: fast_convolution.conv2d_transpose(x, k, strides=2), images, kernel),
+                results(lambda x, k: tf.nn.conv2d_transpose(x, k, shape, 2, "SAME"), images, kernel))
+
+
+def test_stride_one_and_two_take_fewer_multiplications():
+    def multiplications(size, kernel_size, strides):
+        phases, tiles, points, _ = fast_convolution.plan(size, kernel_size, strides).inputs.shape
+        return phases * tiles * points
+
+    assert multiplications(8, 4, 1) == 14  # of 32
+    assert multiplications(8, 3, 1) == 12  # of 24
+    assert multiplications(16, 4, 2) == 20  # of 32
+
+
+def test_few_images_of_one_tile_with_many_phases_are_unfolded():
+    images, kernel = tf.zeros([1, 8, 8, 3]), tf.zeros([4, 4, 3, 3])
+    rows, _ = fast_convolution._plans(images, kernel, 2, 1)
+    assert rows.inputs.shape == (4, 4, 1, 8)
+    assert fast_convolution._plans(tf.zeros([1, 64, 64, 3]), tf.zeros([3, 3, 3, 3]), 2, 1) is None
+
+
+def test_the_direct_way_is_taken_when_asked_for_and_for_narrow_or_half_precision_layers(monkeypatch):
+    images, kernel = tf.zeros([1, 8, 8, 3]), tf.zeros([4, 4, 3, 3])
+    assert fast_convolution._plans(images, kernel, 1, 1) is not None
+    assert fast_convolution._plans(tf.cast(images, tf.bfloat16), kernel, 1, 1) is None
+    monkeypatch.setattr(fast_convolution, "_MIN_CHANNELS", 4)
+    assert fast_convolution._plans(images, kernel, 1, 1) is None
+    monkeypatch.setattr(fast_convolution, "_MIN_CHANNELS", 1)
+    fast_convolution.use("direct")
+    assert fast_convolution._plans(images, kernel, 1, 1) is None
+
+
+def test_auto_is_fast_where_there_is_no_gpu():
+    for gpus, fast in ([], True), (["a GPU"], False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tf.config, "list_physical_devices", lambda kind, gpus=gpus: gpus)
+            fast_convolution.use("auto")
+        assert (fast_convolution._plans(tf.zeros([1, 8, 8, 3]), tf.zeros([4, 4, 3, 3]), 1, 1) is not None) == fast
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="expected one of auto, direct, fast"):
+        fast_convolution.use("winograd")
