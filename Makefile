@@ -1,15 +1,17 @@
 # make demo   a real, short training run of the foreground GAN on the bundled sample, its evaluation and a picture
 # make test   the test suite
-# Both make the virtual environment .venv first, if it is not there; both can be called again at any time.
+# make reproduce DATA=data   every row of the paper, one after another, resumable; SMOKE=1 for two steps of each
+# All make the virtual environment .venv first, if it is not there; all can be called again at any time.
 
 SHELL := /bin/bash
 VENV ?= .venv
 RUN ?= runs/demo
 TEST_PROCESSES ?= 2
+DATA ?= data
 PYTHON ?= $(shell for python in python3 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test clean
+.PHONY: demo test reproduce clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/python train_fg.py --flagfile=experiments/fg_demo.flags --run_dir=$(RUN)
@@ -22,6 +24,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests
+
+reproduce: $(VENV)/.installed
+	$(VENV)/bin/python experiments/reproduce.py --data=$(DATA) $(if $(SMOKE),--smoke) $(if $(ROWS),--rows=$(ROWS)) \
+		$(if $(SEEDS),--seeds=$(SEEDS)) $(REPRODUCE_FLAGS)
 
 $(VENV)/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \

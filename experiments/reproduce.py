@@ -1,0 +1,225 @@
+"""Runs every row of the paper in order, and makes the table of what came out from the run folders.
+
+    python experiments/reproduce.py --data=DATA                            # all rows, seed 0
+    python experiments/reproduce.py --data=DATA --rows=birds,drawn --seeds=0,1,2
+    python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything, to see that it runs
+    python experiments/reproduce.py --data=DATA --table_only               # the table of what has been run so far
+
+What is finished is passed over and what was stopped goes on, so that the same command can be given again at any time.
+A row whose data are not there is left out, and one that fails is reported; the rest is run all the same, and the exit
+status is 1. DATA has `CUB_200_2011/`, `landscapes/`, `CelebA/`, `INRIAPerson/Train/neg/`, and `hoc/` with
+`crowd.jpg` and `beans.jpg`, or other names by --crowd_image and --seed_image.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+import flags  # noqa: E402
+from absl import flags as absl_flags  # noqa: E402
+
+import atomic_file  # noqa: E402
+from errors import UserError  # noqa: E402
+
+FOREGROUND_FIGURES = ("foreground_iou", "background_iou", "mean_iou")
+CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "diversity", "best_iou")
+SMOKE = ("--num_steps=2", "--batch_size=2", "--num_evaluation_images=4", "--num_panel_images=2",
+         "--learning_rate_fall_steps=0")
+
+
+class Stage(NamedTuple):
+    """One run of one script.
+
+    Attributes:
+      name: what it is, which is its folder's name too.
+      script: script of the project.
+      flagfile: name in `experiments/`, without its ending.
+      arguments: flags beside it; `{data}`, `{previous}` (the stage before) and the images' names are filled in.
+      smoke: further flags that make it small.
+    """
+
+    name: str
+    script: str
+    flagfile: str
+    arguments: tuple = ()
+    smoke: tuple = ()
+
+
+class Row(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+      title: what it is, for people.
+      paper: the paper's figure, or '-'.
+      needs: files and folders without which it is left out, as in `Stage.arguments`.
+      figures: of its evaluations, what the table shows.
+      stages: its runs, one after another.
+    """
+
+    title: str
+    paper: str
+    needs: tuple
+    figures: tuple
+    stages: tuple
+
+
+def _foreground(title, paper, *, needs, flagfile, student, arguments):
+    raw = Stage("raw", "train_fg.py", flagfile, arguments,
+                ("--image_size=64", "--generator_width=0.0625", "--area_ramp_steps=2"))
+    distilled = Stage("distilled", "distill.py", student, ("--teacher={previous}",), ("--student_width=0.0625",))
+    return Row(title, paper, needs, FOREGROUND_FIGURES, (raw, distilled))
+
+
+def _cluster(title, *, flagfile, needs=(), arguments=()):
+    samples = Stage("instances", "train_hoc.py", flagfile, (*arguments, "--num_samples=64"),
+                    ("--generator_width=0.0625", "--num_samples=4"))
+    return Row(title, "-", needs, CLUSTER_FIGURES, (samples,))
+
+
+BIRDS, LANDSCAPES = "{data}/CUB_200_2011", "{data}/landscapes"
+FACES, NEGATIVES = "{data}/CelebA", "{data}/INRIAPerson/Train/neg"
+ROWS = {
+    "birds_printed": _foreground(
+        "Birds, Table 3 as printed", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds",
+        student="distill_birds", arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
+    "birds_landscapes": _foreground(
+        "Birds, masks that shrink", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds_ramp",
+        student="distill_birds", arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
+    "birds": _foreground(
+        "Birds, masks that shrink, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
+        flagfile="fg_birds_own_backgrounds", student="distill_compact", arguments=(f"--data_dir={BIRDS}",)),
+    "faces_printed": _foreground(
+        "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces",
+        student="distill_birds", arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", student="distill_compact", arguments=()),
+    "crowd": _cluster("Crowd, Table 4", flagfile="hoc_crowd", needs=("{crowd_image}",),
+                      arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
+    "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="hoc_fruit"),
+    "seed": _cluster("Seed, Table 4", flagfile="hoc_seed", needs=("{seed_image}",),
+                     arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
+    "drawn": _cluster("Drawn ellipses, known shapes", flagfile="hoc_drawn"),
+}
+
+
+def is_done(folder):
+    """Tells whether a run folder's run has come to its end."""
+    metrics = read_json(os.path.join(folder, "metrics.json"))
+    return (os.path.exists(os.path.join(folder, "weights.npz")) and bool(metrics)
+            and metrics.get("step") == metrics.get("num_steps"))
+
+
+def read_json(path):
+    """Returns what a JSON file holds, or {} where there is none."""
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def run_stage(stage, folder, *, seed, values, smoke):
+    """Runs or continues one stage; adds its seconds to those of its folder. Returns its exit status."""
+    command = [sys.executable, os.path.join(ROOT, stage.script),
+               f"--flagfile={os.path.join(ROOT, 'experiments', stage.flagfile)}.flags",
+               *(argument.format(**values) for argument in stage.arguments), *(SMOKE + stage.smoke if smoke else ()),
+               f"--seed={seed}", f"--run_dir={folder}"]
+    print("\n" + " ".join(command), flush=True)
+    start = time.time()
+    status = subprocess.run(command, check=False).returncode
+    path = os.path.join(folder, "seconds.json")
+    if os.path.exists(os.path.join(folder, "metrics.json")):
+        atomic_file.write(path, json.dumps({"seconds": read_json(path).get("seconds", 0.0) + time.time() - start}))
+    return status
+
+
+def run_row(row, folder, *, seed, values, smoke):
+    """Runs a row's stages that are not done. Returns the failed stage's name, or None."""
+    previous = None
+    for stage in row.stages:
+        place = os.path.join(folder, stage.name)
+        if not is_done(place) and run_stage(stage, place, seed=seed, smoke=smoke,
+                                            values={**values, "previous": previous}):
+            return stage.name
+        previous = place
+    return None
+
+
+def table(runs_dir, seeds):
+    """Makes the table of what the run folders hold: Markdown, a line for each stage, mean and spread over seeds."""
+    lines = ["| row | paper | stage | seeds | steps | figures (mean over seeds, +- their standard deviation) | minutes "
+             "| warnings |", "|---|---|---|---|---|---|---|---|"]
+    for name, row in ROWS.items():
+        for stage in row.stages:
+            folders = [os.path.join(runs_dir, name, f"seed_{seed}", stage.name) for seed in seeds]
+            folders = [folder for folder in folders if is_done(folder)]
+            if not folders:
+                continue
+            metrics = [read_json(os.path.join(folder, "metrics.json")) for folder in folders]
+            seconds = [read_json(os.path.join(folder, "seconds.json")).get("seconds", 0.0) for folder in folders]
+            cells = [row.title, row.paper, stage.name, str(len(folders)), str(metrics[0]["num_steps"]),
+                     ", ".join(_figures(metrics, row.figures)) or "pictures alone",
+                     f"{statistics.mean(seconds) / 60:.0f}", str(sum(len(one["warnings"]) for one in metrics))]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _figures(metrics, names):
+    """Yields each figure that the runs have, as text."""
+    for name in names:
+        found = [one["last"][f"evaluation/{name}"] for one in metrics if f"evaluation/{name}" in one["last"]]
+        if found:
+            spread = f" +- {statistics.stdev(found):.3f}" if len(found) > 1 else ""
+            yield f"{name} {statistics.mean(found):.3f}{spread}"
+
+
+def main(argv):
+    """Runs the rows asked for, and writes the table."""
+    del argv
+    options = flags.FLAGS
+    values = {"data": options.data, "crowd_image": options.crowd_image or f"{options.data}/hoc/crowd.jpg",
+              "seed_image": options.seed_image or f"{options.data}/hoc/beans.jpg",
+              "crowd_window_size": options.crowd_window_size, "seed_window_size": options.seed_window_size}
+    unknown = [name for name in options.rows if name not in ROWS]
+    if unknown:
+        raise UserError(f"--rows has no {unknown[0]!r}; the rows are {', '.join(ROWS)}.")
+    if not all(seed.isdigit() for seed in options.seeds):
+        raise UserError(f"--seeds={','.join(options.seeds)} are not all whole numbers from 0.")
+    runs_dir = options.runs_dir or os.path.join("runs", "smoke" if options.smoke else "reproduce")
+    failed = []
+    for name in [] if options.table_only else options.rows or ROWS:
+        missing = [path for path in (need.format(**values) for need in ROWS[name].needs) if not os.path.exists(path)]
+        if missing:
+            print(f"{name} is left out: {missing[0]} is not there")
+            continue
+        for seed in options.seeds:
+            stage = run_row(ROWS[name], os.path.join(runs_dir, name, f"seed_{seed}"), seed=seed, values=values,
+                            smoke=options.smoke)
+            if stage:
+                failed.append(f"{name}, seed {seed}, {stage}")
+    text = table(runs_dir, options.seeds)
+    if os.path.isdir(runs_dir):
+        atomic_file.write(os.path.join(runs_dir, "table.md"), text)
+    print("\n" + text, end="")
+    for run in failed:
+        print(f"failed: {run}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    absl_flags.DEFINE_string("data", "data", "Folder with the data sets.")
+    absl_flags.DEFINE_list("rows", [], "The rows to run, by name. Default: all.")
+    absl_flags.DEFINE_list("seeds", ["0"], "Seeds; each row is run with each of them.")
+    absl_flags.DEFINE_string("runs_dir", None, "Where run folders go. Default: runs/reproduce, or runs/smoke.")
+    absl_flags.DEFINE_bool("smoke", False, "Two steps of small networks instead of whole runs.")
+    absl_flags.DEFINE_bool("table_only", False, "Run nothing, make the table.")
+    absl_flags.DEFINE_string("crowd_image", None, "Photograph of a crowd. Default: hoc/crowd.jpg in the data.")
+    absl_flags.DEFINE_string("seed_image", None, "Photograph of seeds. Default: hoc/beans.jpg in the data.")
+    absl_flags.DEFINE_integer("crowd_window_size", 60, "Its --window_size, in pixels.", lower_bound=16)
+    absl_flags.DEFINE_integer("seed_window_size", 96, "Its --window_size, in pixels.", lower_bound=16)
+    flags.run(main)

@@ -1,0 +1,73 @@
+"""All rows in order, resumable, ending with the table."""
+
+import json
+
+import pytest
+
+from experiments import reproduce
+
+FIGURES = {"evaluation/mean_iou": 0.5, "evaluation/foreground_iou": 0.25}
+
+
+def finished(folder, *, mean_iou=0.5, seconds=90.0, num_steps=7):
+    """Writes what a finished run leaves behind."""
+    folder.mkdir(parents=True)
+    (folder / "weights.npz").write_bytes(b"weights")
+    (folder / "seconds.json").write_text(json.dumps({"seconds": seconds}))
+    (folder / "metrics.json").write_text(json.dumps({
+        "last": {**FIGURES, "evaluation/mean_iou": mean_iou}, "step": num_steps, "num_steps": num_steps,
+        "warnings": []}))
+
+
+def test_smoke_runs_rows_and_a_second_call_passes_them_over(run_script, tmp_path):
+    command = ("experiments/reproduce.py", "--smoke", "--rows=birds,pets,drawn", f"--data={tmp_path / 'none'}",
+               f"--runs_dir={tmp_path / 'runs'}")
+    first = run_script(*command)
+    assert first.returncode == 0, first.stderr
+    assert "birds is left out" in first.stdout
+    assert first.stdout.count("train_fg.py") == first.stdout.count("distill.py") == 1
+    table = (tmp_path / "runs" / "table.md").read_text()
+    assert "Pets (bundled) | - | raw | 1 | 2 | foreground_iou 0." in table
+    assert "Drawn ellipses, known shapes | - | instances | 1 | 2 | single_piece_fraction" in table
+    second = run_script(*command)
+    assert second.returncode == 0 and "train_fg.py" not in second.stdout
+    assert (tmp_path / "runs" / "table.md").read_text() == table
+
+
+def test_the_table_has_mean_and_spread_over_the_finished_seeds(tmp_path):
+    finished(tmp_path / "pets" / "seed_0" / "raw", mean_iou=0.4)
+    finished(tmp_path / "pets" / "seed_1" / "raw", mean_iou=0.6, seconds=150.0)
+    (tmp_path / "pets" / "seed_2" / "raw").mkdir(parents=True)  # begun, not finished
+    line, = [line for line in reproduce.table(tmp_path, ["0", "1", "2"]).splitlines() if "Pets" in line]
+    assert line == ("| Pets (bundled) | - | raw | 2 | 7 | foreground_iou 0.250 +- 0.000, mean_iou 0.500 +- 0.141 | 2 "
+                    "| 0 |")
+
+
+def test_a_run_is_done_at_its_last_step_alone(tmp_path):
+    finished(tmp_path / "run")
+    assert reproduce.is_done(tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps({**metrics, "step": 3}))
+    assert not reproduce.is_done(tmp_path / "run")
+    assert not reproduce.is_done(tmp_path / "missing")
+
+
+def test_every_row_has_its_flagfile_and_script():
+    root = reproduce.ROOT
+    for row in reproduce.ROWS.values():
+        for stage in row.stages:
+            assert reproduce.os.path.exists(f"{root}/experiments/{stage.flagfile}.flags")
+            assert reproduce.os.path.exists(f"{root}/{stage.script}")
+
+
+@pytest.mark.parametrize("flag,words", [("--rows=brids", "no 'brids'"), ("--seeds=one", "whole numbers")])
+def test_a_wrong_row_or_seed_is_one_sentence(run_script, tmp_path, flag, words):
+    result = run_script("experiments/reproduce.py", f"--runs_dir={tmp_path}", flag)
+    assert result.returncode == 1 and words in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_row_that_fails_is_reported_and_the_others_run(tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(reproduce, "run_stage", lambda stage, folder, **_: called.append(stage.name) or 1)
+    assert reproduce.run_row(reproduce.ROWS["pets"], str(tmp_path), seed=0, values={}, smoke=True) == "raw"
+    assert called == ["raw"]
