@@ -18,12 +18,13 @@ SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G
 
 
 def build(options, area):
-    """Builds the networks and their training from the flags. Returns (network, `AdversarialTraining`)."""
-    network = foreground.build_unet(size=options.image_size, **flags.generator())
+    """Builds the networks and their training from the flags. Returns (network to be shown, `AdversarialTraining`)."""
+    network, averaged = (foreground.build_unet(size=options.image_size, **flags.generator()) if wanted else None
+                         for wanted in (True, options.generator_average))
     training = foreground.build_training(
-        network=network, discriminator=Discriminator(**flags.discriminator()), size=options.image_size,
-        optimization=flags.optimization(), **flags.objective(area=area))
-    return network, training
+        network=network, averaged_network=averaged, discriminator=Discriminator(**flags.discriminator()),
+        size=options.image_size, optimization=flags.optimization(), **flags.objective(area=area))
+    return averaged or network, training
 
 
 def train(options, *, folder, spread):

@@ -36,9 +36,10 @@ def load_data(options):
 
 def train(options, *, folder, spread, cluster, shapes, area):
     """Builds everything in a distribution's scope, trains, and writes what is left in the end."""
-    network = task.build_generator(latent_dim=options.latent_dim, **flags.generator())
+    network, averaged = (task.build_generator(latent_dim=options.latent_dim, **flags.generator()) if wanted else None
+                         for wanted in (True, options.generator_average))
     training = task.build_training(
-        network=network, latent_dim=options.latent_dim, padding=options.padding,
+        network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
         discriminator_options=flags.discriminator(), recognition_kind=options.recognition,
         information_weight=options.information_weight, num_recognized_layers=options.num_recognized_layers,
         optimization=flags.optimization(), **flags.objective(area=area))
@@ -61,7 +62,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     num_steps = loop.train_in_folder(
         folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
         draw_panel=inspection.draw_panel, evaluate=inspection.evaluate, **flags.run_options())
-    checkpoint.save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
+    checkpoint.save_weights(folder.path / "weights.npz", averaged or network, is_chief=spread.is_chief, metadata={
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
         "latent_dim": options.latent_dim, "area_constant": area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),

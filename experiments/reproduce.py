@@ -2,7 +2,7 @@
 
     python experiments/reproduce.py --data=DATA                            # all rows, seed 0
     python experiments/reproduce.py --data=DATA --rows=birds,drawn --seeds=0,1,2
-    python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything, to see that it runs
+    python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything
     python experiments/reproduce.py --data=DATA --table_only               # the table of what has been run so far
 
 What is finished is passed over and what was stopped goes on, so that the same command can be given again at any time.

@@ -96,7 +96,8 @@ def test_the_papers_flagfiles_hold_table_4_as_printed():
 def test_flags_are_read_in_scripts_alone():
     for path in ROOT.rglob("*.py"):
         inside = path.relative_to(ROOT).parts[0]
-        if inside in ("models", "data", "training", "evaluation") or path.name in ("losses.py", "visualization.py", "drawing.py"):
+        if inside in ("models", "data", "training", "evaluation") or path.name in ("losses.py", "visualization.py",
+                                                                                   "drawing.py"):
             assert "FLAGS" not in pathlib.Path(path).read_text().replace("FLAGS_FILE", ""), path
 
 

@@ -12,7 +12,10 @@ from conftest import ROOT, SMALL, script
 from PIL import Image
 
 from data import samples
+from training import checkpoint, foreground
 from training.checkpoint import read_weights
+
+AVERAGED = (*SMALL, "--generator_average=0.9")  # what resuming has the most to keep of
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_
 def whole_run(few_samples, tmp_path_factory):
     """A run of four steps without interruption."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    subprocess.run(script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={folder}", "--num_steps=4",
+    subprocess.run(script("train_fg.py", *AVERAGED, *data_flags(few_samples), f"--run_dir={folder}", "--num_steps=4",
                           "--save_every=2"), check=True, cwd=ROOT, capture_output=True, timeout=300)
     return folder
 
@@ -74,13 +77,25 @@ def assert_same_weights(one, two):
 
 
 def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, few_samples, whole_run, tmp_path):
-    arguments = (*SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2")
+    arguments = (*AVERAGED, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2")
     assert run_script("train_fg.py", *arguments, "--num_steps=2").returncode == 0
     resumed = run_script("train_fg.py", *arguments, "--num_steps=4")
     assert "continues at step 2" in resumed.stdout, resumed.stderr
     assert_same_weights(whole_run, tmp_path / "run")
     again = run_script("train_fg.py", *arguments, "--num_steps=4")
     assert again.returncode == 0 and "is complete: it has 4 steps" in again.stdout
+
+
+def test_the_average_is_what_is_kept_and_loaded_from_the_folder(whole_run):
+    _, kept = read_weights(whole_run / "weights.npz")
+    loaded = foreground.load_network(run_dir=str(whole_run)).network
+    from_file = foreground.load_network(weights=str(whole_run / "weights.npz")).network
+    raw = foreground.build_unet(width=0.0625, size=64)
+    checkpoint.restore_network(whole_run / "checkpoints", raw, name="generator")
+    assert len(kept) == len(loaded.variables)
+    for one, same, other in zip(loaded.variables, from_file.variables, raw.variables):
+        np.testing.assert_array_equal(one, same)
+        assert not np.array_equal(one, other)
 
 
 def started(arguments, *, until):
@@ -94,7 +109,7 @@ def started(arguments, *, until):
 
 
 def test_a_killed_run_continues_from_its_last_checkpoint_bit_equal(run_script, few_samples, whole_run, tmp_path):
-    arguments = (*SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2")
+    arguments = (*AVERAGED, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2")
     process = started((*arguments, "--num_steps=100000"), until="step 3/")
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=60)
@@ -121,7 +136,7 @@ def test_a_stop_signal_saves_first(few_samples, tmp_path, number):
 
 def test_a_folder_of_another_run_is_refused_with_both_values(run_script, few_samples, whole_run):
     before = (whole_run / "flags.txt").read_text()
-    result = run_script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={whole_run}", "--num_steps=4",
+    result = run_script("train_fg.py", *AVERAGED, *data_flags(few_samples), f"--run_dir={whole_run}", "--num_steps=4",
                         "--area_weight=7")
     assert result.returncode == 1
     assert "error:" in result.stderr and "Traceback" not in result.stderr

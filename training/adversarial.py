@@ -5,6 +5,7 @@ import tensorflow as tf
 import losses
 from data import images as image_ranges
 from evaluation.metrics import UNDECIDED
+from training import averaging
 
 
 class AdversarialTraining(tf.Module):
@@ -27,7 +28,7 @@ class AdversarialTraining(tf.Module):
     def __init__(self, *, scene_generator, discriminator, generator_optimizer, discriminator_optimizer, area,
                  area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
                  recognition=None, information_weight=0.0, num_recognized_layers=0, num_discriminator_updates=1,
-                 seed=0, jit_compile=False):
+                 averaged=None, average_decay=0.0, seed=0, jit_compile=False):
         """Wires the players; networks and optimizers must have been built.
 
         Args:
@@ -45,6 +46,9 @@ class AdversarialTraining(tf.Module):
           num_recognized_layers: of how many of the N layers the information term is computed, which are as good as any
             since all are drawn alike; 0 is all.
           num_discriminator_updates: discriminator updates per step (S9); a batch holds that many times B images.
+          averaged: scene generator with a network of the same kind, kept at the moving average of the trained one, or
+            None; it is what is shown, evaluated and kept in the end.
+          average_decay: its decay per step.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
         """
@@ -56,6 +60,9 @@ class AdversarialTraining(tf.Module):
         self.recognition, self.information_weight = recognition, information_weight
         self.num_recognized_layers = num_recognized_layers
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
+        self._averaged = averaged
+        self._average = averaging.MovingAverage(self.network, averaged.foreground_provider.network,
+                                                decay=average_decay) if averaged else None
         self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile)
         self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile)
         self.compose = tf.function(self._compose, jit_compile=jit_compile)
@@ -71,11 +78,28 @@ class AdversarialTraining(tf.Module):
         Returns:
           (metrics, scene): dict of named scalar tensors, and the last `Scene`.
         """
-        return self._step(batch, self.compose, self.generator_update, self.discriminator_update)
+        made = self._step(batch, self.compose, self.generator_update, self.discriminator_update)
+        self.finish_step()
+        return made
 
     def replica_step(self, batch):
         """Makes a step as one of several replicas, inside a `tf.function` around all of them; as `step` otherwise."""
         return self._step(batch, self._compose, self._generator_update, self._discriminator_update)
+
+    def finish_step(self):
+        """Does what follows a step once for all replicas: `step` does it itself, `replica_step` does not."""
+        if self._average:
+            self._average.update(self.generator_optimizer.iterations)
+
+    @property
+    def network(self):
+        """The trained network of the foreground provider."""
+        return self.scene_generator.foreground_provider.network
+
+    @property
+    def shown_scenes(self):
+        """The scene generator that is shown, evaluated and kept: the averaged one, if there is one."""
+        return self._averaged or self.scene_generator
 
     def _step(self, batch, compose, generator_update, discriminator_update):
         """Makes one step with the given functions."""
@@ -89,9 +113,10 @@ class AdversarialTraining(tf.Module):
     def objects(self):
         """Returns what a checkpoint holds, by name: networks, optimizers, and the recognition network if any."""
         recognition = {"recognition": self.recognition} if self.recognition else {}
-        return {"generator": self.scene_generator.foreground_provider.network, "discriminator": self.discriminator,
+        average = {"generator_average": self._averaged.foreground_provider.network} if self._averaged else {}
+        return {"generator": self.network, "discriminator": self.discriminator,
                 "generator_optimizer": self.generator_optimizer,
-                "discriminator_optimizer": self.discriminator_optimizer, **recognition}
+                "discriminator_optimizer": self.discriminator_optimizer, **recognition, **average}
 
     def _generator_update(self, batch):
         """Minimises Eq. (7) over the providers' parameters; leaves the discriminator's state alone."""

@@ -52,6 +52,9 @@ class Distillation(tf.Module):
         """Makes one update. Returns (metrics, None): a dict of named scalar tensors."""
         return self.update(batch), None
 
+    def finish_step(self):
+        """Does what follows a step once for all replicas: nothing."""
+
     def replica_step(self, batch):
         """Makes an update as one of several replicas, inside a `tf.function` around all of them."""
         return self._update(batch), None

@@ -74,7 +74,7 @@ class Distribution:
 
         Args:
           training: object with `step(batch)` for a single device and `replica_step(batch)`, the same without
-            `tf.function`s of its own; both return (metrics, anything).
+            `tf.function`s of its own, after which `finish_step()` is called once; both return (metrics, anything).
 
         Returns:
           Callable that returns (metrics, None or anything).
@@ -87,6 +87,7 @@ class Distribution:
         @tf.function
         def run(shares):
             metrics = strategy.run(lambda share: training.replica_step(share)[0], args=(shares,))
+            training.finish_step()
             return {name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
                     for name, value in metrics.items()}
 

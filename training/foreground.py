@@ -24,7 +24,7 @@ def build_unet(*, width=1.0, size=128, **options):
     return network
 
 
-def build_training(*, network, discriminator, size, optimization, **options):
+def build_training(*, network, discriminator, size, optimization, averaged_network=None, **options):
     """Wires the foreground task: a carved instance on a natural patch, no layout ('Layout Prior').
 
     Args:
@@ -32,20 +32,22 @@ def build_training(*, network, discriminator, size, optimization, **options):
       discriminator: discriminator; it is built here for images of `size` pixels.
       size: side of the images in pixels.
       optimization: dict of `optimizers.make_pair`'s options.
+      averaged_network: built network of the same kind that becomes the moving average, or None.
       **options: of `AdversarialTraining`.
 
     Returns:
       `AdversarialTraining`.
     """
     discriminator(tf.zeros([1, size, size, 3]))
-    scenes = scene_generator.SceneGenerator(
-        foreground_provider=providers.CarvedInstanceProvider(network),
+    scenes, averaged = (one and scene_generator.SceneGenerator(
+        foreground_provider=providers.CarvedInstanceProvider(one),
         background_provider=providers.PatchInstanceProvider(), layout=layout.IdentityLayout())
+                        for one in (network, averaged_network))
     generator_optimizer, discriminator_optimizer = optimizers.make_pair(
         scenes.trainable_variables, discriminator.trainable_variables, **optimization)
     return adversarial.AdversarialTraining(
         scene_generator=scenes, discriminator=discriminator, generator_optimizer=generator_optimizer,
-        discriminator_optimizer=discriminator_optimizer, **options)
+        discriminator_optimizer=discriminator_optimizer, averaged=averaged, **options)
 
 
 def to_training_batch(batch):
@@ -105,6 +107,8 @@ def load_network(*, run_dir=None, weights=None):
     if "image_size" not in values:
         raise UserError(f"{run_dir} is the folder of another task; expected one of train_fg.py or distill.py.")
     name, width = ("student", "student_width") if "student_width" in values else ("generator", "generator_width")
+    if float(values.get("generator_average", 0)):
+        name = "generator_average"
     network = build_unet(width=float(values[width]), size=int(values["image_size"]))
     step = checkpoint.restore_network(run_folder.RunFolder(run_dir).checkpoint_dir, network, name=name)
     area = values.get("area_constant")

@@ -62,7 +62,8 @@ def build_generator(*, latent_dim, **options):
     return network
 
 
-def build_training(*, network, latent_dim, padding, discriminator_options, recognition_kind, optimization, **options):
+def build_training(*, network, latent_dim, padding, discriminator_options, recognition_kind, optimization,
+                   averaged_network=None, **options):
     """Wires the cluster task: instances from latents, placed at random, on windows with a hole.
 
     Args:
@@ -72,6 +73,7 @@ def build_training(*, network, latent_dim, padding, discriminator_options, recog
       discriminator_options: dict of options of `Discriminator`, without its widths, which are Table 2's.
       recognition_kind: 'shared', 'separate' or 'none' (S8).
       optimization: dict of `optimizers.make_pair`'s options.
+      averaged_network: built generator of the same kind that becomes the moving average, or None.
       **options: of `AdversarialTraining`.
 
     Returns:
@@ -80,15 +82,17 @@ def build_training(*, network, latent_dim, padding, discriminator_options, recog
     discriminator = Discriminator(widths=TABLE_2_WIDTHS, **discriminator_options)
     discriminator(tf.zeros([1, hoc.WINDOW, hoc.WINDOW, 3]))
     recognizer = recognition.make_recognition(recognition_kind, discriminator=discriminator, latent_dim=latent_dim)
-    scenes = scene_generator.SceneGenerator(
-        foreground_provider=providers.LatentInstanceProvider(network),
+    scenes, averaged = (one and scene_generator.SceneGenerator(
+        foreground_provider=providers.LatentInstanceProvider(one),
         background_provider=providers.PatchInstanceProvider(), layout=layout.TranslationLayout(padding=padding))
+                        for one in (network, averaged_network))
     trained = [*scenes.trainable_variables, *(recognizer.trainable_variables if recognizer else ())]
     generator_optimizer, discriminator_optimizer = optimizers.make_pair(
         trained, discriminator.trainable_variables, **optimization)
     return adversarial.AdversarialTraining(
         scene_generator=scenes, discriminator=discriminator, generator_optimizer=generator_optimizer,
-        discriminator_optimizer=discriminator_optimizer, recognition=recognizer, **options)
+        discriminator_optimizer=discriminator_optimizer, recognition=recognizer, averaged=averaged,
+        **options)
 
 
 class HocInspection:
@@ -105,7 +109,7 @@ class HocInspection:
           seed: seed of their latents.
           shapes: bool [m, T, T], the true instances' shapes, where they are known.
         """
-        scenes = training.scene_generator
+        scenes = training.shown_scenes
         self._network = tf.function(lambda latents: scenes.foreground_provider.network(latents, training=False))
         self._compose = tf.function(lambda latents, backgrounds: scenes(latents, backgrounds, seed=[seed, 0],
                                                                         training=False))

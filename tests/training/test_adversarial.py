@@ -155,3 +155,19 @@ def test_masks_of_drawn_scenes_are_learnt_without_labels():
     trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
     print(evaluator.format_table(report))
     assert report["per_image"]["mean_iou"] > trivial + 0.1
+
+
+def test_training_is_the_same_with_an_average_which_is_what_is_shown_and_saved():
+    alone, plain = made_training()
+    network, training = made_training(averaged_network=foreground.build_unet(width=1 / 16, size=64), average_decay=0.9)
+    for step in range(3):
+        expected, _ = plain.step(random_batch(step=step))
+        found, _ = training.step(random_batch(step=step))
+        assert float(found["generator/total_loss"]) == float(expected["generator/total_loss"])
+    averaged = training.objects()["generator_average"]
+    assert averaged is training.shown_scenes.foreground_provider.network
+    assert plain.shown_scenes is plain.scene_generator and "generator_average" not in plain.objects()
+    for mine, other, same in zip(averaged.variables, network.variables, alone.variables):
+        np.testing.assert_array_equal(other, same)
+        assert not np.array_equal(mine, other)
+    assert not any(variable is other for variable in training.generator_variables for other in averaged.variables)

@@ -37,6 +37,7 @@ with spread.scope():
         network = foreground.build_unet(width=1 / 16, size=64, initial_mask=0.8)
         training = foreground.build_training(
             network=network, size=64, discriminator=Discriminator(widths=(8, 16, 16, 32, 16)), area=0.3,
+            averaged_network=foreground.build_unet(width=1 / 16, size=64, initial_mask=0.8), average_decay=0.9,
             area_weight=10.0, area_penalty="batch_mean", optimization=optimization)
         crops, _, pictures = synthetic.drawn_photographs(num_images=12, size=64, seed=0)
         stream = batches.foreground_batches(
@@ -54,12 +55,13 @@ with spread.scope():
         metrics = step(batch)[0]
         print(json.dumps({{name: float(value) for name, value in metrics.items()
                           if name.endswith(("loss", "penalty")) or name == "mask/area_mean"}}))
-    print(json.dumps([float(np.abs(variable.numpy()).mean()) for variable in network.variables]))
+    kept = [*network.variables, *training.shown_scenes.foreground_provider.network.variables]
+    print(json.dumps([float(np.abs(variable.numpy()).mean()) for variable in kept]))
 """
 
 
 def trained(task, kind):
-    """Returns the losses of four steps, and the mean size of each of the generator's variables after them."""
+    """Returns the losses of four steps, and the mean size of each of the generator's and its average's variables."""
     program = PROGRAM.format(root=str(ROOT), kind=kind, task=task)
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stderr[-3000:]

@@ -1,0 +1,88 @@
+"""Times a step beside other programs' in alternation, so that a machine's changing speed meets all alike.
+
+    python benchmarks/compare.py --task=foreground --peer="python peer.py fg 16 20" --peer="python peer.py fg 16 20 compile"
+
+A peer is any command that prints `s/step X`. Prints each round's times, and the ratios of ours to the best peer of the
+same round: median, least, greatest. Run it on an otherwise idle machine.
+"""
+
+import json
+import os
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+import flags  # noqa: E402
+from absl import flags as absl_flags  # noqa: E402
+
+import atomic_file  # noqa: E402
+from errors import UserError  # noqa: E402
+
+
+def time_ours(options):
+    """Times our step in a process of its own. Returns its median in seconds."""
+    one = {"task": options.task, "batch_size": options.batch_size, "num_layers": options.layers, "precision": "none",
+           "jit_compile": False, "width": 1.0, "seconds": options.seconds, "convolutions": options.convolutions,
+           "num_recognized_layers": options.num_recognized_layers}
+    steps = os.path.join(ROOT, "benchmarks", "steps.py")
+    return json.loads(_output([sys.executable, steps, f"--one={json.dumps(one)}"]).splitlines()[-1])["median_s"]
+
+
+def time_peer(command):
+    """Runs a peer. Returns the seconds per step that it printed."""
+    found = re.findall(r"s/step\s+([0-9.]+)", _output(shlex.split(command)))
+    if not found:
+        raise UserError(f"--peer={command!r} printed no 's/step X'.")
+    return float(found[-1])
+
+
+def summarise(rounds):
+    """Returns medians and ratios of rounds, dicts from 'ours' and the peers' commands to seconds."""
+    ratios = [one["ours"] / min(seconds for name, seconds in one.items() if name != "ours") for one in rounds]
+    return {"median_s": {name: statistics.median(one[name] for one in rounds) for name in rounds[0]},
+            "ratio": statistics.median(ratios), "ratio_least": min(ratios), "ratio_greatest": max(ratios)}
+
+
+def _output(command):
+    try:
+        process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    except OSError as error:
+        raise UserError(f"{command[0]} cannot be run: {error.strerror}.") from error
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise UserError(f"{shlex.join(command)} ended with status {process.returncode}: {last}")
+    return process.stdout
+
+
+def main(argv):
+    """Makes the rounds, prints each, then the summary."""
+    del argv
+    options = flags.FLAGS
+    rounds = []
+    for index in range(options.rounds):
+        rounds.append({"ours": time_ours(options), **{peer: time_peer(peer) for peer in options.peer}})
+        print(f"round {index + 1}: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in rounds[-1].items()),
+              flush=True)
+    summary = summarise(rounds)
+    print(f"ratio to the best peer {summary['ratio']:.2f} ({summary['ratio_least']:.2f} to "
+          f"{summary['ratio_greatest']:.2f})")
+    if options.out:
+        atomic_file.write(options.out, json.dumps({"rounds": rounds, **summary}, indent=2))
+
+
+if __name__ == "__main__":
+    absl_flags.DEFINE_enum("task", "foreground", ["foreground", "cluster", "distillation"], "Which task.")
+    absl_flags.DEFINE_integer("batch_size", 16, "Batch size.", lower_bound=1)
+    absl_flags.DEFINE_integer("layers", 8, "Instance layers N of the cluster task.", lower_bound=1)
+    absl_flags.DEFINE_integer("num_recognized_layers", 0, "Of how many the information term is computed; 0: all.")
+    absl_flags.DEFINE_enum("convolutions", "auto", ["auto", "direct", "fast"], "How ours computes convolutions.")
+    absl_flags.DEFINE_multi_string("peer", None, "Command that prints 's/step X'.", required=True)
+    absl_flags.DEFINE_integer("rounds", 5, "How often all are timed.", lower_bound=1)
+    absl_flags.DEFINE_float("seconds", 20.0, "Time spent on ours in each round.")
+    absl_flags.DEFINE_string("out", None, "JSON file.")
+    flags.run(main)

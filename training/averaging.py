@@ -1,0 +1,39 @@
+"""Exponential moving average of the generator (Yazici et al. 2019), which is then what is shown and kept."""
+
+import tensorflow as tf
+
+
+class MovingAverage(tf.Module):
+    """Keeps one network's variables at the exponential moving average of another's.
+
+    Batch normalization's moving statistics are averaged as the weights are. In the first steps the decay is
+    (1 + t) / (10 + t), so that the random start is soon forgotten.
+    """
+
+    def __init__(self, network, averaged, *, decay):
+        """Sets the averaged network to the network's present values.
+
+        Args:
+          network: built network that is trained.
+          averaged: built network of the same kind, which is written here alone.
+          decay: share of the old average kept at each step, in (0, 1).
+
+        Raises:
+          ValueError: the decay is not strictly between 0 and 1, or the networks differ.
+        """
+        super().__init__(name="moving_average")
+        if not 0.0 < decay < 1.0:
+            raise ValueError(f"decay is {decay}, expected a value strictly between 0 and 1")
+        if [variable.shape for variable in network.variables] != [variable.shape for variable in averaged.variables]:
+            raise ValueError("the networks have different variables")
+        self._pairs, self._decay = list(zip(averaged.variables, network.variables)), decay
+        for mine, other in self._pairs:
+            mine.assign(other)
+
+    @tf.function
+    def update(self, num_steps):
+        """Moves the average towards the network. `num_steps`: integer scalar, steps made with the present one."""
+        steps = tf.cast(num_steps, tf.float32)
+        decay = tf.minimum(self._decay, (1.0 + steps) / (10.0 + steps))
+        for mine, other in self._pairs:
+            mine.assign(decay * mine + (1.0 - decay) * other)
