@@ -29,7 +29,7 @@ import atomic_file  # noqa: E402
 from errors import UserError  # noqa: E402
 
 FOREGROUND_FIGURES = ("foreground_iou", "background_iou", "mean_iou")
-CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "diversity", "best_iou")
+CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "diversity", "best_shape_iou")
 SMOKE = ("--num_steps=2", "--batch_size=2", "--num_evaluation_images=4", "--num_panel_images=2",
          "--learning_rate_fall_steps=0")
 

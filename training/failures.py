@@ -3,6 +3,7 @@
 import math
 
 PATIENCE = 3  # consecutive windows before a warning, since a young run passes through such states
+GHOST_PATIENCE = 10  # the same for ghosts, as which runs with no ramp of the area constant begin
 
 # kind: (what it means and what to try, whether a window's means show it; a mean that is not there shows nothing)
 _SIGNS = {
@@ -10,6 +11,10 @@ _SIGNS = {
         "each mask has one value everywhere, as a ghost does; let the discriminator start faster or masks start large "
         "(--area_start, --area_ramp_steps)",
         lambda m: m["mask/contrast"] < 0.03 and 0.01 <= m["mask/area_mean"] <= 0.99),
+    "ghost masks": (
+        "hardly a pixel is decided and masks are all but uniform, however textured; let the discriminator start faster or "
+        "masks start large (--area_start, --area_ramp_steps)",
+        lambda m: m.get("mask/undecided_fraction", 0.0) > 0.95 and 0.03 <= m["mask/contrast"] < 0.15),
     "masks all zero": (
         "the generator shows backgrounds alone; raise --area_weight or --area_constant",
         lambda m: m["mask/area_mean"] < 0.01),
@@ -54,7 +59,8 @@ class FailureDetector:
         warnings = []
         for kind, (advice, shows) in _SIGNS.items():
             self._streaks[kind] = self._streaks[kind] + 1 if shows(means) else 0
-            if self._streaks[kind] == PATIENCE and kind not in self._warned:
+            patience = GHOST_PATIENCE if kind == "ghost masks" else PATIENCE
+            if self._streaks[kind] == patience and kind not in self._warned:
                 self._warned.add(kind)
                 warnings.append(f"step {step}: {kind}: {advice}.")
         return warnings

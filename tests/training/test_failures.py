@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from training.failures import PATIENCE, FailureDetector, NotFiniteError
+from training.failures import GHOST_PATIENCE, PATIENCE, FailureDetector, NotFiniteError
 
 HEALTHY = {"mask/contrast": 0.4, "mask/area_mean": 0.3, "discriminator/total_loss": 1.2, "generator/total_loss": 0.8}
 
@@ -28,6 +28,14 @@ def test_a_healthy_run_is_not_warned_of():
 def test_each_failure_is_warned_of_once_with_its_step(means, kind):
     (warning,) = warnings_of(means, windows=20)
     assert warning.startswith(f"step {10 * PATIENCE}: {kind}: ")
+
+
+def test_textured_ghosts_are_warned_of_after_a_longer_while():
+    ghosts = {"mask/contrast": 0.06, "mask/undecided_fraction": 0.99, "mask/area_mean": 0.25}
+    assert warnings_of(ghosts, windows=GHOST_PATIENCE - 1) == []
+    (warning,) = warnings_of(ghosts, windows=GHOST_PATIENCE + 5)
+    assert warning.startswith(f"step {10 * GHOST_PATIENCE}: ghost masks: ")
+    assert warnings_of({**ghosts, "mask/undecided_fraction": 0.5}, windows=20) == []
 
 
 def test_a_passing_state_is_no_failure():
