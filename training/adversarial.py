@@ -128,8 +128,9 @@ class AdversarialTraining(tf.Module):
             adversarial_loss = losses.generator_adversarial_loss(fake_logits)
             area_penalty = losses.mask_area_penalty(scene.foregrounds.mask, area=area, kind=self.area_penalty)
             information_loss = self._information_loss(batch, scene)
-            total = (adversarial_loss + self.area_weight * area_penalty
-                     + self.information_weight * information_loss)
+            # One sum of all three: a chain of additions may be made in another order by another process.
+            total = tf.reduce_sum([adversarial_loss, self.area_weight * area_penalty,
+                                   self.information_weight * information_loss])
             objective = objective_of(total, self.generator_optimizer)
         descend(tape, objective, self.generator_optimizer, variables)
         information = {"generator/information_loss": information_loss,
