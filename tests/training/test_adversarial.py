@@ -1,5 +1,7 @@
 """The two updates: who changes whom, and whether they learn."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -139,22 +141,35 @@ def test_updates_work_inside_a_distribution_strategy():
     assert np.isfinite(float(metrics["generator/total_loss"])) and np.isfinite(float(more["discriminator/total_loss"]))
 
 
-def test_masks_of_drawn_scenes_are_learnt_without_labels():
+@pytest.mark.parametrize("precision", ["none", "bfloat16", "float16"])
+def test_masks_of_drawn_scenes_are_learnt_without_labels(precision):
     """From the first to the last step no mask is seen, and foreground IoU ends well above the trivial masks'."""
+    if precision != "none" and not (tf.config.list_physical_devices("GPU") or os.environ.get("SLOW_TESTS")):
+        pytest.skip("half precision takes minutes on a processor without instructions for it; SLOW_TESTS=1 runs it")
+    policy = tf.keras.mixed_precision.global_policy()
+    tf.keras.mixed_precision.set_global_policy("float32" if precision == "none" else f"mixed_{precision}")
+    try:
+        report = report_of_drawn_scenes(precision)
+    finally:
+        tf.keras.mixed_precision.set_global_policy(policy)
+    trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
+    print(evaluator.format_table(report))
+    assert report["per_image"]["mean_iou"] > trivial + 0.1
+
+
+def report_of_drawn_scenes(precision):
+    """Trains on drawn scenes in a precision; returns the evaluation's report on them."""
     size = 64
     photographs, masks, pictures = synthetic.drawn_photographs(num_images=160, size=size, seed=0)
     pool = backgrounds.BackgroundPool.from_images(pictures)
     network, training = made_training(
         width=0.25, widths=(32, 64, 128, 128, 128), area=0.22, area_weight=200.0, area_penalty="batch_mean",
-        area_start=0.92, area_ramp_steps=180, discriminator_learning_rate=5e-4, seed=1)
+        area_start=0.92, area_ramp_steps=180, discriminator_learning_rate=5e-4, seed=1, mixed_precision=precision)
     dataset = batches.foreground_batches(crops=photographs, background_pool=pool, batch_size=8, seed=1, num_steps=360)
     for batch in dataset.map(foreground.to_training_batch):
         training.step(batch)
     soft = evaluator.predict_masks(network, photographs)
-    report = evaluator.evaluate_masks(soft, masks, names=[str(index) for index in range(len(masks))])
-    trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
-    print(evaluator.format_table(report))
-    assert report["per_image"]["mean_iou"] > trivial + 0.1
+    return evaluator.evaluate_masks(soft, masks, names=[str(index) for index in range(len(masks))])
 
 
 def test_training_is_the_same_with_an_average_which_is_what_is_shown_and_saved():
