@@ -1,6 +1,6 @@
 """Times a step beside other programs' in alternation, so that a machine's changing speed meets all alike.
 
-    python benchmarks/compare.py --task=foreground --peer="python peer.py fg 16 20" --peer="python peer.py fg 16 20 compile"
+    python benchmarks/compare.py --peer="python peer.py 16" --peer="python peer.py 16 compile"
 
 A peer is any command that prints `s/step X`. Prints each round's times, and the ratios of ours to the best peer of the
 same round: median, least, greatest. Run it on an otherwise idle machine.
