@@ -61,8 +61,9 @@ def define_generator():
                            "Initialiser of the generator's kernels (S7).")
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
-    absl_flags.DEFINE_float("generator_average", 0.0, "Decay of the generator's exponential moving average, which is then "
-                            "what is shown, evaluated and kept (Yazici et al. 2019), such as 0.999; 0: none, as in the "
+    absl_flags.DEFINE_float("generator_average", 0.0,
+                            "Decay of the generator's exponential moving average, which is then what "
+                            "is shown, evaluated and kept (Yazici et al. 2019), such as 0.999; 0: none, as in the "
                             "paper (S17).", lower_bound=0.0, upper_bound=0.99999)
 
 
