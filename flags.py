@@ -25,6 +25,9 @@ CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_e
               "num_replicas", "convolutions")
 
 
+AUGMENTATIONS = ("color", "blur", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
+
+
 def define_data(*, crop="box", image_size=128, split="all"):
     """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
     absl_flags.DEFINE_enum("dataset", None, ["samples", "birds", "faces", "folder"],
@@ -79,6 +82,10 @@ def define_discriminator():
                            "Before the sigmoid: Table 1's 'lReLU+sigmoid' at its word, or nothing (S2).")
     absl_flags.DEFINE_enum("discriminator_inputs", "symmetric", ["symmetric", "unit"],
                            "Range of its input images: [-1, 1] or [0, 1] (S6).")
+    absl_flags.DEFINE_list("augmentation", [], "How real images and composites are changed at random before it sees "
+                           "them, of color, blur, translation (Zhao et al. 2020); none in the paper (S18).")
+    absl_flags.register_validator("augmentation", lambda kinds: all(kind in AUGMENTATIONS for kind in kinds),
+                                  message=f"must be of {', '.join(AUGMENTATIONS)}")
 
 
 def define_objective(*, area_constant, area_ramp_steps):
@@ -92,6 +99,8 @@ def define_objective(*, area_constant, area_ramp_steps):
                             lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_integer("area_ramp_steps", area_ramp_steps, "Steps until the area constant has its value; 0: "
                               "from the start, as the paper prints it (S12).", lower_bound=0)
+    absl_flags.DEFINE_float("decision_weight", 0.0, "Weight of a push away from undecided masks, the mean of "
+                            "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
 
 
 def define_players():
@@ -221,6 +230,7 @@ def objective(*, area):
     return {"area": area, "area_weight": FLAGS.area_weight, "area_penalty": FLAGS.area_penalty,
             "area_start": FLAGS.area_start if ramp else None, "area_ramp_steps": ramp,
             "num_discriminator_updates": FLAGS.num_discriminator_updates, "average_decay": FLAGS.generator_average,
+            "augmentation": FLAGS.augmentation, "decision_weight": FLAGS.decision_weight,
             "seed": FLAGS.seed, "jit_compile": FLAGS.jit_compile}
 
 

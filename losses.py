@@ -79,6 +79,18 @@ def _mean_over_replicas(value):
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
+def indecision(masks):
+    """Returns the mean of `min(m, 1 - m)` over all pixels: 0 for masks of zeros and ones, 0.5 for uniform halves (S18).
+
+    Args:
+      masks: soft masks, float [..., H, W, 1] in [0, 1].
+
+    Returns:
+      Scalar in [0, 0.5].
+    """
+    return tf.reduce_mean(tf.minimum(masks, 1.0 - masks))
+
+
 def information_loss(latents, estimates):
     """Defines the information term of the second application (S8): mean squared error of the recognised latents.
 

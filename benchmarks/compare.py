@@ -50,7 +50,7 @@ def summarise(rounds):
 
 def _output(command):
     try:
-        process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     except OSError as error:
         raise UserError(f"{command[0]} cannot be run: {error.strerror}.") from error
     if process.returncode:

@@ -5,7 +5,10 @@
     python benchmarks/steps.py --tasks=cluster --layers=4,8,16 --out=cluster.json
     python benchmarks/steps.py --convolutions=direct,fast              # what the fewer multiplications bring
 
-Each line is a process of its own, so that memory and settings do not leak from one into the next.
+    python benchmarks/steps.py --together --jit_compile=true,false         # on a GPU, where compiling takes longest
+
+Each line is a process of its own, so that memory and settings do not leak from one into the next. With `--together` all
+processes start and warm up at the same time, and are then timed one after another.
 """
 
 import itertools
@@ -23,6 +26,9 @@ sys.path.insert(0, ROOT)
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
+import atomic_file  # noqa: E402
+
+WARM = "warm\n"  # what a process prints when it can be timed
 COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "convolutions", "median_s",
            "spread_s", "images_per_s", "gflop", "gflop_per_s", "share_of_peak", "peak_memory_mib")
 
@@ -92,12 +98,13 @@ def measure_peaks(*, precision, seconds):
     import tensorflow as tf
 
     dtype = tf.float32 if precision == "none" else tf.dtypes.as_dtype(precision)
-    matrix = tf.cast(tf.random.uniform([2048, 2048]), dtype)
-    images = tf.cast(tf.random.uniform([32, 16, 16, 256]), dtype)
+    size, count = (8192, 2048) if tf.config.list_physical_devices("GPU") else (2048, 32)
+    matrix = tf.cast(tf.random.uniform([size, size]), dtype)
+    images = tf.cast(tf.random.uniform([count, 16, 16, 256]), dtype)
     kernel = tf.cast(tf.random.uniform([3, 3, 256, 512]), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)[:1, :1]))
     convolution = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(images, kernel, 2, "SAME")[0, 0, 0, :1]))
-    operations = {"matrix_product": 2 * 2048**3, "convolution": 2 * 9 * 256 * 512 * 32 * 8 * 8}
+    operations = {"matrix_product": 2 * size**3, "convolution": 2 * 9 * 256 * 512 * count * 8 * 8}
     peaks = {}
     for name, function in (("matrix_product", product), ("convolution", convolution)):
         median = statistics.median(timed(lambda call=function: call().numpy(), seconds=seconds / 4, warm_up=2))
@@ -105,26 +112,39 @@ def measure_peaks(*, precision, seconds):
     return peaks
 
 
-def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seconds, **options):
-    """Times one configuration. Returns a dict with `COLUMNS`, and `peaks` in GFLOP/s; options are of `build`."""
-    peaks = measure_peaks(precision=precision, seconds=seconds)
+def peak_memory_mib():
+    """Returns the most memory that was in use so far: the GPU's by tensors, or the process' without one."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seconds, wait=lambda: None, **options):
+    """Times one configuration. Returns a dict with `COLUMNS`, and `peaks` in GFLOP/s; options are of `build`.
+
+    `wait` is called when the step is warm: it returns when it may be timed.
+    """
     step, batch, operations = build(task, batch_size=batch_size, num_layers=num_layers, precision=precision,
                                     jit_compile=jit_compile, width=width, **options)
 
     def one_step():
         metrics, _ = step(batch)
-        for value in metrics.values():
-            value.numpy()  # waits for the device
+        list(metrics.values())[-1].numpy()  # waits for the device, which makes one update after the other
 
-    durations = timed(one_step, seconds=seconds, warm_up=3)
+    timed(one_step, seconds=0.0, warm_up=3)
+    memory = peak_memory_mib()
+    wait()
+    durations = timed(one_step, seconds=seconds, warm_up=1)
+    peaks = measure_peaks(precision=precision, seconds=seconds)
     median = statistics.median(durations)
     rate = operations / median / 1e9
     return {"task": task, "batch_size": batch_size, "num_layers": num_layers if task == "cluster" else 1,
             "precision": precision, "jit_compile": jit_compile, "width": width, **options, "num_steps": len(durations),
             "median_s": median, "spread_s": max(durations) - min(durations), "images_per_s": batch_size / median,
             "gflop": operations / 1e9, "gflop_per_s": rate, "share_of_peak": rate / max(peaks.values()),
-            "peaks": peaks,
-            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            "peaks": peaks, "peak_memory_mib": memory}
 
 
 def format_table(results):
@@ -139,12 +159,43 @@ def format_table(results):
 
 def configurations(options):
     """Yields what `measure` takes, for each combination of the flags' values."""
-    for task, batch_size, precision, convolutions in itertools.product(
-            options.tasks, map(int, options.batch_sizes), options.precisions, options.convolutions):
+    for task, batch_size, precision, convolutions, compiled in itertools.product(
+            options.tasks, map(int, options.batch_sizes), options.precisions, options.convolutions,
+            options.jit_compile):
         for num_layers in map(int, options.layers) if task == "cluster" else (1,):
             yield {"task": task, "batch_size": batch_size, "num_layers": num_layers, "precision": precision,
-                   "jit_compile": options.jit_compile, "width": options.generator_width, "seconds": options.seconds,
+                   "jit_compile": compiled == "true", "width": options.generator_width, "seconds": options.seconds,
                    "convolutions": convolutions, "num_recognized_layers": options.num_recognized_layers}
+
+
+def start(one):
+    """Starts the process of one configuration, which says when it is warm and waits for a line before it is timed."""
+    return subprocess.Popen([sys.executable, __file__, f"--one={json.dumps(one)}"], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+
+
+def is_warm(process):
+    """Waits until a process is warm. Returns whether it is, or has ended."""
+    return any(line == WARM for line in process.stdout)
+
+
+def result_of(process):
+    """Lets a warm process be timed. Returns what it measured, or None if it failed."""
+    output, _ = process.communicate("go\n")
+    return None if process.returncode else json.loads(output.splitlines()[-1])
+
+
+def run_all(wanted, *, together):
+    """Times configurations, each in a process of its own. Yields (configuration, result or None)."""
+    if not together:
+        for one in wanted:
+            process = start(one)
+            yield one, result_of(process) if is_warm(process) else None
+        return
+    processes = [(one, start(one)) for one in wanted]
+    warm = [is_warm(process) for _, process in processes]
+    for (one, process), is_ready in zip(processes, warm):
+        yield one, result_of(process) if is_ready else None
 
 
 def main(argv):
@@ -152,21 +203,22 @@ def main(argv):
     del argv
     options = flags.FLAGS
     if options.one:
-        print(json.dumps(measure(**json.loads(options.one))))
+        def wait():
+            print(WARM, end="", flush=True)
+            sys.stdin.readline()
+
+        print(json.dumps(measure(**json.loads(options.one), wait=wait)))
         return
     results = []
-    for one in configurations(options):
-        process = subprocess.run([sys.executable, __file__, f"--one={json.dumps(one)}"], stdout=subprocess.PIPE,
-                                 text=True, check=False)
-        if process.returncode:
+    for one, result in run_all(list(configurations(options)), together=options.together):
+        if result is None:
             print(f"{one} failed", file=sys.stderr)
             continue
-        results.append(json.loads(process.stdout.splitlines()[-1]))
+        results.append(result)
         print(format_table(results[-1:]), flush=True)
+        if options.out:
+            atomic_file.write(options.out, json.dumps(results, indent=2))
     print("\n" + format_table(results))
-    if options.out:
-        with open(options.out, "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=2)
 
 
 if __name__ == "__main__":
@@ -177,7 +229,9 @@ if __name__ == "__main__":
     absl_flags.DEFINE_list("convolutions", ["auto"], "Of auto, direct, fast.")
     absl_flags.DEFINE_integer("num_recognized_layers", 0,
                               "Of how many layers the information term is computed; 0: all.")
-    absl_flags.DEFINE_bool("jit_compile", False, "Compile the updates with XLA.")
+    absl_flags.DEFINE_list("jit_compile", ["false"], "Of true, false: whether the updates are compiled with XLA.")
+    absl_flags.DEFINE_bool("together", False, "Let all processes warm up at the same time; they are timed one after "
+                           "another all the same. Memory must be enough for all of them.")
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels.")
     absl_flags.DEFINE_float("seconds", 30.0, "Time spent on each configuration.")
     absl_flags.DEFINE_string("out", None, "JSON file.")

@@ -56,7 +56,7 @@ class InstanceGenerator(tf.keras.Model):
                         for i, channels in enumerate(DECONVS, start=1)]
         logit = math.log(initial_mask / (1.0 - initial_mask))
         self.rgba_logits = tf.keras.layers.Conv2DTranspose(
-            RGBA, 4, strides=2, padding="same", kernel_initializer=kernel_initializer, dtype="float32",
+            RGBA, 4, strides=2, padding="same", kernel_initializer=layers.OnProcessor(kernel_initializer), dtype="float32",
             bias_initializer=lambda shape, dtype=None: tf.constant([0.0, 0.0, 0.0, logit], dtype), name="rgba_logits")
 
     def call(self, latents, training=None):

@@ -11,6 +11,22 @@ LEAKY_SLOPE = 0.2  # S7: the paper says 'lReLU' without a slope; 0.2 is DCGAN's 
 SPECTRAL_NORMS = ("sngan", "tfa", "none")
 
 
+class OnProcessor(tf.keras.initializers.Initializer):
+    """Draws initial values on the processor, so that they are the same with and without a GPU.
+
+    Orthogonal kernels are drawn by a QR decomposition, whose rounding (and on a GPU whose library) would differ.
+    """
+
+    def __init__(self, initializer):
+        """Takes a Keras initialiser, or the name of one."""
+        self.initializer = tf.keras.initializers.get(initializer)
+
+    def __call__(self, shape, dtype=None, **kwargs):
+        """Returns a tensor of that shape and type."""
+        with tf.device("CPU:0"):
+            return self.initializer(shape, dtype=dtype, **kwargs)
+
+
 class SpectralNormConv2D(tf.keras.layers.Layer):
     """Convolution whose kernel is divided by its largest singular value (Miyato et al. 2018, Algorithm 1; S3).
 
@@ -40,7 +56,7 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.strides, self.scale = filters, kernel_size, strides, scale
-        self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)
+        self.kernel_initializer = OnProcessor(kernel_initializer)
 
     def build(self, input_shape):
         """Makes the variables for inputs of shape [B, H, W, C_in]."""
@@ -105,7 +121,7 @@ def discriminator_conv(filters, kernel_size, *, strides=1, spectral_norm="sngan"
     if scale != 1.0:
         raise ValueError(f"a spectral norm scale of {scale} needs spectral_norm='sngan', not {spectral_norm!r}")
     conv = tf.keras.layers.Conv2D(filters, kernel_size, strides=strides, padding="same",
-                                  kernel_initializer=kernel_initializer, **kwargs)
+                                  kernel_initializer=OnProcessor(kernel_initializer), **kwargs)
     if spectral_norm == "none":
         return conv
     import tensorflow_addons as tfa  # here, since importing it takes a second and not every platform has it
@@ -150,7 +166,7 @@ class ConvBlock(tf.keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self.conv = self.convolution(filters, kernel_size, strides=strides, padding="same", use_bias=False,
-                                     kernel_initializer=kernel_initializer, name="conv")
+                                     kernel_initializer=OnProcessor(kernel_initializer), name="conv")
         # Over several replicas statistics are the global batch's. (Alone, the unsynchronized layer has a fused kernel.)
         replicated = tf.distribute.get_strategy().num_replicas_in_sync > 1
         self.norm = tf.keras.layers.BatchNormalization(momentum=batch_norm_momentum, synchronized=replicated,

@@ -60,7 +60,7 @@ class UNet(tf.keras.Model):
                         for i, (channels, side) in enumerate(DECODER, start=1)]
         logit = math.log(initial_mask / (1.0 - initial_mask))
         self.mask_logits = tf.keras.layers.Conv2DTranspose(
-            1, 4, strides=2, padding="same", kernel_initializer=kernel_initializer,
+            1, 4, strides=2, padding="same", kernel_initializer=layers.OnProcessor(kernel_initializer),
             bias_initializer=tf.keras.initializers.Constant(logit), dtype="float32", name="mask_logits")
 
     def call(self, images, training=None):

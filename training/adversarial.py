@@ -5,6 +5,7 @@ import tensorflow as tf
 import losses
 from data import images as image_ranges
 from evaluation.metrics import UNDECIDED
+from training import augmentation as augmentations
 from training import averaging
 
 
@@ -28,7 +29,7 @@ class AdversarialTraining(tf.Module):
     def __init__(self, *, scene_generator, discriminator, generator_optimizer, discriminator_optimizer, area,
                  area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
                  recognition=None, information_weight=0.0, num_recognized_layers=0, num_discriminator_updates=1,
-                 averaged=None, average_decay=0.0, seed=0, jit_compile=False):
+                 averaged=None, average_decay=0.0, augmentation=(), decision_weight=0.0, seed=0, jit_compile=False):
         """Wires the players; networks and optimizers must have been built.
 
         Args:
@@ -49,6 +50,8 @@ class AdversarialTraining(tf.Module):
           averaged: scene generator with a network of the same kind, kept at the moving average of the trained one, or
             None; it is what is shown, evaluated and kept in the end.
           average_decay: its decay per step.
+          augmentation: of `training.augmentation.KINDS`: how images are changed before the discriminator sees them.
+          decision_weight: weight of `losses.indecision`, which pushes masks away from one half.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
         """
@@ -60,6 +63,7 @@ class AdversarialTraining(tf.Module):
         self.recognition, self.information_weight = recognition, information_weight
         self.num_recognized_layers = num_recognized_layers
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
+        self.augmentation, self.decision_weight = tuple(augmentation), decision_weight
         self._averaged = averaged
         self._average = averaging.MovingAverage(self.network, averaged.foreground_provider.network,
                                                 decay=average_decay) if averaged else None
@@ -105,9 +109,9 @@ class AdversarialTraining(tf.Module):
         """Makes one step with the given functions."""
         *extra, last = self._split(batch)
         for part in extra:
-            discriminator_update(part["reals"], compose(part).image)
+            discriminator_update(part["reals"], compose(part).image, self._seed_of(part))
         generator_metrics, scene = generator_update(last)
-        discriminator_metrics = discriminator_update(last["reals"], scene.image)
+        discriminator_metrics = discriminator_update(last["reals"], scene.image, self._seed_of(last))
         return {**generator_metrics, **discriminator_metrics}, scene
 
     def objects(self):
@@ -124,25 +128,30 @@ class AdversarialTraining(tf.Module):
         variables = self.generator_variables
         with tf.GradientTape() as tape:
             scene = self._compose(batch)
-            fake_logits = self.discriminator(scene.image, training=False)
+            seen = self._as_seen(scene.image, self._seed_of(batch), stream=0)
+            fake_logits = self.discriminator(seen, training=False)
             adversarial_loss = losses.generator_adversarial_loss(fake_logits)
             area_penalty = losses.mask_area_penalty(scene.foregrounds.mask, area=area, kind=self.area_penalty)
             information_loss = self._information_loss(batch, scene)
-            # One sum of all three: a chain of additions may be made in another order by another process.
+            # One sum of all: a chain of additions may be made in another order by another process.
+            indecision = losses.indecision(scene.foregrounds.mask) if self.decision_weight else 0.0
             total = tf.reduce_sum([adversarial_loss, self.area_weight * area_penalty,
-                                   self.information_weight * information_loss])
+                                   self.information_weight * information_loss, self.decision_weight * indecision])
             objective = objective_of(total, self.generator_optimizer)
         descend(tape, objective, self.generator_optimizer, variables)
         information = {"generator/information_loss": information_loss,
                        "generator/information_loss_weighted": self.information_weight * information_loss}
+        decision = {"generator/indecision": indecision,
+                    "generator/indecision_weighted": self.decision_weight * indecision}
         return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
-                **(information if self.recognition else {}),
+                **(information if self.recognition else {}), **(decision if self.decision_weight else {}),
                 "generator/area_penalty_weighted": self.area_weight * area_penalty, "generator/total_loss": total,
                 "mask/area_constant": area, **mask_statistics(scene.foregrounds.mask)}, scene
 
-    def _discriminator_update(self, reals, fakes):
+    def _discriminator_update(self, reals, fakes, seed=None):
         """Maximises Eq. (6) over the discriminator's parameters, in one pass over real and fake images together."""
         images = tf.concat([_unit_range(reals), tf.stop_gradient(fakes)], axis=0)
+        images = self._as_seen(images, seed, stream=1)
         variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:
             real_logits, fake_logits = tf.split(self.discriminator(images, training=True), 2)
@@ -175,10 +184,21 @@ class AdversarialTraining(tf.Module):
 
     def _compose(self, batch):
         """Generates scenes from a batch's foreground and background inputs."""
-        draw = batch["step"] * self.num_discriminator_updates + batch.get("part", 0)  # the layout's, each its own
-        seed = tf.stack([tf.cast(self.seed, tf.int64), draw])
         return self.scene_generator(_unit_range(batch["foreground_inputs"]), _unit_range(batch["background_inputs"]),
-                                    seed=seed, training=True, place=batch.get("place", (0, 1)))
+                                    seed=self._seed_of(batch), training=True, place=batch.get("place", (0, 1)))
+
+    def _seed_of(self, batch):
+        """Returns the seed of what is drawn for a batch: int64 [2], another one for each part of a step."""
+        draw = batch["step"] * self.num_discriminator_updates + batch.get("part", 0)
+        return tf.stack([tf.cast(self.seed, tf.int64), draw])
+
+    def _as_seen(self, images, seed, *, stream):
+        """Returns images [B, H, W, 3] as the discriminator is shown them; `stream` keeps uses of a seed apart."""
+        if not self.augmentation:
+            return images
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.random.experimental.stateless_fold_in(seed, 2 * tf.cast(replica, tf.int64) + stream)
+        return augmentations.augment(images, kinds=self.augmentation, seed=seed)
 
     def _area_at(self, step):
         """Returns the area constant in force at a step. Uses S12's schedule."""

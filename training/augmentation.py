@@ -1,0 +1,68 @@
+"""What the discriminator is shown: real images and composites, changed at random in the same way (Zhao et al. 2020).
+
+A discriminator that sees few photographs learns them by heart, and one that sees composites learns their sharpness and
+their colours before it learns masks. Changes that real images and composites undergo alike take these away. All are
+differentiable, so that the generator learns through them (S18).
+"""
+
+import tensorflow as tf
+
+KINDS = ("color", "blur", "translation")
+_MAX_BRIGHTNESS = 0.25  # half of Zhao et al.'s where pictures are in [0, 1]: they are in [-1, 1] there
+_MAX_SHIFT = 1 / 8  # of the side
+_BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
+
+
+def augment(images, *, kinds, seed):
+    """Changes each image at random, independently.
+
+    Args:
+      images: float [B, H, W, 3] in [0, 1].
+      kinds: of `KINDS`, made in the order of `KINDS`: 'color' changes brightness, saturation and contrast; 'blur' mixes
+        each image with its blurred version (two passes of a 5x5 binomial filter) in a random proportion;
+        'translation' shifts by up to an eighth of the side, and what comes in is black.
+      seed: two integers; the same seed makes the same changes.
+
+    Returns:
+      Float [B, H, W, 3]; with 'color' beyond [0, 1] in places.
+
+    Raises:
+      ValueError: on an unknown kind.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"augmentation {kind!r}, expected of {', '.join(KINDS)}")
+    uniform = tf.random.stateless_uniform([6, tf.shape(images)[0], 1, 1, 1], seed)
+    if "color" in kinds:
+        images = images + (2.0 * uniform[0] - 1.0) * _MAX_BRIGHTNESS
+        grey = tf.reduce_mean(images, axis=-1, keepdims=True)
+        images = grey + (images - grey) * 2.0 * uniform[1]
+        mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
+        images = mean + (images - mean) * (0.5 + uniform[2])
+    if "blur" in kinds:
+        images = images + (_blurred(_blurred(images)) - images) * uniform[3]
+    if "translation" in kinds:
+        images = _shifted(images, uniform[4:, :, 0, 0, 0])
+    return images
+
+
+def _blurred(images):
+    """Filters with the 5x5 binomial filter; beyond the border is the reflected image."""
+    taps = tf.constant(_BINOMIAL) / sum(_BINOMIAL)
+    for axis in (1, 2):
+        paddings = [[2, 2] if index == axis else [0, 0] for index in range(4)]
+        padded, size = tf.pad(images, paddings, "REFLECT"), images.shape[axis]
+        images = tf.add_n([taps[tap] * (padded[:, tap:tap + size] if axis == 1 else padded[:, :, tap:tap + size])
+                           for tap in range(len(_BINOMIAL))])
+    return images
+
+
+def _shifted(images, uniform):
+    """Moves by whole pixels, `uniform` [2, B] in [0, 1) of the range down and to the right."""
+    for axis, share in ((1, uniform[0]), (2, uniform[1])):
+        size = images.shape[axis]
+        largest = int(size * _MAX_SHIFT)
+        start = tf.cast(share * (2 * largest + 1), tf.int32)
+        padded = tf.pad(images, [[largest, largest] if index == axis else [0, 0] for index in range(4)])
+        images = tf.gather(padded, start[:, tf.newaxis] + tf.range(size), axis=axis, batch_dims=1)
+    return images
