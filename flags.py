@@ -175,6 +175,9 @@ def define_cluster():
     absl_flags.DEFINE_float("information_weight", 50.0, "beta of the information term (Table 4: 50).", lower_bound=0.0)
     absl_flags.DEFINE_integer("num_recognized_layers", 0, "Of how many of the layers the information term is computed; "
                               "0: all.", lower_bound=0)
+    absl_flags.DEFINE_enum("mask_start", "uniform", ["uniform", "disk"],
+                           "Masks of the untrained generator: one grey, as the paper's network has them, or a soft disk "
+                           "of the area constant in the middle (S19).")
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures at the end; 0: none.",
                               lower_bound=0)
 

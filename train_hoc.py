@@ -36,8 +36,10 @@ def load_data(options):
 
 def train(options, *, folder, spread, cluster, shapes, area):
     """Builds everything in a distribution's scope, trains, and writes what is left in the end."""
-    network, averaged = (task.build_generator(latent_dim=options.latent_dim, **flags.generator()) if wanted else None
-                         for wanted in (True, options.generator_average))
+    disk_area = area if options.mask_start == "disk" else None
+    network, averaged = (
+        task.build_generator(latent_dim=options.latent_dim, disk_area=disk_area, **flags.generator()) if wanted else None
+        for wanted in (True, options.generator_average))
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
         discriminator_options=flags.discriminator(), recognition_kind=options.recognition,
@@ -64,7 +66,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
         draw_panel=inspection.draw_panel, evaluate=inspection.evaluate, **flags.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", averaged or network, is_chief=spread.is_chief, metadata={
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
-        "latent_dim": options.latent_dim, "area_constant": area, "num_steps": num_steps,
+        "latent_dim": options.latent_dim, "area_constant": area, "disk_area": disk_area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
         "flags": {name: line for name, line in flags.lines().items() if line}})
     pictures = inspection.sample_pictures(options.num_samples) if options.num_samples else {}

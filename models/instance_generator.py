@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from models import layers
@@ -29,7 +30,7 @@ class InstanceGenerator(tf.keras.Model):
     """
 
     def __init__(self, *, width=1.0, kernel_initializer="glorot_uniform", batch_norm_momentum=0.99, initial_mask=0.5,
-                 name="instance_generator"):
+                 disk_area=None, name="instance_generator"):
         """Makes the network.
 
         Args:
@@ -37,6 +38,8 @@ class InstanceGenerator(tf.keras.Model):
           kernel_initializer: Keras initialiser of every kernel.
           batch_norm_momentum: share of the old moving statistics kept at each update (S7).
           initial_mask: value in (0, 1) around which the untrained network's masks lie; it sets the last bias (S12).
+          disk_area: share of the picture in (0, 1): a fixed disk of that area is added to the mask's logits, so that
+            untrained masks are soft disks in the middle; None, as in the paper: no disk (S19).
           name: Keras name.
 
         Raises:
@@ -54,6 +57,9 @@ class InstanceGenerator(tf.keras.Model):
                       for i, channels in enumerate(CONVS, start=2)]
         self.deconvs = [layers.DeconvBlock(round(channels * width), 4, strides=2, name=f"deconv{i}", **options)
                         for i, channels in enumerate(DECONVS, start=1)]
+        if disk_area is not None and not 0.0 < disk_area < 1.0:
+            raise ValueError(f"disk_area is {disk_area}, expected a value strictly between 0 and 1")
+        self.disk = None if disk_area is None else disk_logits(8 * START_SIZE, area=disk_area)
         logit = math.log(initial_mask / (1.0 - initial_mask))
         self.rgba_logits = tf.keras.layers.Conv2DTranspose(
             RGBA, 4, strides=2, padding="same", kernel_initializer=layers.OnProcessor(kernel_initializer), dtype="float32",
@@ -73,4 +79,23 @@ class InstanceGenerator(tf.keras.Model):
         x = tf.reshape(x, [-1, START_SIZE, START_SIZE, self.start_channels])
         for block in self.convs + self.deconvs:
             x = block(x, training=training)
-        return tf.sigmoid(self.rgba_logits(x))
+        logits = self.rgba_logits(x)
+        return tf.sigmoid(logits if self.disk is None else logits + self.disk)
+
+
+def disk_logits(size, *, area):
+    """Returns what makes a mask a soft disk: logits that fall with the square of the distance from the middle.
+
+    Args:
+      size: side of the picture in pixels.
+      area: share of the picture in (0, 1) within the disk.
+
+    Returns:
+      float32 [size, size, RGBA]: in the mask's channel 3 in the middle, 0 on the disk's edge, -6 far outside; 0 in the
+      others.
+    """
+    offsets = np.arange(size) + 0.5 - size / 2
+    squares = (offsets[:, np.newaxis] ** 2 + offsets**2) / (area * size**2 / math.pi)
+    logits = np.zeros((size, size, RGBA), np.float32)
+    logits[..., -1] = np.maximum(3.0 * (1.0 - squares), -6.0)
+    return logits

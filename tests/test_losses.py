@@ -74,6 +74,11 @@ def test_unknown_area_penalty_is_refused():
         losses.mask_area_penalty(masks_of_areas(0.1), area=0.2, kind="below")
 
 
+def test_indecision_by_hand():
+    assert float(losses.indecision(tf.constant([0.0, 1.0, 0.5, 0.9]))) == pytest.approx((0.5 + 0.1) / 4)
+    assert float(losses.indecision(tf.fill([1, 2, 4, 4, 1], 0.5))) == pytest.approx(0.5)
+
+
 def test_information_loss_by_hand():
     latents = tf.constant([[1.0, 0.0], [-1.0, 0.5]])
     estimates = tf.constant([[0.0, 0.0], [-1.0, -0.5]])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models import layers
 from models.discriminator import TABLE_2_WIDTHS, Discriminator
 from models.instance_generator import InstanceGenerator
 from models.unet import UNet
@@ -150,6 +151,30 @@ def test_initial_mask_sets_the_instance_generators_mask_and_not_its_appearance()
     logits = [np.log(rgba[..., 3] / (1.0 - rgba[..., 3])) for rgba in (half, most)]
     np.testing.assert_allclose(logits[1] - logits[0], np.log(0.9 / 0.1), rtol=1e-3)
     assert np.median(half[..., 3]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_masks_that_start_as_disks_have_their_area_in_the_middle_and_the_same_parameters():
+    plain, disk = InstanceGenerator(width=1 / 32), InstanceGenerator(width=1 / 32, disk_area=0.2)
+    plain(latents()), disk(latents())
+    for variable, other in zip(plain.variables, disk.variables, strict=True):
+        other.assign(variable)
+    plain, disk = (network(latents()).numpy() for network in (plain, disk))
+    np.testing.assert_array_equal(plain[..., :3], disk[..., :3])
+    masks = disk[..., 3]
+    assert masks.mean() == pytest.approx(0.2, abs=0.03)
+    assert masks[:, 32, 32].min() > 0.8 and masks[:, [0, 0, -1, -1], [0, -1, 0, -1]].max() < 0.05
+    radius = 64 * np.sqrt(0.2 / np.pi)
+    edge = round(32 + radius - 0.5)
+    assert masks[:, 32, edge] == pytest.approx(np.full(4, 0.5), abs=0.2)
+    with pytest.raises(ValueError, match="disk_area is 1.0"):
+        InstanceGenerator(disk_area=1.0)
+
+
+def test_initial_values_are_those_of_the_initialiser():
+    expected = tf.keras.initializers.Orthogonal(seed=3)((3, 3, 4, 8))
+    drawn = layers.OnProcessor(tf.keras.initializers.Orthogonal(seed=3))((3, 3, 4, 8), dtype=tf.float32)
+    np.testing.assert_array_equal(drawn, expected)
+    assert drawn.device.endswith("CPU:0")
 
 
 def test_every_parameter_of_the_instance_generator_gets_a_gradient():

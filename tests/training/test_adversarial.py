@@ -63,6 +63,42 @@ def test_a_discriminator_update_leaves_the_generator_bit_identical_and_iterates_
     assert all(changed(discriminator_before, state(training.discriminator)))
 
 
+def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step_is_repeated():
+    seen = []
+    _, training = made_training(augmentation=["color", "translation"])
+    call = training.discriminator.call
+    training.discriminator.call = lambda inputs, training=None: seen.append(inputs) or call(inputs, training=training)
+    batch = random_batch()
+    with_eager = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        _, scene = training.generator_update(batch)
+        training.discriminator_update(batch["reals"], scene.image, training._seed_of(batch))
+        training.discriminator_update(batch["reals"], scene.image, training._seed_of(batch))
+        training.discriminator_update(batch["reals"], scene.image, training._seed_of({**batch, "step": 1}))
+    finally:
+        tf.config.run_functions_eagerly(with_eager)
+    shown, first, again, other = (images.numpy() for images in seen)
+    assert np.abs(shown - scene.image).max() > 0.05 and np.abs(first[4:] - scene.image).max() > 0.05
+    assert np.abs(first[:4] - images.to_unit_range(batch["reals"])).max() > 0.05
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.05 and np.abs(first[4:] - shown).max() > 0.05
+
+
+def test_a_push_towards_decided_masks_is_in_the_total_and_decides_masks():
+    network, training = made_training(decision_weight=1000.0, area_weight=0.0, generator_learning_rate=1e-3)
+    batch = random_batch()
+    before = float(losses.indecision(training.compose(batch).foregrounds.mask))
+    metrics, _ = training.generator_update(batch)
+    assert float(metrics["generator/indecision_weighted"]) == pytest.approx(1000 * before, rel=1e-4)
+    assert float(metrics["generator/total_loss"]) == pytest.approx(
+        1000 * before + float(metrics["generator/adversarial_loss"]), rel=1e-4)
+    for _ in range(10):
+        metrics, _ = training.generator_update(batch)
+    assert float(metrics["generator/indecision"]) < before / 2
+    del network
+
+
 def test_losses_of_a_step_are_those_of_the_equations():
     network, training = made_training(area_penalty="batch_mean")
     batch = random_batch()
