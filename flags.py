@@ -101,6 +101,8 @@ def define_objective(*, area_constant, area_ramp_steps):
                               "from the start, as the paper prints it (S12).", lower_bound=0)
     absl_flags.DEFINE_float("decision_weight", 0.0, "Weight of a push away from undecided masks, the mean of "
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
+    absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
+                              "there from the start.", lower_bound=0)
 
 
 def define_players():
@@ -176,8 +178,8 @@ def define_cluster():
     absl_flags.DEFINE_integer("num_recognized_layers", 0, "Of how many of the layers the information term is computed; "
                               "0: all.", lower_bound=0)
     absl_flags.DEFINE_enum("mask_start", "uniform", ["uniform", "disk"],
-                           "Masks of the untrained generator: one grey, as the paper's network has them, or a soft disk "
-                           "of the area constant in the middle (S19).")
+                           "Masks of the untrained generator: one grey, as the paper's network has them, or a soft "
+                           "disk of the area constant in the middle (S19).")
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures at the end; 0: none.",
                               lower_bound=0)
 
@@ -234,6 +236,7 @@ def objective(*, area):
             "area_start": FLAGS.area_start if ramp else None, "area_ramp_steps": ramp,
             "num_discriminator_updates": FLAGS.num_discriminator_updates, "average_decay": FLAGS.generator_average,
             "augmentation": FLAGS.augmentation, "decision_weight": FLAGS.decision_weight,
+            "decision_ramp_steps": FLAGS.decision_ramp_steps,
             "seed": FLAGS.seed, "jit_compile": FLAGS.jit_compile}
 
 

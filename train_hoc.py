@@ -37,9 +37,9 @@ def load_data(options):
 def train(options, *, folder, spread, cluster, shapes, area):
     """Builds everything in a distribution's scope, trains, and writes what is left in the end."""
     disk_area = area if options.mask_start == "disk" else None
-    network, averaged = (
-        task.build_generator(latent_dim=options.latent_dim, disk_area=disk_area, **flags.generator()) if wanted else None
-        for wanted in (True, options.generator_average))
+    shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **flags.generator()}
+    network, averaged = (task.build_generator(**shape) if wanted else None
+                         for wanted in (True, options.generator_average))
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
         discriminator_options=flags.discriminator(), recognition_kind=options.recognition,

@@ -26,8 +26,9 @@ from errors import UserError  # noqa: E402
 
 def time_ours(options):
     """Times our step in a process of its own. Returns its median in seconds."""
-    one = {"task": options.task, "batch_size": options.batch_size, "num_layers": options.layers, "precision": "none",
-           "jit_compile": False, "width": 1.0, "seconds": options.seconds, "convolutions": options.convolutions,
+    one = {"task": options.task, "batch_size": options.batch_size, "num_layers": options.layers,
+           "precision": options.precision, "jit_compile": options.jit_compile, "width": 1.0,
+           "seconds": options.seconds, "convolutions": options.convolutions,
            "num_recognized_layers": options.num_recognized_layers}
     steps = os.path.join(ROOT, "benchmarks", "steps.py")
     return json.loads(_output([sys.executable, steps, f"--one={json.dumps(one)}"]).splitlines()[-1])["median_s"]
@@ -50,7 +51,7 @@ def summarise(rounds):
 
 def _output(command):
     try:
-        process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except OSError as error:
         raise UserError(f"{command[0]} cannot be run: {error.strerror}.") from error
     if process.returncode:
@@ -81,6 +82,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("layers", 8, "Instance layers N of the cluster task.", lower_bound=1)
     absl_flags.DEFINE_integer("num_recognized_layers", 0, "Of how many the information term is computed; 0: all.")
     absl_flags.DEFINE_enum("convolutions", "auto", ["auto", "direct", "fast"], "How ours computes convolutions.")
+    absl_flags.DEFINE_enum("precision", "none", ["none", "bfloat16", "float16"], "Ours' inner activations.")
+    absl_flags.DEFINE_bool("jit_compile", False, "Compile our updates with XLA.")
     absl_flags.DEFINE_multi_string("peer", None, "Command that prints 's/step X'.", required=True)
     absl_flags.DEFINE_integer("rounds", 5, "How often all are timed.", lower_bound=1)
     absl_flags.DEFINE_float("seconds", 20.0, "Time spent on ours in each round.")

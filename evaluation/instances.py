@@ -136,6 +136,23 @@ def best_shape_ious(binary_masks: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     return (common / np.maximum(union, 1)).max(axis=1).astype(np.float64)
 
 
+def disk_shape_iou(shapes: np.ndarray) -> float:
+    """Best IoU of a plain disk with any of the shapes, the disk having their mean area: what a mask must beat.
+
+    Args:
+      shapes: bool [m, T, T], m at least 1, none empty.
+
+    Returns:
+      As `best_shape_ious`.
+    """
+    area = shapes.sum(axis=(1, 2)).mean()
+    side = 2 * int(np.ceil(np.sqrt(area / np.pi))) + 1
+    offsets = np.arange(side) - side // 2
+    squares = offsets[:, np.newaxis] ** 2 + offsets**2
+    disk = squares <= np.sort(squares, axis=None)[round(area) - 1]
+    return float(best_shape_ious(disk[np.newaxis], shapes)[0])
+
+
 def _centred(masks: np.ndarray, canvas: int) -> np.ndarray:
     """Masks [n, S, S] on canvases [n, canvas, canvas], centroids at the canvas's middle to half a pixel."""
     placed = np.zeros((len(masks), canvas, canvas), bool)

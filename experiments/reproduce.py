@@ -29,7 +29,8 @@ import atomic_file  # noqa: E402
 from errors import UserError  # noqa: E402
 
 FOREGROUND_FIGURES = ("foreground_iou", "background_iou", "mean_iou")
-CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "diversity", "best_shape_iou")
+CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "diversity", "best_shape_iou",
+                   "best_shape_iou_of_disk")
 SMOKE = ("--num_steps=2", "--batch_size=2", "--num_evaluation_images=4", "--num_panel_images=2",
          "--learning_rate_fall_steps=0")
 
@@ -93,17 +94,24 @@ ROWS = {
         "Birds, masks that shrink", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds_ramp",
         student="distill_birds", arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
     "birds": _foreground(
-        "Birds, masks that shrink, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
-        flagfile="fg_birds_own_backgrounds", student="distill_compact", arguments=(f"--data_dir={BIRDS}",)),
+        "Birds, batch's mean area, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
+        flagfile="fg_birds_batch_mean", student="distill_compact", arguments=(f"--data_dir={BIRDS}",)),
     "faces_printed": _foreground(
         "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces",
         student="distill_birds", arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+    "faces": _foreground(
+        "Faces, batch's mean area", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces_batch_mean",
+        student="distill_compact", arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
     "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", student="distill_compact", arguments=()),
     "crowd": _cluster("Crowd, Table 4", flagfile="hoc_crowd", needs=("{crowd_image}",),
                       arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
     "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="hoc_fruit"),
     "seed": _cluster("Seed, Table 4", flagfile="hoc_seed", needs=("{seed_image}",),
                      arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
+    "crowd_disk": _cluster("Crowd, masks from disks", flagfile="hoc_crowd_disk", needs=("{crowd_image}",),
+                           arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
+    "seed_disk": _cluster("Seed, masks from disks", flagfile="hoc_seed_disk", needs=("{seed_image}",),
+                          arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "drawn": _cluster("Drawn ellipses, known shapes", flagfile="hoc_drawn"),
 }
 

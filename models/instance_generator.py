@@ -62,7 +62,8 @@ class InstanceGenerator(tf.keras.Model):
         self.disk = None if disk_area is None else disk_logits(8 * START_SIZE, area=disk_area)
         logit = math.log(initial_mask / (1.0 - initial_mask))
         self.rgba_logits = tf.keras.layers.Conv2DTranspose(
-            RGBA, 4, strides=2, padding="same", kernel_initializer=layers.OnProcessor(kernel_initializer), dtype="float32",
+            RGBA, 4, strides=2, padding="same", dtype="float32",
+            kernel_initializer=layers.OnProcessor(kernel_initializer),
             bias_initializer=lambda shape, dtype=None: tf.constant([0.0, 0.0, 0.0, logit], dtype), name="rgba_logits")
 
     def call(self, latents, training=None):

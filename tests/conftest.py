@@ -1,9 +1,11 @@
 """What several tests need: scripts as subprocesses, and real data where there is some."""
 
 import contextlib
+import json
 import os
 import pathlib
 import resource
+import signal
 import subprocess
 import sys
 
@@ -39,15 +41,37 @@ def file_size_limit(num_bytes):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.fixture
-def run_script():
-    """Callable (name, *arguments): runs a script to its end; returns the completed process with its texts."""
+@pytest.fixture(scope="session")
+def run_script(tmp_path_factory):
+    """Callable (name, *arguments, fresh=False, cwd=ROOT): runs a script to its end; returns the completed process with its texts.
 
-    def run(name, *arguments):
-        return subprocess.run(script(name, *arguments), capture_output=True, text=True, timeout=300, check=False,
-                              cwd=ROOT)
+    It is a process of its own, forked from one that has imported TensorFlow (`fork_server`), or, with `fresh`, a new
+    interpreter as a user starts it.
+    """
+    server = []
+    outputs = [tmp_path_factory.mktemp("outputs") / name for name in ("stdout", "stderr")]
 
-    return run
+    def run(name, *arguments, fresh=False, cwd=ROOT):
+        command = script(name, *arguments)
+        if fresh:
+            return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
+        if not server:
+            server.append(subprocess.Popen([sys.executable, str(ROOT / "tests" / "fork_server.py")], text=True,
+                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+        for output in outputs:
+            output.write_text("")
+        request = {"argv": command[1:], "cwd": str(cwd), "stdout": str(outputs[0]), "stderr": str(outputs[1]),
+                   "timeout": 300}
+        server[0].stdin.write(json.dumps(request) + "\n")
+        server[0].stdin.flush()
+        status = int(server[0].stdout.readline())
+        assert status != -signal.SIGKILL, f"{name} took more than 300 seconds: {outputs[1].read_text()[-2000:]}"
+        return subprocess.CompletedProcess(command, status, *(output.read_text() for output in outputs))
+
+    yield run
+    for process in server:
+        process.stdin.close()
+        process.wait(timeout=60)
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """distill.py as users start it: a student of a finished run, resumed and measured."""
 
 import json
-import subprocess
 
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, script
+from conftest import ROOT, SMALL
 
 from training.checkpoint import read_weights
 
@@ -14,20 +13,20 @@ STUDENT = ("--student_width=0.0625", *(flag for flag in SMALL if "generator_widt
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory):
+def teacher(run_script, tmp_path_factory):
     """A finished foreground run of two steps on the bundled sample."""
     folder = tmp_path_factory.mktemp("teacher") / "run"
-    subprocess.run(script("train_fg.py", *SMALL, f"--run_dir={folder}", "--num_steps=2"), check=True, cwd=ROOT,
-                   capture_output=True, timeout=300)
+    assert run_script("train_fg.py", *SMALL, f"--run_dir={folder}", "--num_steps=2").returncode == 0
     return folder
 
 
 @pytest.fixture(scope="module")
-def whole_run(teacher, tmp_path_factory):
+def whole_run(run_script, teacher, tmp_path_factory):
     """A distillation of four steps without interruption."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    subprocess.run(script("distill.py", *STUDENT, f"--teacher={teacher}", f"--run_dir={folder}", "--num_steps=4"),
-                   check=True, cwd=ROOT, capture_output=True, timeout=300)
+    result = run_script("distill.py", *STUDENT, f"--teacher={teacher}", f"--run_dir={folder}", "--num_steps=4",
+                        fresh=True)
+    assert result.returncode == 0, result.stderr
     return folder
 
 

@@ -166,14 +166,13 @@ def test_a_photograph_of_twelve_million_pixels_needs_little_memory(weights, tmp_
     (["--weights=w.npz", "pictures", "--out=hoc.npz/out"], "hoc.npz/out/masks.csv cannot be written"),
     (["--weights=w.npz", "--out=out"], "No picture is given"),
 ])
-def test_what_cannot_be_done_is_refused_in_a_sentence(weights, tmp_path, arguments, message):
+def test_what_cannot_be_done_is_refused_in_a_sentence(run_script, weights, tmp_path, arguments, message):
     shutil.copy(weights, tmp_path / "w.npz")
     (tmp_path / "pictures").mkdir()
     shutil.copy(os.path.join(samples.PETS_IMAGES, PETS[2]), tmp_path / "pictures")
     save_weights(tmp_path / "hoc.npz", foreground.build_unet(width=1 / 16, size=64), metadata={
         "task": "hoc", "network": "instance_generator"})
-    result = subprocess.run(script("segment.py", *arguments), cwd=tmp_path, capture_output=True, text=True, timeout=300,
-                            check=False)
+    result = run_script("segment.py", *arguments, cwd=tmp_path)
     assert result.returncode == 1
     assert message in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()

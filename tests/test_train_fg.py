@@ -15,7 +15,8 @@ from data import samples
 from training import checkpoint, foreground
 from training.checkpoint import read_weights
 
-AVERAGED = (*SMALL, "--generator_average=0.9")  # what resuming has the most to keep of
+UNSEEN = (*SMALL, "--panel_every=0", "--evaluate_every=0")  # where nobody looks at them
+AVERAGED = (*UNSEEN, "--generator_average=0.9")  # what resuming has the most to keep of
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def data_flags(folder):
 
 
 def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_reads(run_script, tmp_path):
-    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=2")
+    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=2", fresh=True)
     assert result.returncode == 0, result.stderr
     assert "599 photographs (samples)" in result.stdout and "step 2/2" in result.stdout
     assert "area constant 0.62" in result.stdout
@@ -53,7 +54,7 @@ def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_
     assert expected <= set(metrics["last"])
     with Image.open(tmp_path / "run" / "panels" / "step_000002.png") as panel:
         assert panel.width > 2 * 64 and panel.height > 5 * 64  # five rows, the reference masks among them
-    evaluated = run_script("evaluate.py", f"--run_dir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}")
+    evaluated = run_script("evaluate.py", f"--run_dir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}", fresh=True)
     assert evaluated.returncode == 0, evaluated.stderr
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert report["num_images"] == 599 and set(report["trivial"]) == {"all_ones", "ellipse"}
@@ -61,11 +62,12 @@ def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_
 
 
 @pytest.fixture(scope="module")
-def whole_run(few_samples, tmp_path_factory):
+def whole_run(run_script, few_samples, tmp_path_factory):
     """A run of four steps without interruption."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    subprocess.run(script("train_fg.py", *AVERAGED, *data_flags(few_samples), f"--run_dir={folder}", "--num_steps=4",
-                          "--save_every=2"), check=True, cwd=ROOT, capture_output=True, timeout=300)
+    result = run_script("train_fg.py", *AVERAGED, *data_flags(few_samples), f"--run_dir={folder}", "--num_steps=4",
+                        "--save_every=2")
+    assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -124,8 +126,8 @@ def test_a_killed_run_continues_from_its_last_checkpoint_bit_equal(run_script, f
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_signal_saves_first(few_samples, tmp_path, number):
-    process = started((*SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--num_steps=100000",
-                       "--save_every=0", "--panel_every=0", "--evaluate_every=0"), until="step 2/")
+    process = started((*UNSEEN, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--num_steps=100000",
+                       "--save_every=0"), until="step 2/")
     time.sleep(0.5)
     process.send_signal(number)
     output = process.communicate(timeout=120)[0]
@@ -145,7 +147,7 @@ def test_a_folder_of_another_run_is_refused_with_both_values(run_script, few_sam
 
 
 def test_a_run_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(run_script, few_samples, tmp_path):
-    result = run_script("train_fg.py", *SMALL, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}",
+    result = run_script("train_fg.py", *UNSEEN, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}",
                         "--num_steps=40", "--save_every=1", "--generator_learning_rate=1e30")
     assert result.returncode == 1
     assert "training stopped; the last good checkpoint is" in result.stderr and "Traceback" not in result.stderr

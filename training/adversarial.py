@@ -5,6 +5,7 @@ import tensorflow as tf
 import losses
 from data import images as image_ranges
 from evaluation.metrics import UNDECIDED
+from models import gradients
 from training import augmentation as augmentations
 from training import averaging
 
@@ -29,7 +30,8 @@ class AdversarialTraining(tf.Module):
     def __init__(self, *, scene_generator, discriminator, generator_optimizer, discriminator_optimizer, area,
                  area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
                  recognition=None, information_weight=0.0, num_recognized_layers=0, num_discriminator_updates=1,
-                 averaged=None, average_decay=0.0, augmentation=(), decision_weight=0.0, seed=0, jit_compile=False):
+                 averaged=None, average_decay=0.0, augmentation=(), decision_weight=0.0,
+                 decision_ramp_steps=0, seed=0, jit_compile=False):
         """Wires the players; networks and optimizers must have been built.
 
         Args:
@@ -52,6 +54,7 @@ class AdversarialTraining(tf.Module):
           average_decay: its decay per step.
           augmentation: of `training.augmentation.KINDS`: how images are changed before the discriminator sees them.
           decision_weight: weight of `losses.indecision`, which pushes masks away from one half.
+          decision_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
         """
@@ -63,7 +66,8 @@ class AdversarialTraining(tf.Module):
         self.recognition, self.information_weight = recognition, information_weight
         self.num_recognized_layers = num_recognized_layers
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
-        self.augmentation, self.decision_weight = tuple(augmentation), decision_weight
+        self.augmentation = tuple(augmentation)
+        self.decision_weight, self.decision_ramp_steps = decision_weight, decision_ramp_steps
         self._averaged = averaged
         self._average = averaging.MovingAverage(self.network, averaged.foreground_provider.network,
                                                 decay=average_decay) if averaged else None
@@ -131,18 +135,20 @@ class AdversarialTraining(tf.Module):
             seen = self._as_seen(scene.image, self._seed_of(batch), stream=0)
             fake_logits = self.discriminator(seen, training=False)
             adversarial_loss = losses.generator_adversarial_loss(fake_logits)
-            area_penalty = losses.mask_area_penalty(scene.foregrounds.mask, area=area, kind=self.area_penalty)
-            information_loss = self._information_loss(batch, scene)
+            masks = gradients.fan_out(scene.foregrounds.mask, 3)
+            area_penalty = losses.mask_area_penalty(masks[0], area=area, kind=self.area_penalty)
+            information_loss = self._information_loss(batch, scene.foregrounds.image, masks[1])
             # One sum of all: a chain of additions may be made in another order by another process.
-            indecision = losses.indecision(scene.foregrounds.mask) if self.decision_weight else 0.0
+            indecision = losses.indecision(masks[2])
+            decision_weight = self._decision_weight_at(batch["step"])
             total = tf.reduce_sum([adversarial_loss, self.area_weight * area_penalty,
-                                   self.information_weight * information_loss, self.decision_weight * indecision])
+                                   self.information_weight * information_loss, decision_weight * indecision])
             objective = objective_of(total, self.generator_optimizer)
         descend(tape, objective, self.generator_optimizer, variables)
         information = {"generator/information_loss": information_loss,
                        "generator/information_loss_weighted": self.information_weight * information_loss}
         decision = {"generator/indecision": indecision,
-                    "generator/indecision_weighted": self.decision_weight * indecision}
+                    "generator/indecision_weighted": decision_weight * indecision}
         return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
                 **(information if self.recognition else {}), **(decision if self.decision_weight else {}),
                 "generator/area_penalty_weighted": self.area_weight * area_penalty, "generator/total_loss": total,
@@ -172,13 +178,13 @@ class AdversarialTraining(tf.Module):
         recognized = self.recognition.trainable_variables if self.recognition else ()
         return [*self.scene_generator.trainable_variables, *recognized]
 
-    def _information_loss(self, batch, scene):
-        """Returns the information term of the instances before the warp, carved on black (S8); 0 without it."""
+    def _information_loss(self, batch, images, masks):
+        """Returns the information term of instances before the warp, which it carves on black (S8); 0 without it."""
         if self.recognition is None:
             return tf.constant(0.0)
         latents = batch["foreground_inputs"]
         count = self.num_recognized_layers or latents.shape[0]
-        carved = (scene.foregrounds.image * scene.foregrounds.mask)[:count]
+        carved = (images * masks)[:count]
         estimates = self.recognition(tf.reshape(carved, [-1, *carved.shape[-3:]]))
         return losses.information_loss(tf.reshape(latents[:count], [-1, latents.shape[-1]]), estimates)
 
@@ -206,6 +212,11 @@ class AdversarialTraining(tf.Module):
             return tf.constant(self.area, tf.float32)
         progress = tf.cast(step, tf.float32) / max(self.area_ramp_steps, 1)
         return losses.scheduled_area(progress, start=self.area_start, end=self.area)
+
+    def _decision_weight_at(self, step):
+        """Returns the weight of the push towards decided masks at a step."""
+        share = tf.cast(step, tf.float32) / self.decision_ramp_steps if self.decision_ramp_steps else tf.constant(1.0)
+        return self.decision_weight * tf.minimum(share, 1.0)
 
     def _split(self, batch):
         """Splits a batch into one part per discriminator update, each of B images."""

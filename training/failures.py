@@ -12,8 +12,8 @@ _SIGNS = {
         "(--area_start, --area_ramp_steps)",
         lambda m: m["mask/contrast"] < 0.03 and 0.01 <= m["mask/area_mean"] <= 0.99),
     "ghost masks": (
-        "hardly a pixel is decided and masks are all but uniform, however textured; let the discriminator start faster or "
-        "masks start large (--area_start, --area_ramp_steps)",
+        "hardly a pixel is decided and masks are all but uniform, however textured; if it stays so, take larger batches, "
+        "let the discriminator start faster, or masks start large (--area_start, --area_ramp_steps)",
         lambda m: m.get("mask/undecided_fraction", 0.0) > 0.95 and 0.03 <= m["mask/contrast"] < 0.15),
     "masks all zero": (
         "the generator shows backgrounds alone; raise --area_weight or --area_constant",

@@ -139,6 +139,7 @@ class HocInspection:
         if self._shapes is not None:
             figures["best_shape_iou"] = float(
                 instances.best_shape_ious(masks[..., 0] >= 0.5, self._shapes).mean())
+            figures["best_shape_iou_of_disk"] = instances.disk_shape_iou(self._shapes)
         return {f"evaluation/{name}": value for name, value in figures.items()}
 
     def generate(self, latents):

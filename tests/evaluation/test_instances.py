@@ -157,6 +157,16 @@ def test_each_mask_is_held_against_the_shape_that_fits_it_best():
     np.testing.assert_allclose(instances.best_shape_ious(masks, shapes), [1.0, 1.0, 0.5])
 
 
+def test_a_disk_of_the_shapes_area_is_held_against_them():
+    offsets = np.arange(21) - 10
+    disk = (offsets[:, np.newaxis] ** 2 + offsets**2 <= 64)[np.newaxis]
+    assert instances.disk_shape_iou(disk) == 1.0
+    assert instances.disk_shape_iou(placed(np.ones((2, 40), bool), 0, 0, size=48)) < 0.3
+    bar = placed(np.ones((4, 50), bool), 0, 0, size=60)  # of about the disk's area
+    both = np.concatenate([placed(disk[0], 3, 9, size=60), bar])
+    assert instances.disk_shape_iou(both) > 0.9  # a pixel more or less all around
+
+
 def test_figures_of_two_instances_by_hand():
     masks = np.zeros((2, 4, 4, 1))
     masks[0, 0, 0] = 1.0  # one piece in the corner

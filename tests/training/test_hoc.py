@@ -106,15 +106,22 @@ def test_each_of_several_discriminator_updates_sees_a_layout_of_its_own():
              **{name: tf.tile(part[name], [3, 1, 1, 1]) for name in ("background_inputs", "reals")}}
     seen, update = [], training.discriminator_update
 
-    def observed(reals, fakes):
+    def observed(reals, fakes, seed):
         seen.append(fakes.numpy())
-        return update(reals, fakes)
+        return update(reals, fakes, seed)
 
     training.discriminator_update = observed
     _, scene = training.step(batch)
     assert [fakes.shape for fakes in seen] == [(1, 64, 64, 3)] * 3
     np.testing.assert_array_equal(seen[-1], scene.image)  # the generator's update shares the last
     assert all(np.abs(seen[one] - seen[other]).max() > 0.01 for one, other in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
+    training = made_training(num_discriminator_updates=2)
+    update = training.generator_update.get_concrete_function(random_batch())
+    sums = [operation for operation in update.graph.get_operations() if operation.type == "AddN"]
+    assert sums and [one for one in sums if len(one.inputs) > 2] == []
 
 
 def test_no_layout_comes_back_in_later_steps():
@@ -177,7 +184,8 @@ def test_generated_instances_are_the_networks_in_inference_however_many(inspecte
 def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
     _, inspection = inspected
     figures = inspection.evaluate()
-    names = (*instances.KEYS, "latent_r2", "latent_r2_1", "latent_r2_2", "best_shape_iou")
+    names = (*instances.KEYS, "latent_r2", "latent_r2_1", "latent_r2_2", "best_shape_iou",
+             "best_shape_iou_of_disk")
     assert set(figures) == {f"evaluation/{name}" for name in names} and np.isfinite(list(figures.values())).all()
     assert figures["evaluation/latent_r2"] == pytest.approx(
         (figures["evaluation/latent_r2_1"] + figures["evaluation/latent_r2_2"]) / 2)
