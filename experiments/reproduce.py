@@ -71,11 +71,12 @@ class Row(NamedTuple):
     stages: tuple
 
 
-def _foreground(title, paper, *, needs, flagfile, student, arguments):
+def _foreground(title, paper, *, needs, flagfile, student, arguments, generations=("distilled",)):
     raw = Stage("raw", "train_fg.py", flagfile, arguments,
                 ("--image_size=64", "--generator_width=0.0625", "--area_ramp_steps=2"))
-    distilled = Stage("distilled", "distill.py", student, ("--teacher={previous}",), ("--student_width=0.0625",))
-    return Row(title, paper, needs, FOREGROUND_FIGURES, (raw, distilled))
+    students = (Stage(name, "distill.py", student, ("--teacher={previous}",), ("--student_width=0.0625",))
+                for name in generations)
+    return Row(title, paper, needs, FOREGROUND_FIGURES, (raw, *students))
 
 
 def _cluster(title, *, flagfile, needs=(), arguments=()):
@@ -95,7 +96,8 @@ ROWS = {
         student="distill_birds", arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
     "birds": _foreground(
         "Birds, batch's mean area, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
-        flagfile="fg_birds_batch_mean", student="distill_compact", arguments=(f"--data_dir={BIRDS}",)),
+        flagfile="fg_birds_batch_mean", student="distill_compact", arguments=(f"--data_dir={BIRDS}",),
+        generations=("distilled", "distilled_again", "distilled_thrice")),
     "faces_printed": _foreground(
         "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces",
         student="distill_birds", arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
