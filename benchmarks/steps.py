@@ -187,15 +187,11 @@ def result_of(process):
 
 def run_all(wanted, *, together):
     """Times configurations, each in a process of its own. Yields (configuration, result or None)."""
-    if not together:
-        for one in wanted:
-            process = start(one)
-            yield one, result_of(process) if is_warm(process) else None
-        return
-    processes = [(one, start(one)) for one in wanted]
-    warm = [is_warm(process) for _, process in processes]
-    for (one, process), is_ready in zip(processes, warm):
-        yield one, result_of(process) if is_ready else None
+    for group in [wanted] if together else [[one] for one in wanted]:
+        processes = [start(one) for one in group]
+        warm = [is_warm(process) for process in processes]
+        for one, process, is_ready in zip(group, processes, warm):
+            yield one, result_of(process) if is_ready else None
 
 
 def main(argv):
@@ -230,6 +226,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_recognized_layers", 0,
                               "Of how many layers the information term is computed; 0: all.")
     absl_flags.DEFINE_list("jit_compile", ["false"], "Of true, false: whether the updates are compiled with XLA.")
+    absl_flags.register_validator("jit_compile", lambda values: set(values) <= {"true", "false"},
+                                  message="must be of true, false")
     absl_flags.DEFINE_bool("together", False, "Let all processes warm up at the same time; they are timed one after "
                            "another all the same. Memory must be enough for all of them.")
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels.")

@@ -65,15 +65,29 @@ class TranslationLayout:
           `Instance` of the same shapes; what came from outside is black with mask 0.
         """
         rgba = tf.concat([instances.image, instances.mask], axis=-1)
-        shape = tf.shape(rgba)
-        height, width, p = rgba.shape[-3], rgba.shape[-2], self.padding
-        flat = tf.pad(tf.reshape(rgba, [-1, height, width, 4]), [[0, 0], [p, p], [p, p], [0, 0]])
-        origin = p - tf.reshape(delta_r, [-1, 2])  # the window's corner in the padded picture
-        rows = origin[:, 0, tf.newaxis] + tf.range(height)
-        columns = origin[:, 1, tf.newaxis] + tf.range(width)
-        flat = tf.gather(flat, rows, axis=1, batch_dims=1)  # [M, H, W + 2p, 4]
-        flat = tf.gather(flat, columns, axis=2, batch_dims=1)  # [M, H, W, 4]
-        return _split_rgba(tf.reshape(flat, shape))
+        flat = tf.reshape(rgba, [-1, *rgba.shape[-3:]])
+        moved = translate(flat, tf.reshape(delta_r, [-1, 2]), padding=self.padding)
+        return _split_rgba(tf.reshape(moved, tf.shape(rgba)))
+
+
+def translate(pictures, shifts, *, padding):
+    """Moves each picture by whole pixels, all in one operation; what comes from outside is 0.
+
+    Args:
+      pictures: float [M, H, W, C].
+      shifts: int32 [M, 2], pixels down and to the right, each within [-padding, padding].
+      padding: pixels.
+
+    Returns:
+      Float [M, H, W, C].
+    """
+    height, width, p = pictures.shape[1], pictures.shape[2], padding
+    padded = tf.pad(pictures, [[0, 0], [p, p], [p, p], [0, 0]])
+    origin = p - shifts  # the window's corner in the padded picture
+    rows = origin[:, 0, tf.newaxis] + tf.range(height)
+    columns = origin[:, 1, tf.newaxis] + tf.range(width)
+    padded = tf.gather(padded, rows, axis=1, batch_dims=1)  # [M, H, W + 2p, C]
+    return tf.gather(padded, columns, axis=2, batch_dims=1)
 
 
 class AffineLayout:

@@ -7,6 +7,8 @@ differentiable, so that the generator learns through them (S18).
 
 import tensorflow as tf
 
+from models import layout
+
 KINDS = ("color", "blur", "translation")
 _MAX_BRIGHTNESS = 0.25  # half of Zhao et al.'s where pictures are in [0, 1]: they are in [-1, 1] there
 _MAX_SHIFT = 1 / 8  # of the side
@@ -42,7 +44,9 @@ def augment(images, *, kinds, seed):
     if "blur" in kinds:
         images = _blurred(_blurred(images)) * uniform[3] + images * (1.0 - uniform[3])
     if "translation" in kinds:
-        images = _shifted(images, uniform[4:, :, 0, 0, 0])
+        largest = int(images.shape[1] * _MAX_SHIFT)
+        shifts = tf.cast(tf.transpose(uniform[4:, :, 0, 0, 0]) * (2 * largest + 1), tf.int32) - largest  # [B, 2]
+        images = layout.translate(images, shifts, padding=largest)
     return images
 
 
@@ -52,14 +56,3 @@ def _blurred(images):
     kernel = tf.tile((taps[:, tf.newaxis] * taps)[:, :, tf.newaxis, tf.newaxis], [1, 1, 3, 1])
     padded = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]], "REFLECT")
     return tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
-
-
-def _shifted(images, uniform):
-    """Moves by whole pixels, `uniform` [2, B] in [0, 1) of the range down and to the right."""
-    for axis, share in ((1, uniform[0]), (2, uniform[1])):
-        size = images.shape[axis]
-        largest = int(size * _MAX_SHIFT)
-        start = tf.cast(share * (2 * largest + 1), tf.int32)
-        padded = tf.pad(images, [[largest, largest] if index == axis else [0, 0] for index in range(4)])
-        images = tf.gather(padded, start[:, tf.newaxis] + tf.range(size), axis=axis, batch_dims=1)
-    return images

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import flags
 from training import augmentation
+
+
+def test_the_flag_knows_every_kind():
+    assert flags.AUGMENTATIONS == augmentation.KINDS
 
 
 def pictures(count=4, side=16):
