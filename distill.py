@@ -39,7 +39,7 @@ def train(options, *, folder, spread, teacher):
     """Builds everything in a distribution's scope, trains, and writes the weights."""
     data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=options.num_evaluation_images)
-    predict = foreground.inference(teacher.network)
+    predict = foreground.inference(teacher.network, **flags.inference())
     labels = distillation.teacher_masks(predict, data.crops, cache_dir=folder.path if spread.is_chief else None,
                                         max_megabytes=options.max_cache_megabytes)
     print(f"teacher {teacher.description}: its masks have a mean area of {labels.mean() / 255:.3f}", flush=True)
@@ -87,6 +87,7 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.define_distillation()
+    flags.define_inference("the teacher's masks, which are the labels,")
     flags.define_data(crop=None, image_size=None, split=None)
     flags.define_backgrounds()
     flags.define_optimization(batch_size=16, num_steps=3000)

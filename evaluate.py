@@ -31,7 +31,7 @@ def main(argv):
     crop_options = {"size": options.image_size or loaded.image_size, "crop_mode": options.crop or loaded.crop}
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
-    soft = evaluator.predict_masks(foreground.inference(loaded.network), crops)
+    soft = evaluator.predict_masks(foreground.inference(loaded.network, **flags.inference()), crops)
     report = evaluator.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled])
     print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)}, "
           f"crop '{crop_options['crop_mode']}'\n")
@@ -48,5 +48,6 @@ if __name__ == "__main__":
     absl_flags.DEFINE_string("run_dir", None, "Run folder whose last checkpoint is measured.")
     absl_flags.DEFINE_string("weights", None, "Weights file that is measured.")
     absl_flags.DEFINE_string("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
+    flags.define_inference()
     flags.define_data(crop=None, image_size=None)
     flags.run(main)

@@ -18,7 +18,7 @@ def main(argv):
     options = flags.FLAGS
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
     tf.get_logger().setLevel("WARNING")
-    segmenter = Segmenter.from_weights(options.weights)
+    segmenter = Segmenter.from_weights(options.weights, **flags.inference())
     segmenter.save_model(options.out)
     size = segmenter.image_size
     print(f"wrote {options.out}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "
@@ -27,5 +27,6 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.define_weights()
+    flags.define_inference()
     flags.define_export()
     flags.run(main)

@@ -62,6 +62,8 @@ def define_generator():
     absl_flags.DEFINE_enum("generator_initializer", "glorot_uniform",
                            ["glorot_uniform", "he_normal", "orthogonal"],
                            "Initialiser of the generator's kernels (S7).")
+    absl_flags.DEFINE_string("initial_weights", None, "Weights file of a generator of the same width that training "
+                             "starts from. Default: random weights.")
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
     absl_flags.DEFINE_float("generator_average", 0.0,
@@ -184,10 +186,29 @@ def define_cluster():
                               lower_bound=0)
 
 
-def define_weights():
-    """The trained network that is used."""
-    absl_flags.DEFINE_string("weights", None, "Weights file of a segmentation network: weights.npz of a run folder of "
-                             "train_fg.py or distill.py.", required=True)
+def define_inference(masks="masks"):
+    """What is done to a network's masks afterwards (S20); `masks` says whose they are."""
+    absl_flags.DEFINE_bool("average_flips", False, f"Average {masks} with those of the mirrored pictures (as data "
+                           "distillation does; Radosavovic et al. 2018) (S20).")
+    absl_flags.DEFINE_integer("refine_iterations", 0, f"How often {masks} are then drawn towards the pictures' edges "
+                              "(Araslanov & Roth 2020: 10); 0: never, as in the paper (S20).", lower_bound=0,
+                              upper_bound=1000)
+
+
+def define_weights(what="a segmentation network: weights.npz of a run folder of train_fg.py or distill.py"):
+    """The trained network that is used; `what` says of which kind."""
+    absl_flags.DEFINE_string("weights", None, f"Weights file of {what}.", required=True)
+
+
+def define_sampling():
+    """The sampled instances, and where they go."""
+    absl_flags.DEFINE_string("out", None, "Folder for the pictures.", required=True)
+    absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures.", lower_bound=1,
+                              upper_bound=10_000)
+    absl_flags.DEFINE_integer("num_evaluation_images", 256, "Instances that the figures are measured on, at least as "
+                              "many as are written.", lower_bound=1)
+    absl_flags.DEFINE_integer("seed", None, "Seed of the latents. Default: the latents that the run was measured on.",
+                              lower_bound=0, upper_bound=2**31 - 1)
 
 
 def define_segmentation():
@@ -203,6 +224,11 @@ def define_segmentation():
 def define_export():
     """The exported network."""
     absl_flags.DEFINE_string("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+
+
+def inference():
+    """Returns what `define_inference` declared, as `training.foreground.inference` takes it."""
+    return {"average_flips": FLAGS.average_flips, "refine_iterations": FLAGS.refine_iterations}
 
 
 def data():

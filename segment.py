@@ -71,7 +71,7 @@ def main(argv):
     pictures = folder.list_pictures(inputs, boxes_file=options.boxes, excluded_dir=out)
     stems = output_stems(pictures)
     check_overwriting(pictures, stems, out=out)
-    segmenter = Segmenter.from_weights(options.weights)
+    segmenter = Segmenter.from_weights(options.weights, **flags.inference())
     written, failed = MaskFolder(out), set()
     try:
         for found in segmenter.stream(tqdm(pictures, unit="picture", disable=None), batch_size=options.batch_size):
@@ -91,5 +91,6 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.define_weights()
+    flags.define_inference()
     flags.define_segmentation()
     flags.run(main, positional=True)

@@ -21,6 +21,8 @@ def build(options, area):
     """Builds the networks and their training from the flags. Returns (network to be shown, `AdversarialTraining`)."""
     network, averaged = (foreground.build_unet(size=options.image_size, **flags.generator()) if wanted else None
                          for wanted in (True, options.generator_average))
+    if options.initial_weights:
+        checkpoint.start_from(options.initial_weights, (network, averaged), network="unet")
     training = foreground.build_training(
         network=network, averaged_network=averaged, discriminator=Discriminator(**flags.discriminator()),
         size=options.image_size, optimization=flags.optimization(), **flags.objective(area=area))

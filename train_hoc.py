@@ -12,6 +12,7 @@ import flags  # before TensorFlow, whose environment it sets
 import drawing
 from data import hoc, samples, synthetic
 from errors import UserError
+from models.instance_generator import build_generator
 from training import checkpoint, distribution, environment, loop, run_folder
 from training import hoc as task
 
@@ -38,8 +39,11 @@ def train(options, *, folder, spread, cluster, shapes, area):
     """Builds everything in a distribution's scope, trains, and writes what is left in the end."""
     disk_area = area if options.mask_start == "disk" else None
     shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **flags.generator()}
-    network, averaged = (task.build_generator(**shape) if wanted else None
+    network, averaged = (build_generator(**shape) if wanted else None
                          for wanted in (True, options.generator_average))
+    if options.initial_weights:
+        checkpoint.start_from(options.initial_weights, (network, averaged), network="instance_generator",
+                              disk_area=disk_area)
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
         discriminator_options=flags.discriminator(), recognition_kind=options.recognition,
@@ -69,7 +73,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
         "latent_dim": options.latent_dim, "area_constant": area, "disk_area": disk_area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
         "flags": {name: line for name, line in flags.lines().items() if line}})
-    pictures = inspection.sample_pictures(options.num_samples) if options.num_samples else {}
+    pictures = inspection.sampler.pictures(options.num_samples) if options.num_samples else {}
     if pictures and spread.is_chief:
         for name, picture in pictures.items():
             drawing.save_png(picture, folder.path / "samples" / name)

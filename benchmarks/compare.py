@@ -1,6 +1,8 @@
 """Times a step beside other programs' in alternation, so that a machine's changing speed meets all alike.
 
-    python benchmarks/compare.py --peer="python peer.py 16" --peer="python peer.py 16 compile"
+    python benchmarks/compare.py --peer="python benchmarks/torch_peer.py foreground" \
+        --peer="python benchmarks/torch_peer.py foreground --compile"
+    python benchmarks/compare.py --task=distillation --convolutions=fast,direct    # two ways of ours
 
 A peer is any command that prints `s/step X`. Prints each round's times, and the ratios of ours to the best peer of the
 same round: median, least, greatest. Run it on an otherwise idle machine.
@@ -24,11 +26,15 @@ import atomic_file  # noqa: E402
 from errors import UserError  # noqa: E402
 
 
-def time_ours(options):
-    """Times our step in a process of its own. Returns its median in seconds."""
+def time_ours(options, convolutions):
+    """Times our step, its convolutions computed in a given way, in a process of its own.
+
+    Returns:
+      its median in seconds.
+    """
     one = {"task": options.task, "batch_size": options.batch_size, "num_layers": options.layers,
            "precision": options.precision, "jit_compile": options.jit_compile, "width": 1.0,
-           "seconds": options.seconds, "convolutions": options.convolutions,
+           "seconds": options.seconds, "convolutions": convolutions,
            "num_recognized_layers": options.num_recognized_layers}
     steps = os.path.join(ROOT, "benchmarks", "steps.py")
     return json.loads(_output([sys.executable, steps, f"--one={json.dumps(one)}"]).splitlines()[-1])["median_s"]
@@ -64,9 +70,14 @@ def main(argv):
     """Makes the rounds, prints each, then the summary."""
     del argv
     options = flags.FLAGS
+    first, *others = options.convolutions
+    if not others and not options.peer:
+        raise UserError("there is nothing to compare with: give --peer, or two of --convolutions.")
     rounds = []
     for index in range(options.rounds):
-        rounds.append({"ours": time_ours(options), **{peer: time_peer(peer) for peer in options.peer}})
+        rounds.append({"ours": time_ours(options, first),
+                       **{f"{way} convolutions": time_ours(options, way) for way in others},
+                       **{peer: time_peer(peer) for peer in options.peer}})
         print(f"round {index + 1}: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in rounds[-1].items()),
               flush=True)
     summary = summarise(rounds)
@@ -81,10 +92,13 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("batch_size", 16, "Batch size.", lower_bound=1)
     absl_flags.DEFINE_integer("layers", 8, "Instance layers N of the cluster task.", lower_bound=1)
     absl_flags.DEFINE_integer("num_recognized_layers", 0, "Of how many the information term is computed; 0: all.")
-    absl_flags.DEFINE_enum("convolutions", "auto", ["auto", "direct", "fast"], "How ours computes convolutions.")
+    absl_flags.DEFINE_list("convolutions", ["auto"], "How ours computes convolutions, of auto, direct, fast; those "
+                           "after the first are peers.")
+    absl_flags.register_validator("convolutions", lambda ways: ways and set(ways) <= {"auto", "direct", "fast"},
+                                  message="must be of auto, direct, fast")
     absl_flags.DEFINE_enum("precision", "none", ["none", "bfloat16", "float16"], "Ours' inner activations.")
     absl_flags.DEFINE_bool("jit_compile", False, "Compile our updates with XLA.")
-    absl_flags.DEFINE_multi_string("peer", None, "Command that prints 's/step X'.", required=True)
+    absl_flags.DEFINE_multi_string("peer", [], "Command that prints 's/step X'.")
     absl_flags.DEFINE_integer("rounds", 5, "How often all are timed.", lower_bound=1)
     absl_flags.DEFINE_float("seconds", 20.0, "Time spent on ours in each round.")
     absl_flags.DEFINE_string("out", None, "JSON file.")

@@ -40,6 +40,7 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
     from benchmarks import flops
     from data import hoc
     from models.discriminator import Discriminator
+    from models.instance_generator import build_generator
     from training import distillation, environment, foreground, hoc as cluster_task, optimizers
 
     environment.set_up(seed=0, deterministic=False, mixed_precision=precision,
@@ -52,7 +53,7 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
         return tf.constant(generator.integers(0, 256, [batch_size, size, size, channels], np.uint8))
 
     if task == "cluster":
-        network = cluster_task.build_generator(latent_dim=5, width=width)
+        network = build_generator(latent_dim=5, width=width)
         training = cluster_task.build_training(
             network=network, latent_dim=5, padding=30, discriminator_options={}, recognition_kind="shared",
             information_weight=50.0, num_recognized_layers=num_recognized_layers, area=0.1, area_weight=1000.0,

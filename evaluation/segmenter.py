@@ -65,17 +65,25 @@ class Segmenter:
       infer: tf.function from crops uint8 [B, S, S, 3] to soft masks float32 [B, S, S, 1] in [0, 1].
     """
 
-    def __init__(self, network: Any, *, image_size: int, crop_mode: str):
-        """Takes a built network, from float32 [B, S, S, 3] in [0, 1] to soft masks; the rest as the attributes."""
+    def __init__(self, network: Any, *, image_size: int, crop_mode: str, **inference: Any):
+        """Takes a built network, from float32 [B, S, S, 3] in [0, 1] to soft masks.
+
+        Args:
+          network: the network.
+          image_size: as the attribute.
+          crop_mode: as the attribute.
+          **inference: `average_flips` and `refine_iterations` of `foreground.inference`, what is done to its masks.
+        """
         self.image_size, self.crop_mode = image_size, crop_mode
         self._variables = network.variables
         inputs = tf.TensorSpec([None, image_size, image_size, 3], tf.uint8, name="images")
-        self.infer = tf.function(lambda images: network(to_unit_range(images), training=False),
+        predict = foreground.inference(network, **inference)
+        self.infer = tf.function(lambda images: predict(to_unit_range(images), training=False),
                                  input_signature=[inputs])
 
     @classmethod
-    def from_weights(cls, path: Path) -> "Segmenter":
-        """Loads a weights file of `train_fg.py` or `distill.py`.
+    def from_weights(cls, path: Path, **inference: Any) -> "Segmenter":
+        """Loads a weights file of `train_fg.py` or `distill.py`; `inference` as for a `Segmenter`.
 
         Raises:
           UserError: the file is missing, broken, incomplete, of another task's network, or holds values that are not
@@ -90,7 +98,7 @@ class Segmenter:
             raise UserError(f"{path} was trained on crops '{loaded.crop}', expected one of {', '.join(CROP_MODES)}.")
         if not all(np.isfinite(variable.numpy()).all() for variable in loaded.network.variables):
             raise UserError(f"{path} holds values that are not finite numbers; take the weights of another run.")
-        return cls(loaded.network, image_size=loaded.image_size, crop_mode=loaded.crop)
+        return cls(loaded.network, image_size=loaded.image_size, crop_mode=loaded.crop, **inference)
 
     def masks(self, crops: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
         """Infers masks of crops that are already of the network's size.
@@ -219,7 +227,8 @@ class Segmenter:
 
 
 def segment(
-    paths: Union[Path, Sequence[Path]], *, weights: Path, boxes: Optional[Path] = None, batch_size: int = 16
+    paths: Union[Path, Sequence[Path]], *, weights: Path, boxes: Optional[Path] = None, batch_size: int = 16,
+    average_flips: bool = False, refine_iterations: int = 0,
 ) -> Iterator[Segmentation]:
     """Masks of any number of pictures, one after the other, in the memory that a few of them take.
 
@@ -230,6 +239,9 @@ def segment(
         picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
         a line are left out. Without the file each picture is taken whole.
       batch_size: crops that the network is given at a time, at least 1.
+      average_flips: average masks with those of the mirrored crops.
+      refine_iterations: how often masks are drawn towards the picture's edges, 10 for instance
+        (`models.refinement.refine_masks`).
 
     Returns:
       An iterator of `Segmentation`: name, image, soft mask at the picture's resolution, or the error of a file that
@@ -240,4 +252,5 @@ def segment(
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
     pictures = list_pictures([os.fspath(path) for path in paths], boxes_file=boxes)
-    return Segmenter.from_weights(weights).stream(pictures, batch_size=batch_size)
+    segmenter = Segmenter.from_weights(weights, average_flips=average_flips, refine_iterations=refine_iterations)
+    return segmenter.stream(pictures, batch_size=batch_size)

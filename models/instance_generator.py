@@ -84,6 +84,13 @@ class InstanceGenerator(tf.keras.Model):
         return tf.sigmoid(logits if self.disk is None else logits + self.disk)
 
 
+def build_generator(*, latent_dim, **options):
+    """Makes an instance generator with its variables, for Z latents; options as for `InstanceGenerator`."""
+    network = InstanceGenerator(**options)
+    network(tf.zeros([1, latent_dim]))
+    return network
+
+
 def disk_logits(size, *, area):
     """Returns what makes a mask a soft disk: logits that fall with the square of the distance from the middle.
 

@@ -18,7 +18,7 @@ flags.define_objective(area_constant='', area_ramp_steps=2000); flags.define_pla
 flags.define_cluster(); flags.define_generator(); flags.define_discriminator()
 flags.define_objective(area_constant='', area_ramp_steps=0); flags.define_players()""",
     "distill": """
-flags.define_distillation(); flags.define_data(crop=None, image_size=None, split=None); flags.define_backgrounds()""",
+flags.define_distillation(); flags.define_inference(); flags.define_data(crop=None, image_size=None, split=None); flags.define_backgrounds()""",
 }
 PRINT_FLAGS = """
 import flags

@@ -101,6 +101,22 @@ def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
     assert not (tmp_path / "samples").exists()
 
 
+def test_a_run_starts_from_the_weights_of_another(run_script, two_steps, tmp_path):
+    """With a rate of zero and one step what is learnt stays as it was given."""
+    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", "--num_samples=0",
+                        "--generator_learning_rate=0", f"--initial_weights={two_steps[1] / 'weights.npz'}")
+    assert result.returncode == 0, result.stderr
+    given, kept = (read_weights(folder / "weights.npz")[1] for folder in (two_steps[1], tmp_path / "run"))
+    assert given.keys() == kept.keys()
+    for name, array in kept.items():
+        if "moving" not in name:  # batch normalization's statistics go on
+            np.testing.assert_array_equal(array, given[name], err_msg=name)
+    refused = run_script("train_fg.py", f"--initial_weights={two_steps[1] / 'weights.npz'}", "--num_steps=1",
+                         f"--run_dir={tmp_path / 'other'}", "--generator_width=0.03125")
+    assert refused.returncode == 1
+    assert "its network is 'instance_generator', this run's is 'unet'" in refused.stderr
+
+
 @pytest.fixture(scope="module")
 def photograph(tmp_path_factory):
     """Path of a photograph of 40x30 pixels."""

@@ -170,6 +170,28 @@ def assign_weights(network, arrays, *, path):
         variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
 
 
+def start_from(path, networks, **expected):
+    """Gives new networks the weights of a file, so that training starts from them.
+
+    Args:
+      path: weights file.
+      networks: built networks of one kind; those that are None are passed over.
+      **expected: entries of the file's metadata that must be so: `network`, and what else makes two networks of equal
+        shapes differ.
+
+    Raises:
+      UserError: the file is missing, broken, of another kind of network, or of another width.
+    """
+    metadata, arrays = read_weights(path)
+    for name, value in expected.items():
+        if metadata.get(name) != value:
+            raise UserError(f"{path} cannot be started from: its {name} is {metadata.get(name)!r}, this run's is "
+                            f"{value!r}.")
+    for network in networks:
+        if network is not None:
+            assign_weights(network, arrays, path=path)
+
+
 def _first_line(error):
     """Returns the first line of an error's message, at most 300 characters."""
     return str(error).strip().partition("\n")[0][:300].rstrip(".")

@@ -7,6 +7,7 @@ import weakref
 from PIL import Image
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import drawing
 import visualization
@@ -18,6 +19,7 @@ from evaluation import segmenter as segmenter_module
 from evaluation.mask_folder import MaskFolder
 from evaluation.segmenter import Segmentation, Segmenter, segment
 from models.instance_generator import InstanceGenerator
+from models.refinement import refine_masks
 from training import foreground
 from training.checkpoint import save_weights
 
@@ -208,6 +210,20 @@ def test_pictures_of_files_and_folders_are_named_listed_once_and_not_taken_from_
         folder.list_pictures(["nowhere"])
     with pytest.raises(UserError, match="No picture is given"):
         folder.list_pictures([])
+
+
+def test_masks_can_be_averaged_with_mirrored_ones_and_refined(network):
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    options = {"image_size": 64, "crop_mode": "box"}
+    plain = Segmenter(network, **options).masks(crops)
+    mirrored = Segmenter(network, **options).masks(crops[:, :, ::-1])[:, :, ::-1]
+    averaged = Segmenter(network, average_flips=True, **options).masks(crops)
+    assert np.abs(plain - mirrored).max() > 0.01
+    np.testing.assert_allclose(averaged, (plain + mirrored) / 2, atol=1e-5)
+    refined = Segmenter(network, average_flips=True, refine_iterations=3, **options).masks(crops)
+    expected = refine_masks(tf.constant(averaged), tf.constant(crops / 255, tf.float32), iterations=3)
+    np.testing.assert_allclose(refined, expected, atol=1e-4)
+    assert refined.std() < averaged.std()
 
 
 def test_boxes_of_two_pictures_with_one_name_are_refused(tmp_path):

@@ -114,3 +114,17 @@ def test_half_precision_takes_half_the_room_and_changes_masks_little(tmp_path):
     images = tf.random.uniform([2, 64, 64, 3], seed=0)
     difference = tf.abs(network(images) - other(images))
     assert 0 < float(tf.reduce_max(difference)) < 0.01
+
+
+def test_training_starts_from_a_file_of_the_same_kind_alone(tmp_path):
+    network, first, second = (made(width=1 / 32)[0] for _ in range(3))
+    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "disk_area": 0.25})
+    checkpoint.start_from(tmp_path / "w.npz", (first, None, second), network="unet", disk_area=0.25)
+    for started in (first, second):
+        assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), started.get_weights()))
+    with pytest.raises(UserError, match="its network is 'unet', this run's is 'instance_generator'"):
+        checkpoint.start_from(tmp_path / "w.npz", (first,), network="instance_generator")
+    with pytest.raises(UserError, match="its disk_area is 0.25, this run's is None"):
+        checkpoint.start_from(tmp_path / "w.npz", (first,), network="unet", disk_area=None)
+    with pytest.raises(UserError, match="does not fit the network"):
+        checkpoint.start_from(tmp_path / "w.npz", (made(width=1 / 16)[0],), network="unet")

@@ -29,6 +29,7 @@ import numpy as np
 from training import distribution, environment, foreground, hoc as task
 from data import backgrounds, batches, hoc, synthetic
 from models.discriminator import Discriminator
+from models.instance_generator import build_generator
 spread = distribution.make_distribution({kind!r}, num_replicas=2)
 environment.set_up(seed=3, deterministic=True, mixed_precision="none")
 optimization = dict(generator_learning_rate=1e-4, discriminator_learning_rate=1e-4, num_steps=4)
@@ -44,7 +45,7 @@ with spread.scope():
             crops=crops, background_pool=backgrounds.BackgroundPool.from_images(pictures), batch_size=8, seed=0,
             num_steps=4, **spread.shards()).map(foreground.to_training_batch)
     else:
-        network = task.build_generator(latent_dim=3, width=1 / 16)
+        network = build_generator(latent_dim=3, width=1 / 16)
         training = task.build_training(
             network=network, latent_dim=3, padding=20, discriminator_options={{}}, recognition_kind="shared",
             information_weight=5.0, area=0.2, area_weight=10.0, optimization=optimization)

@@ -9,6 +9,7 @@ from data import hoc as hoc_data
 from data import synthetic
 from errors import UserError
 from evaluation import instances
+from models.instance_generator import build_generator
 from training import hoc
 
 
@@ -17,7 +18,7 @@ def made_training(*, latent_dim=3, padding=20, recognition_kind="shared", genera
     tf.keras.utils.set_random_seed(0)
     settings = {"area": 0.25, "area_weight": 10.0, "information_weight": 50.0, **options}
     return hoc.build_training(
-        network=hoc.build_generator(latent_dim=latent_dim, width=1 / 32), latent_dim=latent_dim, padding=padding,
+        network=build_generator(latent_dim=latent_dim, width=1 / 32), latent_dim=latent_dim, padding=padding,
         discriminator_options={"score_activation": "linear"}, recognition_kind=recognition_kind,
         optimization={"generator_learning_rate": generator_learning_rate, "discriminator_learning_rate": 2e-4,
                       "num_steps": 1000}, **settings)
@@ -170,17 +171,6 @@ def inspected_fixture():
     return training, hoc.HocInspection(training, latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes)
 
 
-def test_generated_instances_are_the_networks_in_inference_however_many(inspected):
-    training, inspection = inspected
-    network = training.scene_generator.foreground_provider.network
-    latents = np.random.default_rng(0).uniform(-1, 1, (70, 2)).astype(np.float32)  # more than are made at a time
-    appearances, masks = inspection.generate(latents)
-    rgba = network(latents, training=False).numpy()
-    assert appearances.shape == (70, 64, 64, 3) and masks.shape == (70, 64, 64, 1)
-    np.testing.assert_allclose(appearances, rgba[..., :3], atol=1e-5)
-    np.testing.assert_allclose(masks, rgba[..., 3:], atol=1e-5)
-
-
 def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
     _, inspection = inspected
     figures = inspection.evaluate()
@@ -197,27 +187,6 @@ def test_the_panel_shows_the_topmost_four_of_six_layers(inspected):
     panel = inspection.draw_panel()
     assert panel.dtype == np.uint8 and len(panel) == 2 + (1 + 4 + 3) * 66 and panel.shape[1] > 2 + 3 * 66
     np.testing.assert_array_equal(inspection.draw_panel(), panel)
-
-
-def test_samples_are_rgba_pictures_with_a_sheet_and_a_traversal(inspected):
-    _, inspection = inspected
-    pictures = inspection.sample_pictures(5)
-    assert sorted(pictures) == [*(f"instance_{index:04d}.png" for index in range(5)), "sheet.png", "traversal.png"]
-    assert all(picture.dtype == np.uint8 for picture in pictures.values())
-    assert pictures["instance_0004.png"].shape == (64, 64, 4)
-    assert pictures["sheet.png"].shape == (2 + 66, 2 + 5 * 66, 3)
-    height, width, _ = pictures["traversal.png"].shape
-    assert height == 2 + 2 * 66 and width > 2 + 9 * 66
-
-
-def test_a_traversals_middle_column_is_the_same_instance_in_each_row(inspected):
-    """There every latent is 0; at the ends one of them is -1 or 1, and instances differ."""
-    _, inspection = inspected
-    tiles = inspection.sample_pictures(1)["traversal.png"][:, -(9 * 66):]
-    rows = np.stack([tiles[2 + 66 * row:66 + 66 * row] for row in range(2)])  # [2, 64, 9 * 66, 3]
-    columns = np.stack([rows[:, :, 66 * column:66 * column + 64] for column in range(9)])
-    np.testing.assert_array_equal(columns[4, 0], columns[4, 1])
-    assert (columns[0, 0] != columns[0, 1]).any() and (columns[0, 0] != columns[8, 0]).any()
 
 
 def test_the_uncovered_share_is_what_random_disks_leave():

@@ -1,0 +1,120 @@
+"""Instances sampled from a generator of the cluster task: their figures, and pictures of them."""
+
+import numpy as np
+import tensorflow as tf
+
+import visualization
+from data import synthetic
+from errors import UserError
+from evaluation import instances
+from models.instance_generator import build_generator
+from training import checkpoint, run_folder
+
+TRAVERSAL = np.linspace(-1.0, 1.0, 9)  # values of a latent in a traversal's columns
+BATCH_SIZE = 64  # instances generated at a time
+
+
+class InstanceSampler:
+    """Samples instances from latents that are the same at each call."""
+
+    def __init__(self, network, *, latent_dim, num_evaluated, seed, recognition=None, shapes=None):
+        """Takes what is sampled from.
+
+        Args:
+          network: built instance generator, latents [B, Z] to RGBA [B, 64, 64, 4] in [0, 1].
+          latent_dim: Z.
+          num_evaluated: instances that are generated for the figures.
+          seed: seed of their latents.
+          recognition: carved instances to estimated latents, or None.
+          shapes: bool [m, T, T], the true instances' shapes, where they are known.
+        """
+        self._network = tf.function(lambda latents: network(latents, training=False))
+        self._recognize = tf.function(recognition) if recognition else None
+        self._shapes, self._latent_dim = shapes, latent_dim
+        self._latents = np.random.default_rng(seed).uniform(-1.0, 1.0, (num_evaluated, latent_dim)).astype(np.float32)
+
+    @classmethod
+    def from_weights(cls, path, *, num_evaluated, seed=None):
+        """Loads a weights file of `train_hoc.py`.
+
+        Args:
+          path: the file.
+          num_evaluated: as above.
+          seed: as above; None takes the latents that the run itself was measured on.
+
+        Returns:
+          (sampler, metadata): the latter as `checkpoint.read_weights` gives it. Of a drawn cluster the true shapes are
+          drawn again.
+
+        Raises:
+          UserError: the file is missing, broken, of another task's network, or does not say how it is used.
+        """
+        metadata, arrays = checkpoint.read_weights(path)
+        if metadata.get("network") != "instance_generator":
+            raise UserError(f"{path} holds a {metadata.get('network')!r}, expected an 'instance_generator', as "
+                            "train_hoc.py writes it.")
+        try:
+            values = run_folder.parse_flags(metadata["flags"].values())
+            latent_dim, run_seed = int(metadata["latent_dim"]), int(values.get("seed", 0))
+            network = build_generator(latent_dim=latent_dim, width=float(metadata["width"]),
+                                      disk_area=metadata["disk_area"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} does not say how its network is used ({error}); expected the weights.npz of a "
+                            "run of train_hoc.py.") from error
+        checkpoint.assign_weights(network, arrays, path=path)
+        drawn = values.get("drawn_cluster")
+        shapes = synthetic.drawn_cluster(drawn, seed=run_seed)[1] if drawn else None
+        return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,
+                   seed=run_seed + 1 if seed is None else seed), metadata
+
+    def figures(self):
+        """Measures `evaluation.instances`' figures on the sampled instances. Returns a dict of floats."""
+        appearances, masks = self.generate(self._latents)
+        figures = instances.instance_figures(appearances, masks)
+        if self._recognize:
+            r_squared = instances.r_squared(self._latents, _in_batches(self._recognize, appearances * masks))
+            figures["latent_r2"] = float(r_squared.mean())
+            figures.update({f"latent_r2_{index}": float(value) for index, value in enumerate(r_squared, start=1)})
+        if self._shapes is not None:
+            figures["best_shape_iou"] = float(
+                instances.best_shape_ious(masks[..., 0] >= 0.5, self._shapes).mean())
+            figures["best_shape_iou_of_disk"] = instances.disk_shape_iou(self._shapes)
+        return figures
+
+    def generate(self, latents):
+        """Makes instances in inference. Returns appearances [n, 64, 64, 3] and masks [n, 64, 64, 1] in [0, 1]."""
+        rgba = _in_batches(self._network, np.asarray(latents, np.float32))
+        return rgba[..., :3], rgba[..., 3:]
+
+    def pictures(self, num_samples):
+        """Samples instances and shows what each latent does.
+
+        Args:
+          num_samples: instances, at most as many as are evaluated.
+
+        Returns:
+          dict from file names to uint8 pictures: `instance_NNNN.png` (RGBA), `sheet.png` (all of them on a
+          checkerboard) and `traversal.png` (a row per latent, from -1 to 1, the others at 0).
+        """
+        appearances, masks = self.generate(self._latents[:num_samples])
+        rgba = np.round(255.0 * np.concatenate([appearances, masks], axis=-1)).astype(np.uint8)
+        pictures = {f"instance_{index:04d}.png": picture for index, picture in enumerate(rgba)}
+        pictures["sheet.png"] = visualization.instance_sheet(appearances, masks)
+        latents = np.zeros((self._latent_dim, len(TRAVERSAL), self._latent_dim), np.float32)
+        for index in range(self._latent_dim):
+            latents[index, :, index] = TRAVERSAL
+        appearances, masks = self.generate(latents.reshape(-1, self._latent_dim))
+        shape = (*latents.shape[:2], *appearances.shape[1:3])
+        pictures["traversal.png"] = visualization.traversal_panel(appearances.reshape(*shape, 3),
+                                                                  masks.reshape(*shape, 1))
+        return pictures
+
+
+def _in_batches(function, inputs):
+    """Applies a function of [B, ...] in batches of one size, the last filled up. Returns its outputs [n, ...]."""
+    outputs = []
+    for start in range(0, len(inputs), BATCH_SIZE):
+        part = inputs[start:start + BATCH_SIZE]
+        padded = np.concatenate([part, np.repeat(part[-1:], BATCH_SIZE - len(part), axis=0)])
+        outputs.append(function(tf.constant(padded)).numpy()[:len(part)])
+    return np.concatenate(outputs)

@@ -1,0 +1,58 @@
+"""Masks that are drawn towards their picture's edges, without anything learnt (S20).
+
+Araslanov & Roth 2020, *Single-Stage Semantic Segmentation from Image Labels*, section 3.3 (pixel-adaptive mask
+refinement). Axis letters: B batch, S side, K neighbours of a pixel.
+"""
+
+import tensorflow as tf
+
+DILATIONS = (1, 2, 4, 8, 12)  # pixels between a pixel and its neighbours; eight at each
+DEVIATIONS = 0.1  # how many local standard deviations of colour make a difference of 1
+
+
+def refine_masks(masks, images, *, iterations):
+    """Replaces each mask pixel, again and again, by a mean over neighbours that look like it.
+
+    Neighbour k of pixel p weighs softmax_k(-|x_k - x_p| / (0.1 sigma_p)), averaged over the colours inside the
+    exponent, where sigma_p is the colours' standard deviation among p and all its neighbours. Pictures are mirrored at
+    their borders.
+
+    Args:
+      masks: soft masks, float32 [B, S, S, 1] in [0, 1].
+      images: float32 [B, S, S, 3] in [0, 1]; S at least 12.
+      iterations: how often; 0 returns the masks as they are. Araslanov & Roth take 10.
+
+    Returns:
+      float32 [B, S, S, 1] in [0, 1].
+
+    Raises:
+      ValueError: iterations are negative.
+    """
+    if iterations < 0:
+        raise ValueError(f"there are {iterations} iterations, expected at least 0")
+    if not iterations:
+        return masks
+    weights = _affinities(images)
+    for _ in range(iterations):
+        masks = tf.reduce_sum(_neighbours(masks) * weights, axis=0)
+    return masks
+
+
+def _affinities(images):
+    """Returns the neighbours' weights, float32 [K, B, S, S, 1], which sum to 1 over K."""
+    neighbours = _neighbours(images)
+    everything = tf.concat([neighbours, images[tf.newaxis]], axis=0)
+    deviation = tf.math.reduce_std(everything, axis=0)
+    differences = tf.abs(neighbours - images) / (DEVIATIONS * deviation + 1e-8)
+    return tf.nn.softmax(-tf.reduce_mean(differences, axis=-1, keepdims=True), axis=0)
+
+
+def _neighbours(pictures):
+    """Returns the eight neighbours at each dilation, float32 [K, B, S, S, C]."""
+    reach = max(DILATIONS)
+    padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], "SYMMETRIC")
+    height, width = pictures.shape[1], pictures.shape[2]
+    shifts = [(down * dilation, right * dilation) for dilation in DILATIONS
+              for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
+    return tf.stack([padded[:, reach + down:reach + down + height, reach + right:reach + right + width]
+                     for down, right in shifts])

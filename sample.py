@@ -1,0 +1,38 @@
+"""Samples instances with masks from a generator that train_hoc.py trained.
+
+    python sample.py --weights=runs/beans/weights.npz --out=beans                  # the instances of the run's figures
+    python sample.py --weights=pretrained/beans.npz --out=beans --num_samples=100 --seed=7
+
+Writes RGBA pictures, a sheet of them on a checkerboard and a traversal of each latent, and prints the figures.
+"""
+
+import json
+import os
+
+import flags  # before TensorFlow, whose environment it sets
+
+import atomic_file
+import drawing
+from evaluation.sampler import InstanceSampler
+
+
+def main(argv):
+    """Loads, samples, writes, prints."""
+    del argv
+    options = flags.FLAGS
+    sampler, metadata = InstanceSampler.from_weights(
+        options.weights, num_evaluated=max(options.num_evaluation_images, options.num_samples), seed=options.seed)
+    figures = sampler.figures()
+    print(f"{options.weights} (step {metadata.get('num_steps')})")
+    for name, value in figures.items():
+        print(f"    {name:24} {value:.3f}")
+    for name, picture in sampler.pictures(options.num_samples).items():
+        drawing.save_png(picture, os.path.join(options.out, name))
+    atomic_file.write(os.path.join(options.out, "figures.json"), json.dumps(figures, indent=2) + "\n")
+    print(f"{options.num_samples} instances, sheet.png, traversal.png and figures.json are in {options.out}")
+
+
+if __name__ == "__main__":
+    flags.define_weights("an instance generator: weights.npz of a run folder of train_hoc.py")
+    flags.define_sampling()
+    flags.run(main)

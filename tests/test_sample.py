@@ -1,0 +1,36 @@
+"""sample.py as users start it."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from models.instance_generator import build_generator
+from training.checkpoint import save_weights
+
+
+def test_instances_a_sheet_a_traversal_and_figures_are_written(run_script, tmp_path):
+    save_weights(tmp_path / "w.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
+        "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": {}})
+    result = run_script("sample.py", f"--weights={tmp_path / 'w.npz'}", f"--out={tmp_path / 'out'}", "--num_samples=3")
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "instance_0000.png", "instance_0001.png", "instance_0002.png", "sheet.png", "traversal.png", "figures.json"}
+    with Image.open(tmp_path / "out" / "instance_0002.png") as picture:
+        assert picture.mode == "RGBA" and picture.size == (64, 64)
+    figures = json.loads((tmp_path / "out" / "figures.json").read_text())
+    assert figures["area_mean"] == pytest.approx(0.5, abs=0.05)  # an untrained network's masks
+    assert "area_mean" in result.stdout and "diversity" in result.stdout
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("--weights=nowhere.npz",), "nowhere.npz does not exist"),
+    (("--weights=README.md",), "README.md is no weights file"),
+    (("--weights=pretrained/birds_compact.npz",), "holds a 'unet', expected an 'instance_generator'"),
+    (("--weights=README.md", "--num_samples=0"), "flag --num_samples=0"),
+])
+def test_what_cannot_be_sampled_from_is_refused_in_a_sentence(run_script, tmp_path, arguments, message):
+    result = run_script("sample.py", *arguments, f"--out={tmp_path / 'out'}")
+    assert result.returncode == 1
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
