@@ -193,6 +193,9 @@ def define_inference(masks="masks"):
     absl_flags.DEFINE_integer("refine_iterations", 0, f"How often {masks} are then drawn towards the pictures' edges "
                               "(Araslanov & Roth 2020: 10); 0: never, as in the paper (S20).", lower_bound=0,
                               upper_bound=1000)
+    absl_flags.DEFINE_float("sharpen_temperature", 1.0, f"Temperature by which {masks} are drawn towards 0 and 1 in the "
+                            "end (Berthelot et al. 2019), 0.25 for instance; 1: not at all (S20).", lower_bound=0.01,
+                            upper_bound=1.0)
 
 
 def define_weights(what="a segmentation network: weights.npz of a run folder of train_fg.py or distill.py"):
@@ -228,7 +231,8 @@ def define_export():
 
 def inference():
     """Returns what `define_inference` declared, as `training.foreground.inference` takes it."""
-    return {"average_flips": FLAGS.average_flips, "refine_iterations": FLAGS.refine_iterations}
+    return {"average_flips": FLAGS.average_flips, "refine_iterations": FLAGS.refine_iterations,
+            "sharpen_temperature": FLAGS.sharpen_temperature}
 
 
 def data():

@@ -72,7 +72,7 @@ class Segmenter:
           network: the network.
           image_size: as the attribute.
           crop_mode: as the attribute.
-          **inference: `average_flips` and `refine_iterations` of `foreground.inference`, what is done to its masks.
+          **inference: options of `foreground.inference`, what is done to its masks.
         """
         self.image_size, self.crop_mode = image_size, crop_mode
         self._variables = network.variables
@@ -228,7 +228,7 @@ class Segmenter:
 
 def segment(
     paths: Union[Path, Sequence[Path]], *, weights: Path, boxes: Optional[Path] = None, batch_size: int = 16,
-    average_flips: bool = False, refine_iterations: int = 0,
+    **inference: Any,
 ) -> Iterator[Segmentation]:
     """Masks of any number of pictures, one after the other, in the memory that a few of them take.
 
@@ -239,9 +239,8 @@ def segment(
         picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
         a line are left out. Without the file each picture is taken whole.
       batch_size: crops that the network is given at a time, at least 1.
-      average_flips: average masks with those of the mirrored crops.
-      refine_iterations: how often masks are drawn towards the picture's edges, 10 for instance
-        (`models.refinement.refine_masks`).
+      **inference: what is done to masks afterwards: `average_flips`, `refine_iterations` and `sharpen_temperature` of
+        `training.foreground.inference`.
 
     Returns:
       An iterator of `Segmentation`: name, image, soft mask at the picture's resolution, or the error of a file that
@@ -252,5 +251,5 @@ def segment(
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
     pictures = list_pictures([os.fspath(path) for path in paths], boxes_file=boxes)
-    segmenter = Segmenter.from_weights(weights, average_flips=average_flips, refine_iterations=refine_iterations)
+    segmenter = Segmenter.from_weights(weights, **inference)
     return segmenter.stream(pictures, batch_size=batch_size)

@@ -1,4 +1,4 @@
-"""Masks that are drawn towards their picture's edges, without anything learnt (S20).
+"""Masks that are drawn towards their picture's edges, or towards 0 and 1, without anything learnt (S20).
 
 Araslanov & Roth 2020, *Single-Stage Semantic Segmentation from Image Labels*, section 3.3 (pixel-adaptive mask
 refinement). Axis letters: B batch, S side, K neighbours of a pixel.
@@ -36,6 +36,27 @@ def refine_masks(masks, images, *, iterations):
     for _ in range(iterations):
         masks = tf.reduce_sum(_neighbours(masks) * weights, axis=0)
     return masks
+
+
+def sharpen_masks(masks, *, temperature):
+    """Draws soft masks towards 0 and 1, and leaves what is 0.5 at 0.5 (Berthelot et al. 2019, *MixMatch*, Eq. 7).
+
+    Args:
+      masks: float32 in [0, 1].
+      temperature: T above 0 of m^(1/T) / (m^(1/T) + (1 - m)^(1/T)); 1 changes nothing, 0.25 makes 0.99 of 0.75.
+
+    Returns:
+      float32 in [0, 1], shaped as the masks.
+
+    Raises:
+      ValueError: the temperature is not above 0.
+    """
+    if temperature <= 0:
+        raise ValueError(f"the temperature is {temperature}, expected more than 0")
+    if temperature == 1.0:
+        return masks
+    inside = tf.clip_by_value(masks, 1e-6, 1 - 1e-6)
+    return tf.sigmoid((tf.math.log(inside) - tf.math.log(1 - inside)) / temperature)
 
 
 def _affinities(images):

@@ -12,7 +12,7 @@ from errors import UserError
 from evaluation import evaluator
 from models import layout, providers, scene_generator, unet
 from models.composition import Instance, composite, stack_layers
-from models.refinement import refine_masks
+from models.refinement import refine_masks, sharpen_masks
 from training import adversarial, checkpoint, optimizers, run_folder
 
 FIGURES = ("foreground_iou", "background_iou", "mean_iou", "pixel_accuracy", "f_beta")
@@ -169,13 +169,14 @@ def choose_shown(data, *, num_panel_images, seed):
                  backgrounds=drawn["backgrounds"].numpy())
 
 
-def inference(network, *, average_flips=False, refine_iterations=0):
+def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temperature=1.0):
     """Wraps a network for `evaluator.predict_masks`, with what may be done to its masks afterwards (S20).
 
     Args:
       network: images float32 [B, S, S, 3] in [0, 1] to soft masks [B, S, S, 1], called with `training`.
       average_flips: whether masks are averaged with those of the mirrored images.
       refine_iterations: how often masks are then refined, `models.refinement.refine_masks`.
+      sharpen_temperature: of `models.refinement.sharpen_masks`, which comes last; 1: not at all.
 
     Returns:
       tf.function called as the network.
@@ -185,7 +186,8 @@ def inference(network, *, average_flips=False, refine_iterations=0):
         masks = network(images, training=training)
         if average_flips:
             masks = (masks + network(images[:, :, ::-1], training=training)[:, :, ::-1]) / 2
-        return refine_masks(masks, images, iterations=refine_iterations)
+        masks = refine_masks(masks, images, iterations=refine_iterations)
+        return sharpen_masks(masks, temperature=sharpen_temperature)
 
     return tf.function(infer)
 

@@ -65,3 +65,13 @@ def test_no_iteration_changes_nothing_and_fewer_is_refused():
     np.testing.assert_array_equal(refined(mask, image, iterations=0), mask)
     with pytest.raises(ValueError, match="at least 0"):
         refined(mask, image, iterations=-1)
+
+
+def test_sharpened_masks_keep_their_halves():
+    masks = tf.constant([0.0, 0.25, 0.5, 0.75, 1.0])
+    found = refinement.sharpen_masks(masks, temperature=0.25).numpy()
+    expected = masks.numpy()**4 / (masks.numpy()**4 + (1 - masks.numpy())**4)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(refinement.sharpen_masks(masks, temperature=1.0), masks)
+    with pytest.raises(ValueError, match="more than 0"):
+        refinement.sharpen_masks(masks, temperature=0.0)

