@@ -47,6 +47,7 @@ def train(options, *, folder, spread, teacher):
                                     batch_norm_momentum=options.batch_norm_momentum)
     optimizer = optimizers.make_optimizer(student.trainable_variables, **flags.single_optimization())
     training = distillation.Distillation(student=student, optimizer=optimizer, inputs=options.distill_on,
+                                         augmentation=options.augmentation, seed=options.seed,
                                          jit_compile=options.jit_compile)
     inspection = distillation.DistillationInspection(
         teacher=predict, student=student,

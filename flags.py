@@ -25,7 +25,7 @@ CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_e
               "num_replicas", "convolutions")
 
 
-AUGMENTATIONS = ("color", "blur", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
+AUGMENTATIONS = ("color", "hue", "blur", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
 
 
 def define_data(*, crop="box", image_size=128, split="all"):
@@ -84,10 +84,7 @@ def define_discriminator():
                            "Before the sigmoid: Table 1's 'lReLU+sigmoid' at its word, or nothing (S2).")
     absl_flags.DEFINE_enum("discriminator_inputs", "symmetric", ["symmetric", "unit"],
                            "Range of its input images: [-1, 1] or [0, 1] (S6).")
-    absl_flags.DEFINE_list("augmentation", [], "How real images and composites are changed at random before it sees "
-                           "them, of color, blur, translation (Zhao et al. 2020); none in the paper (S18).")
-    absl_flags.register_validator("augmentation", lambda kinds: all(kind in AUGMENTATIONS for kind in kinds),
-                                  message=f"must be of {', '.join(AUGMENTATIONS)}")
+    _define_augmentation("How real images and composites are changed at random before it sees them", AUGMENTATIONS)
 
 
 def define_objective(*, area_constant, area_ramp_steps):
@@ -123,11 +120,21 @@ def define_distillation():
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites", "photographs", "both"],
                            "What the student is shown: foregrounds carved by the teacher on random backgrounds (the "
                            "paper), the photographs themselves, or half of each.")
+    _define_augmentation("How photographs and, independently, backgrounds are changed at random before the student "
+                         "sees them", AUGMENTATIONS[:-1])
     absl_flags.DEFINE_float("student_learning_rate", 4e-4, "Adam's rate of the student (S10).", lower_bound=0.0)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
     absl_flags.DEFINE_float("max_cache_megabytes", 4096, "Largest size of the teacher's masks, which are computed once "
                             "and kept in the run folder.", lower_bound=1.0)
+
+
+def _define_augmentation(what, kinds):
+    """Changes at random of pictures, of `kinds`."""
+    absl_flags.DEFINE_list("augmentation", [], f"{what}, of {', '.join(kinds)} (Zhao et al. 2020); none in the paper "
+                           "(S18).")
+    absl_flags.register_validator("augmentation", lambda chosen: set(chosen) <= set(kinds),
+                                  message=f"must be of {', '.join(kinds)}")
 
 
 def define_optimization(*, batch_size, num_steps):

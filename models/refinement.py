@@ -1,8 +1,11 @@
 """Masks that are drawn towards their picture's edges, or towards 0 and 1, without anything learnt (S20).
 
 Araslanov & Roth 2020, *Single-Stage Semantic Segmentation from Image Labels*, section 3.3 (pixel-adaptive mask
-refinement). Axis letters: B batch, S side, K neighbours of a pixel.
+refinement). Axis letters: B batch, S side, K neighbours of a pixel. Sums over neighbours are made one neighbour after
+the other: what is worked on then fits into a processor's cache, and the order is the same each time.
 """
+
+import functools
 
 import tensorflow as tf
 
@@ -34,7 +37,7 @@ def refine_masks(masks, images, *, iterations):
         return masks
     weights = _affinities(images)
     for _ in range(iterations):
-        masks = tf.reduce_sum(_neighbours(masks) * weights, axis=0)
+        masks = sum(weight * neighbour for weight, neighbour in zip(weights, _neighbours(masks)))
     return masks
 
 
@@ -60,20 +63,25 @@ def sharpen_masks(masks, *, temperature):
 
 
 def _affinities(images):
-    """Returns the neighbours' weights, float32 [K, B, S, S, 1], which sum to 1 over K."""
+    """Returns the neighbours' weights, K tensors float32 [B, S, S, 1], which sum to 1."""
     neighbours = _neighbours(images)
-    everything = tf.concat([neighbours, images[tf.newaxis]], axis=0)
-    deviation = tf.math.reduce_std(everything, axis=0)
-    differences = tf.abs(neighbours - images) / (DEVIATIONS * deviation + 1e-8)
-    return tf.nn.softmax(-tf.reduce_mean(differences, axis=-1, keepdims=True), axis=0)
+    everything = [*neighbours, images]
+    mean = sum(everything) / len(everything)
+    deviation = tf.sqrt(sum(tf.square(colours - mean) for colours in everything) / len(everything))
+    scale = 1.0 / (DEVIATIONS * deviation + 1e-8)
+    logits = [-tf.reduce_mean(tf.abs(colours - images) * scale, axis=-1, keepdims=True) for colours in neighbours]
+    highest = functools.reduce(tf.maximum, logits)
+    weights = [tf.exp(logit - highest) for logit in logits]
+    total = sum(weights)
+    return [weight / total for weight in weights]
 
 
 def _neighbours(pictures):
-    """Returns the eight neighbours at each dilation, float32 [K, B, S, S, C]."""
+    """Returns the eight neighbours at each dilation: K tensors float32 [B, S, S, C]."""
     reach = max(DILATIONS)
     padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], "SYMMETRIC")
     height, width = pictures.shape[1], pictures.shape[2]
     shifts = [(down * dilation, right * dilation) for dilation in DILATIONS
               for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
-    return tf.stack([padded[:, reach + down:reach + down + height, reach + right:reach + right + width]
-                     for down, right in shifts])
+    return [padded[:, reach + down:reach + down + height, reach + right:reach + right + width]
+            for down, right in shifts]

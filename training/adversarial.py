@@ -202,8 +202,7 @@ class AdversarialTraining(tf.Module):
         """Returns images [B, H, W, 3] as the discriminator is shown them; `stream` keeps uses of a seed apart."""
         if not self.augmentation:
             return images
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        seed = tf.random.experimental.stateless_fold_in(seed, 2 * tf.cast(replica, tf.int64) + stream)
+        seed = augmentations.seed_of(seed, stream=stream)
         return augmentations.augment(images, kinds=self.augmentation, seed=seed)
 
     def _area_at(self, step):

@@ -1,15 +1,18 @@
-"""What the discriminator is shown: real images and composites, changed at random in the same way (Zhao et al. 2020).
+"""Pictures changed at random before the discriminator, or a student, is shown them (S18).
 
 A discriminator that sees few photographs learns them by heart, and one that sees composites learns their sharpness and
-their colours before it learns masks. Changes that real images and composites undergo alike take these away. All are
-differentiable, so that the generator learns through them (S18).
+their colours before it learns masks. Changes that real images and composites undergo alike take these away (Zhao et al.
+2020); all are differentiable, so that the generator learns through them. A student that sees a thing in any colour
+before a background of any colour cannot go by colours (Xie et al. 2020, *Self-Training with Noisy Student*).
 """
+
+import math
 
 import tensorflow as tf
 
 from models import layout
 
-KINDS = ("color", "blur", "translation")
+KINDS = ("color", "hue", "blur", "translation")
 _MAX_BRIGHTNESS = 0.25  # half of Zhao et al.'s where pictures are in [0, 1]: they are in [-1, 1] there
 _MAX_SHIFT = 1 / 8  # of the side
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
@@ -20,13 +23,14 @@ def augment(images, *, kinds, seed):
 
     Args:
       images: float [B, H, W, 3] in [0, 1].
-      kinds: of `KINDS`, made in the order of `KINDS`: 'color' changes brightness, saturation and contrast; 'blur' mixes
-        each image with its blurred version (two passes of a 5x5 binomial filter) in a random proportion;
-        'translation' shifts by up to an eighth of the side, and what comes in is black.
+      kinds: of `KINDS`, made in the order of `KINDS`: 'color' changes brightness, saturation and contrast; 'hue' turns
+        colours about the grey axis by any angle; 'blur' mixes each image with its blurred version (two passes of a
+        5x5 binomial filter) in a random proportion; 'translation' shifts by up to an eighth of the side, and what
+        comes in is black.
       seed: two integers; the same seed makes the same changes.
 
     Returns:
-      Float [B, H, W, 3]; with 'color' beyond [0, 1] in places.
+      Float [B, H, W, 3]; with 'color' and 'hue' beyond [0, 1] in places.
 
     Raises:
       ValueError: on an unknown kind.
@@ -41,6 +45,10 @@ def augment(images, *, kinds, seed):
         images = grey + (images - grey) * 2.0 * uniform[1]
         mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
         images = mean + (images - mean) * (0.5 + uniform[2])
+    if "hue" in kinds:
+        folded = tf.random.experimental.stateless_fold_in(seed, 1)
+        angles = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], folded, -math.pi, math.pi)
+        images = _turned(images, angles)
     if "blur" in kinds:
         images = _blurred(_blurred(images)) * uniform[3] + images * (1.0 - uniform[3])
     if "translation" in kinds:
@@ -48,6 +56,20 @@ def augment(images, *, kinds, seed):
         shifts = tf.cast(tf.transpose(uniform[4:, :, 0, 0, 0]) * (2 * largest + 1), tf.int32) - largest  # [B, 2]
         images = layout.translate(images, shifts, padding=largest)
     return images
+
+
+def seed_of(seed, *, stream):
+    """Makes a seed of a step's: another one for each replica and for each use, `stream`, of a step's seed."""
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return tf.random.experimental.stateless_fold_in(seed, 2 * tf.cast(replica, tf.int64) + stream)
+
+
+def _turned(images, angles):
+    """Turns colours about the grey axis by angles [B, 1, 1, 1] in radians (Rodrigues' formula); greys stay."""
+    grey = tf.reduce_mean(images, axis=-1, keepdims=True)
+    red, green, blue = tf.split(images, 3, axis=-1)
+    across = tf.concat([blue - green, red - blue, green - red], axis=-1) / math.sqrt(3.0)
+    return grey + (images - grey) * tf.cos(angles) + across * tf.sin(angles)
 
 
 def _blurred(images):

@@ -12,6 +12,7 @@ from data import images as image_ranges
 from errors import UserError
 from evaluation import evaluator
 from models.composition import Instance, composite, stack_layers
+from training import augmentation as augmentations
 from training import foreground
 from training.adversarial import descend, mask_statistics, objective_of
 
@@ -25,7 +26,7 @@ class Distillation(tf.Module):
     A batch is a dict as of `data.batches.distillation_batches`.
     """
 
-    def __init__(self, *, student, optimizer, inputs="composites", jit_compile=False):
+    def __init__(self, *, student, optimizer, inputs="composites", augmentation=(), seed=0, jit_compile=False):
         """Wires the student; network and optimizer must have been built.
 
         Args:
@@ -33,15 +34,21 @@ class Distillation(tf.Module):
           optimizer: optimizer of its variables.
           inputs: 'composites', foregrounds that the teacher's masks carve on random backgrounds, as in the paper;
             'photographs' as they are; 'both', the first half of each batch composites and the rest photographs.
+          augmentation: of `training.augmentation.KINDS` but 'translation': how photographs, and independently of them
+            backgrounds, are changed before the student sees them; their masks stay (S18).
+          seed: seed of these changes.
           jit_compile: whether the update is compiled by XLA.
 
         Raises:
-          ValueError: on unknown inputs.
+          ValueError: on unknown inputs, and on a translation.
         """
         super().__init__(name="distillation")
         if inputs not in INPUTS:
             raise ValueError(f"inputs are {inputs!r}, expected one of {', '.join(INPUTS)}")
+        if "translation" in augmentation:
+            raise ValueError("augmentation 'translation' would move photographs away from their masks")
         self.student, self.optimizer, self.inputs = student, optimizer, inputs
+        self.augmentation, self.seed = tuple(augmentation), seed
         self.update = tf.function(self._update, jit_compile=jit_compile)
 
     def objects(self):
@@ -70,10 +77,19 @@ class Distillation(tf.Module):
         half = tf.shape(photographs)[0] // 2
         return tf.concat([composites[:half], photographs[half:]], axis=0)
 
+    def _changed(self, images, step, *, stream):
+        """Returns images [B, S, S, 3] as the augmentation changes them, in [0, 1]."""
+        if not self.augmentation:
+            return images
+        seed = augmentations.seed_of(tf.stack([tf.cast(self.seed, tf.int64), step]), stream=stream)
+        return tf.clip_by_value(augmentations.augment(images, kinds=self.augmentation, seed=seed), 0.0, 1.0)
+
     def _update(self, batch):
         """Minimises Eq. (8) over the student's parameters."""
         photographs, labels, backgrounds = (image_ranges.to_unit_range(batch[name])
                                             for name in ("photographs", "masks", "backgrounds"))
+        photographs, backgrounds = (self._changed(images, batch["step"], stream=stream)
+                                    for stream, images in enumerate((photographs, backgrounds)))
         inputs = self.student_inputs(photographs, labels, backgrounds)
         with tf.GradientTape() as tape:
             masks = self.student(inputs, training=True)

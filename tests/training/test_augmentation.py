@@ -28,7 +28,7 @@ def test_each_kind_changes_each_picture_in_its_own_way_and_repeats_with_the_seed
 def test_nothing_is_changed_without_kinds_and_an_unknown_one_is_refused():
     images = pictures()
     np.testing.assert_array_equal(augmentation.augment(images, kinds=[], seed=[0, 1]), images)
-    with pytest.raises(ValueError, match="'noise'.*color, blur, translation"):
+    with pytest.raises(ValueError, match="'noise'.*color, hue, blur, translation"):
         augmentation.augment(images, kinds=["noise"], seed=[0, 1])
 
 
@@ -38,6 +38,18 @@ def test_blur_keeps_flat_pictures_and_takes_detail_away():
     images = pictures()
     blurred = augmentation.augment(images, kinds=["blur"], seed=[0, 1])
     assert np.all(np.std(blurred, axis=(1, 2, 3)) < np.std(images, axis=(1, 2, 3)))
+
+
+def test_hue_turns_colours_about_the_grey_axis():
+    """Greys stay, and every colour keeps its mean over channels and its distance from grey."""
+    images = pictures()
+    turned = augmentation.augment(images, kinds=["hue"], seed=[0, 1]).numpy()
+    grey, new_grey = (np.mean(one, axis=-1, keepdims=True) for one in (images, turned))
+    np.testing.assert_allclose(new_grey, grey, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(turned - grey, axis=-1), np.linalg.norm(images - grey, axis=-1),
+                               atol=1e-5)
+    flat = tf.fill([2, 16, 16, 3], 0.3)
+    np.testing.assert_allclose(augmentation.augment(flat, kinds=["hue"], seed=[0, 1]), flat, atol=1e-6)
 
 
 def test_translation_moves_by_whole_pixels_up_to_an_eighth_and_brings_black_in():

@@ -123,3 +123,23 @@ def test_a_student_beats_its_noisy_teacher_on_drawn_scenes():
                         for soft in (distilled, raw))
     print(f"student {student:.3f}, teacher {teacher:.3f}")
     assert student > teacher + 0.05
+
+
+def test_photographs_and_backgrounds_change_colours_apart_from_each_other_and_masks_stay():
+    batch = {**random_batch(), "backgrounds": random_batch()["photographs"]}
+    tf.keras.utils.set_random_seed(0)
+    student = foreground.build_unet(width=1 / 16, size=64)
+    optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=1e-3, num_steps=10)
+    training = distillation.Distillation(student=student, optimizer=optimizer, augmentation=("color", "hue"), seed=5)
+    seen = []
+    training.student_inputs = lambda *pictures: seen.append(pictures) or pictures[0]
+    for step in (0, 0, 1):
+        training._update({**batch, "step": tf.constant(step, tf.int64)})
+    photographs, labels, backgrounds = seen[0]
+    assert float(tf.reduce_max(tf.abs(photographs - backgrounds))) > 0.1
+    assert 0.0 <= float(tf.reduce_min(photographs)) and float(tf.reduce_max(photographs)) <= 1.0
+    np.testing.assert_array_equal(labels, unit(batch)[1])
+    np.testing.assert_array_equal(photographs, seen[1][0])
+    assert float(tf.reduce_max(tf.abs(photographs - seen[2][0]))) > 0.1
+    with pytest.raises(ValueError, match="away from their masks"):
+        distillation.Distillation(student=student, optimizer=optimizer, augmentation=("translation",))
