@@ -11,6 +11,7 @@ import os
 import flags  # before TensorFlow, whose environment it sets
 
 from data import batches, photographs
+from models import refinement
 from training import checkpoint, distillation, distribution, environment, foreground, loop, optimizers, run_folder
 
 SCREEN_KEYS = {"student/distillation_loss": "loss", "mask/area_mean": "area", "mask/undecided_fraction": "undecided"}
@@ -39,10 +40,15 @@ def train(options, *, folder, spread, teacher):
     """Builds everything in a distribution's scope, trains, and writes the weights."""
     data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=options.num_evaluation_images)
-    predict = foreground.inference(teacher.network, **flags.inference())
-    labels = distillation.teacher_masks(predict, data.crops, cache_dir=folder.path if spread.is_chief else None,
-                                        max_megabytes=options.max_cache_megabytes)
-    print(f"teacher {teacher.description}: its masks have a mean area of {labels.mean() / 255:.3f}", flush=True)
+    inferred = flags.inference()
+    masks = distillation.teacher_masks(
+        foreground.inference(teacher.network, **{**inferred, "sharpen_temperature": 1.0}), data.crops,
+        cache_dir=folder.path if spread.is_chief else None, max_megabytes=options.max_cache_megabytes)
+    threshold = refinement.threshold_of_area(masks, options.label_area) if options.label_area else 0.5
+    labels = distillation.sharpen_labels(masks, temperature=options.sharpen_temperature, threshold=threshold)
+    predict = foreground.inference(teacher.network, threshold=threshold, **inferred)
+    print(f"teacher {teacher.description}: its masks have a mean area of {masks.mean() / 255:.3f}, the labels made of "
+          f"them of {labels.mean() / 255:.3f} (threshold {threshold:.3f})", flush=True)
     student = foreground.build_unet(width=options.student_width, size=options.image_size,
                                     batch_norm_momentum=options.batch_norm_momentum)
     optimizer = optimizers.make_optimizer(student.trainable_variables, **flags.single_optimization())

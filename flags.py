@@ -125,6 +125,9 @@ def define_distillation():
     absl_flags.DEFINE_float("student_learning_rate", 4e-4, "Adam's rate of the student (S10).", lower_bound=0.0)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
+    absl_flags.DEFINE_float("label_area", None, "Share of all photographs' pixels that the labels cover, such as the "
+                            "teacher's area constant: the threshold that leaves as many becomes 0.5. Default: 0.5 stays "
+                            "(S20).", lower_bound=0.001, upper_bound=0.999)
     absl_flags.DEFINE_float("max_cache_megabytes", 4096, "Largest size of the teacher's masks, which are computed once "
                             "and kept in the run folder.", lower_bound=1.0)
 

@@ -6,7 +6,9 @@ the other: what is worked on then fits into a processor's cache, and the order i
 """
 
 import functools
+import math
 
+import numpy as np
 import tensorflow as tf
 
 DILATIONS = (1, 2, 4, 8, 12)  # pixels between a pixel and its neighbours; eight at each
@@ -41,25 +43,44 @@ def refine_masks(masks, images, *, iterations):
     return masks
 
 
-def sharpen_masks(masks, *, temperature):
-    """Draws soft masks towards 0 and 1, and leaves what is 0.5 at 0.5 (Berthelot et al. 2019, *MixMatch*, Eq. 7).
+def sharpen_masks(masks, *, temperature, threshold=0.5):
+    """Draws soft masks towards 0 and 1 (Berthelot et al. 2019, *MixMatch*, Eq. 7).
 
     Args:
       masks: float32 in [0, 1].
       temperature: T above 0 of m^(1/T) / (m^(1/T) + (1 - m)^(1/T)); 1 changes nothing, 0.25 makes 0.99 of 0.75.
+      threshold: what becomes 0.5, in (0, 1); other values' odds are taken in proportion to its.
 
     Returns:
       float32 in [0, 1], shaped as the masks.
 
     Raises:
-      ValueError: the temperature is not above 0.
+      ValueError: the temperature is not above 0, or the threshold not inside (0, 1).
     """
     if temperature <= 0:
         raise ValueError(f"the temperature is {temperature}, expected more than 0")
-    if temperature == 1.0:
+    if not 0.0 < threshold < 1.0:
+        raise ValueError(f"the threshold is {threshold}, expected a value strictly between 0 and 1")
+    if temperature == 1.0 and threshold == 0.5:
         return masks
     inside = tf.clip_by_value(masks, 1e-6, 1 - 1e-6)
-    return tf.sigmoid((tf.math.log(inside) - tf.math.log(1 - inside)) / temperature)
+    logits = tf.math.log(inside) - tf.math.log(1 - inside) - math.log(threshold / (1.0 - threshold))
+    return tf.sigmoid(logits / temperature)
+
+
+def threshold_of_area(masks, area):
+    """Finds the threshold above which masks cover a share of all pixels.
+
+    Args:
+      masks: uint8 array of any shape, in [0, 255].
+      area: share of their pixels, in (0, 1).
+
+    Returns:
+      float in (0, 1): the share of pixels above it is as near to `area` as 8 bits let it be.
+    """
+    counts = np.bincount(np.asarray(masks).ravel(), minlength=256)
+    above = counts[::-1].cumsum()[::-1][1:] / counts.sum()  # above[v]: share of pixels that are more than v
+    return float((np.argmin(np.abs(above - area)) + 0.5) / 255)
 
 
 def _affinities(images):

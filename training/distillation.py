@@ -11,6 +11,7 @@ import visualization
 from data import images as image_ranges
 from errors import UserError
 from evaluation import evaluator
+from models import refinement
 from models.composition import Instance, composite, stack_layers
 from training import augmentation as augmentations
 from training import foreground
@@ -142,6 +143,22 @@ def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
         partial.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
     return masks
+
+
+def sharpen_labels(masks, *, temperature, threshold):
+    """Sharpens masks that are stored with 8 bits, `models.refinement.sharpen_masks`.
+
+    Args:
+      masks: uint8 [n, S, S, 1] in [0, 255].
+      temperature: as there.
+      threshold: as there.
+
+    Returns:
+      uint8 [n, S, S, 1].
+    """
+    values = tf.constant(np.arange(256) / 255, tf.float32)
+    table = image_ranges.to_uint8(refinement.sharpen_masks(values, temperature=temperature, threshold=threshold))
+    return table.numpy()[masks]
 
 
 class DistillationInspection:

@@ -169,7 +169,7 @@ def choose_shown(data, *, num_panel_images, seed):
                  backgrounds=drawn["backgrounds"].numpy())
 
 
-def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temperature=1.0):
+def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temperature=1.0, threshold=0.5):
     """Wraps a network for `evaluator.predict_masks`, with what may be done to its masks afterwards (S20).
 
     Args:
@@ -177,6 +177,7 @@ def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temp
       average_flips: whether masks are averaged with those of the mirrored images.
       refine_iterations: how often masks are then refined, `models.refinement.refine_masks`.
       sharpen_temperature: of `models.refinement.sharpen_masks`, which comes last; 1: not at all.
+      threshold: what it makes 0.5 of.
 
     Returns:
       tf.function called as the network.
@@ -187,7 +188,7 @@ def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temp
         if average_flips:
             masks = (masks + network(images[:, :, ::-1], training=training)[:, :, ::-1]) / 2
         masks = refine_masks(masks, images, iterations=refine_iterations)
-        return sharpen_masks(masks, temperature=sharpen_temperature)
+        return sharpen_masks(masks, temperature=sharpen_temperature, threshold=threshold)
 
     return tf.function(infer)
 

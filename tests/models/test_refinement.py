@@ -67,6 +67,17 @@ def test_no_iteration_changes_nothing_and_fewer_is_refused():
         refined(mask, image, iterations=-1)
 
 
+def test_a_threshold_leaves_the_share_of_pixels_that_is_asked_for():
+    masks = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 1), np.uint8)
+    for area in (0.1, 0.5, 0.8):
+        threshold = refinement.threshold_of_area(masks, area)
+        assert np.mean(masks / 255 > threshold) == pytest.approx(area, abs=0.01)
+        sharp = refinement.sharpen_masks(tf.constant(masks / 255, tf.float32), temperature=0.01, threshold=threshold)
+        assert np.mean(sharp) == pytest.approx(area, abs=0.02)
+    with pytest.raises(ValueError, match="strictly between"):
+        refinement.sharpen_masks(tf.constant([0.5]), temperature=1.0, threshold=1.0)
+
+
 def test_sharpened_masks_keep_their_halves():
     masks = tf.constant([0.0, 0.25, 0.5, 0.75, 1.0])
     found = refinement.sharpen_masks(masks, temperature=0.25).numpy()

@@ -125,6 +125,14 @@ def test_a_student_beats_its_noisy_teacher_on_drawn_scenes():
     assert student > teacher + 0.05
 
 
+def test_labels_are_sharpened_about_the_threshold_and_else_stay():
+    masks = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    np.testing.assert_array_equal(distillation.sharpen_labels(masks, temperature=1.0, threshold=0.5), masks)
+    sharp = distillation.sharpen_labels(masks, temperature=0.1, threshold=0.3).astype(int)
+    assert sharp[masks < 0.25 * 255].max() < 30 and sharp[masks > 0.35 * 255].min() > 225
+    assert np.all(np.diff(sharp.ravel()) >= 0)
+
+
 def test_photographs_and_backgrounds_change_colours_apart_from_each_other_and_masks_stay():
     batch = {**random_batch(), "backgrounds": random_batch()["photographs"]}
     tf.keras.utils.set_random_seed(0)
