@@ -42,11 +42,13 @@ def train(options, *, folder, spread, teacher):
                                           num_evaluation_images=options.num_evaluation_images)
     inferred = flags.inference()
     masks = distillation.teacher_masks(
-        foreground.inference(teacher.network, **{**inferred, "sharpen_temperature": 1.0}), data.crops,
+        foreground.inference(teacher.network, **{**inferred, "sharpen_temperature": 1.0, "threshold": 0.5}), data.crops,
         cache_dir=folder.path if spread.is_chief else None, max_megabytes=options.max_cache_megabytes)
-    threshold = refinement.threshold_of_area(masks, options.label_area) if options.label_area else 0.5
-    labels = distillation.sharpen_labels(masks, temperature=options.sharpen_temperature, threshold=threshold)
-    predict = foreground.inference(teacher.network, threshold=threshold, **inferred)
+    if options.label_area:
+        inferred["threshold"] = refinement.threshold_of_area(masks, options.label_area)
+    temperature, threshold = inferred["sharpen_temperature"], inferred["threshold"]
+    labels = distillation.sharpen_labels(masks, temperature=temperature, threshold=threshold)
+    predict = foreground.inference(teacher.network, **inferred)
     print(f"teacher {teacher.description}: its masks have a mean area of {masks.mean() / 255:.3f}, the labels made of "
           f"them of {labels.mean() / 255:.3f} (threshold {threshold:.3f})", flush=True)
     student = foreground.build_unet(width=options.student_width, size=options.image_size,

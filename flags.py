@@ -126,8 +126,8 @@ def define_distillation():
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
     absl_flags.DEFINE_float("label_area", None, "Share of all photographs' pixels that the labels cover, such as the "
-                            "teacher's area constant: the threshold that leaves as many becomes 0.5. Default: 0.5 stays "
-                            "(S20).", lower_bound=0.001, upper_bound=0.999)
+                            "teacher's area constant: the threshold that leaves as many becomes 0.5. Default: 0.5 "
+                            "stays (S20).", lower_bound=0.001, upper_bound=0.999)
     absl_flags.DEFINE_float("max_cache_megabytes", 4096, "Largest size of the teacher's masks, which are computed once "
                             "and kept in the run folder.", lower_bound=1.0)
 
@@ -203,9 +203,12 @@ def define_inference(masks="masks"):
     absl_flags.DEFINE_integer("refine_iterations", 0, f"How often {masks} are then drawn towards the pictures' edges "
                               "(Araslanov & Roth 2020: 10); 0: never, as in the paper (S20).", lower_bound=0,
                               upper_bound=1000)
-    absl_flags.DEFINE_float("sharpen_temperature", 1.0, f"Temperature by which {masks} are drawn towards 0 and 1 in the "
-                            "end (Berthelot et al. 2019), 0.25 for instance; 1: not at all (S20).", lower_bound=0.01,
+    absl_flags.DEFINE_float("sharpen_temperature", 1.0, f"Temperature by which {masks} are drawn towards 0 and 1 in "
+                            "the end (Berthelot et al. 2019), 0.25 for instance; 1: not at all (S20).", lower_bound=0.01,
                             upper_bound=1.0)
+    absl_flags.DEFINE_float("mask_threshold", 0.5, "What then becomes 0.5, with the odds of all other values in "
+                            "proportion: less than 0.5 makes masks larger (S20).", lower_bound=0.001,
+                            upper_bound=0.999)
 
 
 def define_weights(what="a segmentation network: weights.npz of a run folder of train_fg.py or distill.py"):
@@ -242,7 +245,7 @@ def define_export():
 def inference():
     """Returns what `define_inference` declared, as `training.foreground.inference` takes it."""
     return {"average_flips": FLAGS.average_flips, "refine_iterations": FLAGS.refine_iterations,
-            "sharpen_temperature": FLAGS.sharpen_temperature}
+            "sharpen_temperature": FLAGS.sharpen_temperature, "threshold": FLAGS.mask_threshold}
 
 
 def data():

@@ -1,4 +1,4 @@
-"""The same training steps in PyTorch, to be timed beside ours; a program of its own that needs PyTorch and nothing else.
+"""The same training steps in PyTorch, to be timed beside ours; a program of its own that needs nothing else.
 
     python benchmarks/torch_peer.py foreground --batch_size=16
     python benchmarks/torch_peer.py cluster --batch_size=64 --device=cuda --precision=bfloat16 --compile
