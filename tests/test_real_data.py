@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from data import backgrounds, batches, birds, faces, hoc, images
+from data import backgrounds, batches, birds, faces, folder, hoc, images, samples
 from evaluation import evaluator
 from evaluation.segmenter import Segmenter
 from training.checkpoint import read_weights
@@ -49,14 +49,29 @@ def test_each_photograph_of_a_cluster_gives_windows(real_data, name, window_size
     assert is_grey == (name == "crowd_gray.jpg")
 
 
+def figures_of(name, photographs, **inference):
+    """Measures pretrained weights on photographs with masks. Returns the evaluation's report."""
+    segmenter = Segmenter.from_weights(ROOT / "pretrained" / name, **inference)
+    masks = segmenter.masks(images.load_crops(photographs, size=128, crop_mode="box"))
+    return evaluator.evaluate_masks(masks, images.load_mask_crops(photographs, size=128, crop_mode="box"),
+                                    names=[photograph.name for photograph in photographs])
+
+
 def test_the_pretrained_birds_reach_the_figures_they_state(real_data):
     photographs = birds.list_photographs(str(real_data / "CUB_200_2011"))
     found = [photograph for photograph in photographs if photograph.mask_path]
-    path = ROOT / "pretrained" / "birds_compact.npz"
-    masks = Segmenter.from_weights(path).masks(images.load_crops(found, size=128, crop_mode="box"))
-    report = evaluator.evaluate_masks(masks, images.load_mask_crops(found, size=128, crop_mode="box"),
-                                      names=[photograph.name for photograph in found])
-    stated = read_weights(path)[0]["figures"]
+    report = figures_of("birds_compact.npz", found)
+    stated = read_weights(ROOT / "pretrained" / "birds_compact.npz")[0]["figures"]
     for name, figure in stated.items():
         assert report["per_image"][name] == pytest.approx(figure, abs=0.002), name
-    assert report["per_image"]["mean_iou"] > report["trivial"]["ellipse"]["mean_iou"]
+    refined = figures_of("birds_compact.npz", found, average_flips=True, refine_iterations=10)["per_image"]
+    assert (refined["mean_iou"], refined["foreground_iou"]) == pytest.approx((0.798, 0.743), abs=0.002)
+
+
+def test_the_pretrained_pets_reach_what_the_readme_says_on_pets_not_seen():
+    found = folder.list_photographs(samples.PETS_IMAGES, boxes_file=samples.PETS_BOXES_UNSEEN,
+                                    mask_dir=samples.PETS_MASKS)
+    report = figures_of("pets_compact.npz", found, average_flips=True, refine_iterations=10)
+    assert report["per_image"]["mean_iou"] == pytest.approx(0.631, abs=0.002)
+    assert report["per_image"]["foreground_iou"] == pytest.approx(0.695, abs=0.002)
+    assert report["trivial"]["ellipse"]["mean_iou"] == pytest.approx(0.548, abs=0.002)

@@ -1,5 +1,6 @@
 """The bundled sample images."""
 
+import collections
 import os
 
 import numpy as np
@@ -21,6 +22,15 @@ def _photographs():
 def test_every_pet_has_a_box_and_a_mask(photographs):
     assert len(photographs) == len(folder.list_image_files(samples.PETS_IMAGES)) == 599
     assert all(photograph.mask_path for photograph in photographs)
+
+
+def test_seen_and_unseen_pets_are_all_pets_and_every_third_of_each_breed_is_unseen(photographs):
+    seen, unseen = (folder.list_photographs(samples.PETS_IMAGES, boxes_file=boxes, mask_dir=samples.PETS_MASKS)
+                    for boxes in (samples.PETS_BOXES_SEEN, samples.PETS_BOXES_UNSEEN))
+    assert (len(seen), len(unseen)) == (399, 200)
+    assert sorted(seen + unseen) == sorted(photographs)
+    breeds = collections.Counter(photograph.name.rpartition("_")[0] for photograph in unseen)
+    assert sorted(breeds.values()) == [66, 67, 67]
 
 
 def test_boxes_are_the_tight_boxes_of_the_masks_and_sizes_agree(photographs):
