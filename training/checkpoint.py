@@ -116,11 +116,15 @@ def save_weights(path, network, *, metadata, half_precision=False, is_chief=True
       UserError: it cannot be written.
     """
     arrays = {variable.name: variable.numpy() for variable in network.variables}
+    if is_chief:
+        write_weights(path, arrays, metadata=metadata, half_precision=half_precision)
+
+
+def write_weights(path, arrays, *, metadata, half_precision):
+    """Writes what `save_weights` does, of a dict from variables' names to arrays."""
     if half_precision:
         arrays = {name: array.astype(np.float16) if array.ndim > 1 else array for name, array in arrays.items()}
-    if not is_chief:
-        return
-    header = json.dumps({"format": WEIGHTS_FORMAT, **metadata})
+    header = json.dumps({**metadata, "format": WEIGHTS_FORMAT})
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{"": np.array(header)}, **arrays)
     atomic_file.write(path, buffer.getvalue())

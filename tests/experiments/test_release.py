@@ -1,0 +1,32 @@
+"""Weights files written again for release."""
+
+import pytest
+
+from evaluation.sampler import InstanceSampler
+from models.instance_generator import build_generator
+from training import checkpoint, foreground
+
+FLAGS = {"run_dir": "--run_dir=/home/me/run", "data_dir": "--data_dir=/home/me/birds", "seed": "--seed=3"}
+
+
+def released(run_script, tmp_path, network, **metadata):
+    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={**metadata, "flags": FLAGS})
+    result = run_script("experiments/release.py", f"--weights={tmp_path / 'w.npz'}", f"--out={tmp_path / 'out.npz'}")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out.npz").stat().st_size < 0.6 * (tmp_path / "w.npz").stat().st_size
+    return checkpoint.read_weights(tmp_path / "out.npz")[0]
+
+
+def test_a_student_keeps_what_it_says_of_itself_but_for_its_folders(run_script, tmp_path):
+    found = released(run_script, tmp_path, foreground.build_unet(width=1 / 8, size=64), network="unet", width=1 / 8,
+                     image_size=64, crop="box", teacher="/home/me/teacher (step 5)", figures={"mean_iou": 0.5})
+    assert found["flags"] == {"seed": "--seed=3"} and found["teacher"] == "teacher (step 5)"
+    assert found["figures"] == {"mean_iou": 0.5}
+    assert "/home" not in str(found)
+
+
+def test_a_generator_states_the_figures_of_the_weights_as_released(run_script, tmp_path):
+    found = released(run_script, tmp_path, build_generator(latent_dim=2, width=1 / 8), network="instance_generator",
+                     width=1 / 8, latent_dim=2, disk_area=0.25, figures={"area_mean": -1.0})
+    sampler, _ = InstanceSampler.from_weights(tmp_path / "out.npz", num_evaluated=256)
+    assert found["figures"] == pytest.approx(sampler.figures(), abs=1e-5)
