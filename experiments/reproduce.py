@@ -109,6 +109,7 @@ ROWS = {
     "crowd": _cluster("Crowd, Table 4", flagfile="hoc_crowd", needs=("{crowd_image}",),
                       arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
     "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="hoc_fruit"),
+    "fruit_disk": _cluster("Fruit, masks from disks", flagfile="hoc_fruit_disk"),
     "seed": _cluster("Seed, Table 4", flagfile="hoc_seed", needs=("{seed_image}",),
                      arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "crowd_disk": _cluster("Crowd, masks from disks", flagfile="hoc_crowd_disk", needs=("{crowd_image}",),
