@@ -9,8 +9,8 @@ from training import checkpoint, foreground
 FLAGS = {"run_dir": "--run_dir=/home/me/run", "data_dir": "--data_dir=/home/me/birds", "seed": "--seed=3"}
 
 
-def released(run_script, tmp_path, network, **metadata):
-    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={**metadata, "flags": FLAGS})
+def released(run_script, tmp_path, made, **metadata):
+    checkpoint.save_weights(tmp_path / "w.npz", made, metadata={**metadata, "flags": FLAGS})
     result = run_script("experiments/release.py", f"--weights={tmp_path / 'w.npz'}", f"--out={tmp_path / 'out.npz'}")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "out.npz").stat().st_size < 0.6 * (tmp_path / "w.npz").stat().st_size
