@@ -1,7 +1,7 @@
 """Samples instances with masks from a generator that train_hoc.py trained.
 
     python sample.py --weights=runs/beans/weights.npz --out=beans                  # the instances of the run's figures
-    python sample.py --weights=pretrained/beans.npz --out=beans --num_samples=100 --seed=7
+    python sample.py --weights=pretrained/oranges.npz --out=oranges --num_samples=100 --seed=7
 
 Writes RGBA pictures, a sheet of them on a checkerboard and a traversal of each latent, and prints the figures.
 """

@@ -1,7 +1,7 @@
 """Writes a weights file again in half precision, for release; everything that it says of itself stays.
 
     python experiments/release.py --weights=runs/birds_compact/weights.npz --out=pretrained/birds_compact.npz
-    python experiments/release.py --weights=runs/beans/weights.npz --out=pretrained/beans.npz
+    python experiments/release.py --weights=runs/oranges/weights.npz --out=pretrained/oranges.npz
 
 An instance generator's figures are measured anew, on the weights as released.
 """
