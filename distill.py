@@ -6,8 +6,6 @@
 The same command continues a run that was stopped or killed.
 """
 
-import os
-
 import flags  # before TensorFlow, whose environment it sets
 
 from data import batches, photographs
@@ -29,11 +27,6 @@ def inherit(teacher):
     for name in names:
         if name not in told and name in teacher.flags:
             flags.FLAGS[name].parse(teacher.flags[name])
-
-
-def load_teacher(path):
-    """Loads the teacher from a run folder or a weights file."""
-    return foreground.load_network(**{"run_dir" if os.path.isdir(path) else "weights": path})
 
 
 def train(options, *, folder, spread, teacher):
@@ -84,7 +77,7 @@ def main(argv):
     options = flags.FLAGS
     spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
     spread.check(batch_size=options.batch_size, jit_compile=options.jit_compile)
-    teacher = load_teacher(options.teacher)
+    teacher = foreground.load_networks(options.teacher)
     inherit(teacher)
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:

@@ -27,7 +27,10 @@ def main(argv):
     if not labelled:
         raise UserError(f"none of the {len(found)} photographs has a reference mask; give --masks, or a data set "
                         "that has some.")
-    loaded = foreground.load_network(run_dir=options.run_dir, weights=options.weights)
+    if options.weights and not options.run_dir:
+        loaded = foreground.load_networks(options.weights)
+    else:
+        loaded = foreground.load_network(run_dir=options.run_dir, weights=options.weights)
     crop_options = {"size": options.image_size or loaded.image_size, "crop_mode": options.crop or loaded.crop}
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
@@ -46,7 +49,8 @@ def main(argv):
 
 if __name__ == "__main__":
     absl_flags.DEFINE_string("run_dir", None, "Run folder whose last checkpoint is measured.")
-    absl_flags.DEFINE_string("weights", None, "Weights file that is measured.")
+    absl_flags.DEFINE_multi_string("weights", None, "Weights file that is measured. Given several times, the mean of all "
+                                   "networks' masks is measured (S20).")
     absl_flags.DEFINE_string("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
     flags.define_inference()
     flags.define_data(crop=None, image_size=None)

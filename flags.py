@@ -114,7 +114,8 @@ def define_players():
 
 def define_distillation():
     """Teacher and student (appendix, 'Data Distillation')."""
-    absl_flags.DEFINE_string("teacher", None, "Run folder of train_fg.py, or its weights file.", required=True)
+    absl_flags.DEFINE_multi_string("teacher", None, "Run folder of train_fg.py or distill.py, or a weights file. Given "
+                                   "several times, the teacher's masks are the mean of theirs (S20).", required=True)
     absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
                             "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites", "photographs", "both"],
@@ -211,9 +212,14 @@ def define_inference(masks="masks"):
                             upper_bound=0.999)
 
 
-def define_weights(what="a segmentation network: weights.npz of a run folder of train_fg.py or distill.py"):
-    """The trained network that is used; `what` says of which kind."""
-    absl_flags.DEFINE_string("weights", None, f"Weights file of {what}.", required=True)
+def define_weights(what=None):
+    """The trained network that is used; `what` says of which kind, None for one or more segmentation networks."""
+    if what:
+        absl_flags.DEFINE_string("weights", None, f"Weights file of {what}.", required=True)
+    else:
+        absl_flags.DEFINE_multi_string("weights", None, "Weights file of a segmentation network: weights.npz of a run "
+                                       "folder of train_fg.py or distill.py. Given several times, masks are the mean "
+                                       "of all networks' (S20).", required=True)
 
 
 def define_sampling():

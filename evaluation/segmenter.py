@@ -82,22 +82,28 @@ class Segmenter:
                                  input_signature=[inputs])
 
     @classmethod
-    def from_weights(cls, path: Path, **inference: Any) -> "Segmenter":
-        """Loads a weights file of `train_fg.py` or `distill.py`; `inference` as for a `Segmenter`.
+    def from_weights(cls, weights: Union[Path, Sequence[Path]], **inference: Any) -> "Segmenter":
+        """Loads a weights file of `train_fg.py` or `distill.py`, or several, the mean of whose masks is then taken.
+
+        Args:
+          weights: the file, or a list of files.
+          **inference: as for a `Segmenter`.
 
         Raises:
-          UserError: the file is missing, broken, incomplete, of another task's network, or holds values that are not
-            finite.
+          UserError: a file is missing, broken, incomplete, of another task's network, or holds values that are not
+            finite; or the networks take different crops.
         """
+        paths = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights)
+        names = " and ".join(os.fspath(path) for path in paths)
         try:
-            loaded = foreground.load_network(weights=path)
+            loaded = foreground.load_networks(paths)
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} does not say how its network is used ({error}); expected the weights.npz of a "
+            raise UserError(f"{names} does not say how its network is used ({error}); expected the weights.npz of a "
                             "run of train_fg.py or distill.py.") from error
         if loaded.crop not in CROP_MODES:
-            raise UserError(f"{path} was trained on crops '{loaded.crop}', expected one of {', '.join(CROP_MODES)}.")
+            raise UserError(f"{names} was trained on crops '{loaded.crop}', expected one of {', '.join(CROP_MODES)}.")
         if not all(np.isfinite(variable.numpy()).all() for variable in loaded.network.variables):
-            raise UserError(f"{path} holds values that are not finite numbers; take the weights of another run.")
+            raise UserError(f"{names} holds values that are not finite numbers; take the weights of another run.")
         return cls(loaded.network, image_size=loaded.image_size, crop_mode=loaded.crop, **inference)
 
     def masks(self, crops: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
@@ -227,14 +233,14 @@ class Segmenter:
 
 
 def segment(
-    paths: Union[Path, Sequence[Path]], *, weights: Path, boxes: Optional[Path] = None, batch_size: int = 16,
-    **inference: Any,
+    paths: Union[Path, Sequence[Path]], *, weights: Union[Path, Sequence[Path]], boxes: Optional[Path] = None,
+    batch_size: int = 16, **inference: Any,
 ) -> Iterator[Segmentation]:
     """Masks of any number of pictures, one after the other, in the memory that a few of them take.
 
     Args:
       paths: image files, and folders, which are searched recursively; or one of them.
-      weights: weights.npz of a run of `train_fg.py` or `distill.py`.
+      weights: weights.npz of a run of `train_fg.py` or `distill.py`, or several, the mean of whose masks is then taken.
       boxes: text file of lines 'name x y width height' in pixels after EXIF orientation, one per thing, where a
         picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
         a line are left out. Without the file each picture is taken whole.

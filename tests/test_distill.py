@@ -22,12 +22,16 @@ def teacher(run_script, tmp_path_factory):
     return folder
 
 
+def twice(teacher):
+    """Returns the flags that make a run folder and its weights file one teacher: two networks, here equal ones."""
+    return f"--teacher={teacher}", f"--teacher={teacher / 'weights.npz'}"
+
+
 @pytest.fixture(scope="module")
 def whole_run(run_script, teacher, tmp_path_factory):
     """A distillation of four steps without interruption."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    result = run_script("distill.py", *STUDENT, f"--teacher={teacher}", f"--run_dir={folder}", "--num_steps=4",
-                        fresh=True)
+    result = run_script("distill.py", *STUDENT, *twice(teacher), f"--run_dir={folder}", "--num_steps=4", fresh=True)
     assert result.returncode == 0, result.stderr
     return folder
 
@@ -47,7 +51,7 @@ def test_a_run_folder_holds_the_student_and_both_figures_and_is_evaluated(run_sc
 
 
 def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, teacher, whole_run, tmp_path):
-    arguments = ("distill.py", *STUDENT, f"--teacher={teacher}", f"--run_dir={tmp_path / 'run'}")
+    arguments = ("distill.py", *STUDENT, *twice(teacher), f"--run_dir={tmp_path / 'run'}")
     assert run_script(*arguments, "--num_steps=2").returncode == 0
     resumed = run_script(*arguments, "--num_steps=4")
     assert "continues at step 2" in resumed.stdout, resumed.stderr

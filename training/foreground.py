@@ -1,5 +1,6 @@
 """What the foreground task adds to adversarial training: how it is built, and its panel and evaluation."""
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from errors import UserError
 from evaluation import evaluator
 from models import layout, providers, scene_generator, unet
 from models.composition import Instance, composite, stack_layers
+from models.ensemble import Ensemble
 from models.refinement import refine_masks, sharpen_masks
 from training import adversarial, checkpoint, optimizers, run_folder
 
@@ -115,6 +117,30 @@ def load_network(*, run_dir=None, weights=None):
     area = values.get("area_constant")
     return LoadedNetwork(network, int(values["image_size"]), values["crop"], values, area and float(area),
                          f"{run_dir} (step {step})")
+
+
+def load_networks(paths):
+    """Loads one network, or several as one whose masks are the mean of theirs.
+
+    Args:
+      paths: run folders and weights files, at least one.
+
+    Returns:
+      `LoadedNetwork`; flags and area constant are the first one's.
+
+    Raises:
+      UserError: as `load_network`, and if they were trained on crops of another size or kind.
+    """
+    loaded = [load_network(**{"run_dir" if os.path.isdir(path) else "weights": path}) for path in paths]
+    first = loaded[0]
+    for path, other in zip(paths, loaded):
+        if (other.image_size, other.crop) != (first.image_size, first.crop):
+            raise UserError(f"{path} takes crops '{other.crop}' of {other.image_size} pixels and {paths[0]} crops "
+                            f"'{first.crop}' of {first.image_size}; only networks of the same crops can be averaged.")
+    if len(loaded) == 1:
+        return first
+    return first._replace(network=Ensemble([one.network for one in loaded]),
+                          description=" and ".join(one.description for one in loaded))
 
 
 class Shown(NamedTuple):

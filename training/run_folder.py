@@ -87,11 +87,11 @@ class RunFolder:
     def _check_same_run(self, stored_lines, flag_lines, changeable):
         """Refuses flags that differ from those stored, but for the changeable ones."""
         for name, line in flag_lines.items():
-            stored = next((old for old in stored_lines if _names(old, name)), "")
+            stored = "\n".join(old for old in stored_lines if _names(old, name))  # a flag given twice has two lines
             if stored != line and name not in changeable:
                 raise UserError(
-                    f"{self.path} is the folder of another run: its {FLAGS_FILE} says {stored or f'no --{name}'}, this "
-                    f"command {line or f'no --{name}'}; give the same value, or another --run_dir.")
+                    f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_shown(stored, name)}, this "
+                    f"command {_shown(line, name)}; give the same value, or another --run_dir.")
 
     def _take_lock(self):
         """Holds the folder until the process ends."""
@@ -136,6 +136,11 @@ def parse_flags(lines):
 def _names(line, name):
     """Says whether a flagfile's line sets the flag of that name."""
     return line.startswith(f"--{name}=") or line in (f"--{name}", f"--no{name}")
+
+
+def _shown(lines, name):
+    """Returns a flag's lines as one, for a sentence."""
+    return lines.replace("\n", " ") or f"no --{name}"
 
 
 def _versions():

@@ -124,6 +124,23 @@ def test_loaded_weights_give_the_networks_masks_whatever_the_batch(network, weig
     np.testing.assert_allclose(masks, network(crops.astype(np.float32) / 255, training=False), atol=1e-5)
 
 
+def test_several_weights_files_give_the_mean_of_their_networks_masks(network, weights, tmp_path):
+    other = foreground.build_unet(width=1 / 16, size=64)
+    other.set_weights([0.5 * values for values in network.get_weights()])
+    save_weights(tmp_path / "other.npz", other, metadata=METADATA)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    one, two, both = (Segmenter.from_weights(paths).masks(crops)
+                      for paths in (weights, [tmp_path / "other.npz"], [weights, tmp_path / "other.npz"]))
+    assert np.abs(one - two).max() > 0.01
+    np.testing.assert_allclose(both, (one + two) / 2, atol=1e-5)
+
+
+def test_networks_of_other_crops_are_not_averaged(network, weights, tmp_path):
+    save_weights(tmp_path / "other.npz", network, metadata={**METADATA, "crop": "square"})
+    with pytest.raises(UserError, match="other.npz takes crops 'square' .* only networks of the same crops"):
+        Segmenter.from_weights([weights, tmp_path / "other.npz"])
+
+
 @pytest.mark.parametrize("crops", [np.zeros([1, 128, 128, 3], np.uint8), np.zeros([1, 64, 64, 3], np.float32),
                                    np.zeros([0, 64, 64, 3], np.uint8)])
 def test_crops_of_another_shape_or_type_are_refused(weights, crops):

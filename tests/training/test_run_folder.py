@@ -40,6 +40,16 @@ def test_another_runs_folder_is_refused_with_both_values(tmp_path, name, line, m
     assert (tmp_path / "flags.txt").read_text() == before
 
 
+def test_a_flag_given_twice_is_compared_with_both_its_values(tmp_path):
+    both = {"teacher": "--teacher=a\n--teacher=b", "seed": "--seed=0"}
+    for _ in range(2):
+        folder = RunFolder(tmp_path / "run")
+        folder.open(flag_lines=both, changeable=())
+        folder.close()
+    with pytest.raises(UserError, match="says --teacher=a --teacher=b, this command --teacher=a;"):
+        RunFolder(tmp_path / "run").open(flag_lines={**both, "teacher": "--teacher=a"}, changeable=())
+
+
 def test_a_folder_of_other_files_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(UserError, match="holds files but no flags.txt"):
