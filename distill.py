@@ -40,8 +40,10 @@ def train(options, *, folder, spread, teacher):
     if options.label_area:
         inferred["threshold"] = refinement.threshold_of_area(masks, options.label_area)
     temperature, threshold = inferred["sharpen_temperature"], inferred["threshold"]
-    labels = distillation.sharpen_labels(masks, temperature=temperature, threshold=threshold)
-    predict = foreground.inference(teacher.network, **inferred)
+    labels = distillation.cut_labels(
+        distillation.sharpen_labels(masks, temperature=temperature, threshold=threshold), data.photographs,
+        crop_mode=options.crop, iterations=options.grabcut_iterations,
+        cache_dir=folder.path if spread.is_chief else None)
     print(f"teacher {teacher.description}: its masks have a mean area of {masks.mean() / 255:.3f}, the labels made of "
           f"them of {labels.mean() / 255:.3f} (threshold {threshold:.3f})", flush=True)
     student = foreground.build_unet(width=options.student_width, size=options.image_size,
@@ -51,7 +53,7 @@ def train(options, *, folder, spread, teacher):
                                          augmentation=options.augmentation, seed=options.seed,
                                          jit_compile=options.jit_compile)
     inspection = distillation.DistillationInspection(
-        teacher=predict, student=student,
+        labels=labels, student=student,
         shown=foreground.choose_shown(data, num_panel_images=options.num_panel_images, seed=options.seed + 1))
 
     def make_batches(start_step):

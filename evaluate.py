@@ -12,7 +12,7 @@ import drawing
 import visualization
 from data import images, photographs
 from errors import UserError
-from evaluation import evaluator
+from evaluation import evaluator, grabcut
 from training import foreground
 
 
@@ -35,6 +35,8 @@ def main(argv):
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
     soft = evaluator.predict_masks(foreground.inference(loaded.network, **flags.inference()), crops)
+    soft = grabcut.cut_masks(soft, labelled, crop_mode=crop_options["crop_mode"],
+                             iterations=options.grabcut_iterations)
     report = evaluator.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled])
     print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)}, "
           f"crop '{crop_options['crop_mode']}'\n")

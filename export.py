@@ -27,6 +27,6 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.define_weights()
-    flags.define_inference()
+    flags.define_inference(with_pictures=False)
     flags.define_export()
     flags.run(main)

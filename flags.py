@@ -197,8 +197,11 @@ def define_cluster():
                               lower_bound=0)
 
 
-def define_inference(masks="masks"):
-    """What is done to a network's masks afterwards (S20); `masks` says whose they are."""
+def define_inference(masks="masks", *, with_pictures=True):
+    """What is done to a network's masks afterwards (S20, S21); `masks` says whose they are.
+
+    What needs the whole pictures around the network's crops is declared only `with_pictures`.
+    """
     absl_flags.DEFINE_bool("average_flips", False, f"Average {masks} with those of the mirrored pictures (as data "
                            "distillation does; Radosavovic et al. 2018) (S20).")
     absl_flags.DEFINE_integer("refine_iterations", 0, f"How often {masks} are then drawn towards the pictures' edges "
@@ -210,6 +213,10 @@ def define_inference(masks="masks"):
     absl_flags.DEFINE_float("mask_threshold", 0.5, "What then becomes 0.5, with the odds of all other values in "
                             "proportion: less than 0.5 makes masks larger (S20).", lower_bound=0.001,
                             upper_bound=0.999)
+    if with_pictures:
+        absl_flags.DEFINE_integer("grabcut_iterations", 0, f"How often {masks} are in the end cut anew by the colours "
+                                  "inside and outside of the boxes (Rother et al. 2004), 5 for instance; 0: never, as "
+                                  "in the paper (S21).", lower_bound=0, upper_bound=100)
 
 
 def define_weights(what=None):
@@ -249,7 +256,7 @@ def define_export():
 
 
 def inference():
-    """Returns what `define_inference` declared, as `training.foreground.inference` takes it."""
+    """Returns what `define_inference` declared of S20, as `training.foreground.inference` takes it."""
     return {"average_flips": FLAGS.average_flips, "refine_iterations": FLAGS.refine_iterations,
             "sharpen_temperature": FLAGS.sharpen_temperature, "threshold": FLAGS.mask_threshold}
 

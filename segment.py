@@ -71,7 +71,8 @@ def main(argv):
     pictures = folder.list_pictures(inputs, boxes_file=options.boxes, excluded_dir=out)
     stems = output_stems(pictures)
     check_overwriting(pictures, stems, out=out)
-    segmenter = Segmenter.from_weights(options.weights, **flags.inference())
+    segmenter = Segmenter.from_weights(options.weights, grabcut_iterations=options.grabcut_iterations,
+                                       **flags.inference())
     written, failed = MaskFolder(out), set()
     try:
         for found in segmenter.stream(tqdm(pictures, unit="picture", disable=None), batch_size=options.batch_size):

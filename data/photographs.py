@@ -18,14 +18,19 @@ class TrainingData(NamedTuple):
     Attributes:
       crops: uint8 [n, S, S, 3].
       masks: dict from the index of a labelled photograph to its mask, uint8 {0, 1} [S, S, 1]; for evaluation alone.
-      names: n names.
+      photographs: the n `Photograph`s.
       pool: the backgrounds.
     """
 
     crops: np.ndarray
     masks: dict
-    names: list
+    photographs: list
     pool: backgrounds.BackgroundPool
+
+    @property
+    def names(self):
+        """The photographs' n names."""
+        return [photograph.name for photograph in self.photographs]
 
 
 def dataset_name(*, dataset, images):
@@ -127,4 +132,4 @@ def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, 
     loaded = image_files.load_mask_crops([found[index] for index in labelled], **options) if labelled else []
     print(f"{len(found)} photographs ({name}), {len(labelled)} of them with masks for evaluation alone, "
           f"{pool.num_images} background pictures", flush=True)
-    return TrainingData(crops, dict(zip(labelled, loaded)), [photograph.name for photograph in found], pool)
+    return TrainingData(crops, dict(zip(labelled, loaded)), found, pool)

@@ -19,6 +19,7 @@ from data.folder import Picture, list_pictures
 from data.images import load_image, to_unit_range
 from data.windows import CROP_MODES, Box, Window, crop_window, place_window, take_window
 from errors import UserError
+from evaluation import grabcut
 from training import foreground
 
 Path = Union[str, os.PathLike]
@@ -65,16 +66,20 @@ class Segmenter:
       infer: tf.function from crops uint8 [B, S, S, 3] to soft masks float32 [B, S, S, 1] in [0, 1].
     """
 
-    def __init__(self, network: Any, *, image_size: int, crop_mode: str, **inference: Any):
+    def __init__(self, network: Any, *, image_size: int, crop_mode: str, grabcut_iterations: int = 0,
+                 **inference: Any):
         """Takes a built network, from float32 [B, S, S, 3] in [0, 1] to soft masks.
 
         Args:
           network: the network.
           image_size: as the attribute.
           crop_mode: as the attribute.
+          grabcut_iterations: how often masks are then cut anew, each within its whole picture, `grabcut.cut_mask`;
+            0: never. Masks of `masks` and `infer`, which know no pictures around the crops, are not.
           **inference: options of `foreground.inference`, what is done to its masks.
         """
         self.image_size, self.crop_mode = image_size, crop_mode
+        self._grabcut_iterations = grabcut_iterations
         self._variables = network.variables
         inputs = tf.TensorSpec([None, image_size, image_size, 3], tf.uint8, name="images")
         predict = foreground.inference(network, **inference)
@@ -87,7 +92,7 @@ class Segmenter:
 
         Args:
           weights: the file, or a list of files.
-          **inference: as for a `Segmenter`.
+          **inference: as for a `Segmenter`, also `grabcut_iterations`.
 
         Raises:
           UserError: a file is missing, broken, incomplete, of another task's network, or holds values that are not
@@ -142,7 +147,7 @@ class Segmenter:
         """
         window = self._window(image, box=box, name=name)
         mask = self.masks(take_window(image, window, size=self.image_size)[np.newaxis])[0, ..., 0]
-        return place_window(mask, window, image_size=image.shape[:2])
+        return self._placed(mask, image, window=window, box=box)
 
     def stream(self, pictures: Iterable[Picture], *, batch_size: int = 16) -> Iterator[Segmentation]:
         """Infers the masks of any number of pictures in the memory that a few of them take.
@@ -199,6 +204,12 @@ class Segmenter:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
+    def _placed(self, mask: np.ndarray, image: np.ndarray, *, window: Window, box: Optional[Box]) -> np.ndarray:
+        """Brings a crop's mask [S, S] to its place in its picture, cut anew if that is wanted: float32 [H, W]."""
+        if self._grabcut_iterations:
+            mask = grabcut.cut_mask(mask, image, window=window, box=box, iterations=self._grabcut_iterations)
+        return place_window(mask, window, image_size=image.shape[:2])
+
     def _window(self, image: np.ndarray, *, box: Optional[Box], name: str) -> Window:
         return crop_window(box=box, image_size=image.shape[:2], crop_mode=self.crop_mode, name=name)
 
@@ -227,8 +238,8 @@ class Segmenter:
         while views:
             segmentation, window, crop = views.pop(0)
             if crop is not None:
-                segmentation = segmentation._replace(
-                    mask=place_window(next(masks)[..., 0], window, image_size=segmentation.image.shape[:2]))
+                segmentation = segmentation._replace(mask=self._placed(
+                    next(masks)[..., 0], segmentation.image, window=window, box=segmentation.box))
             yield segmentation
 
 
@@ -245,8 +256,8 @@ def segment(
         picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
         a line are left out. Without the file each picture is taken whole.
       batch_size: crops that the network is given at a time, at least 1.
-      **inference: what is done to masks afterwards: `average_flips`, `refine_iterations` and `sharpen_temperature` of
-        `training.foreground.inference`.
+      **inference: what is done to masks afterwards: `average_flips`, `refine_iterations`, `sharpen_temperature` and
+        `threshold` of `training.foreground.inference`, and `grabcut_iterations`.
 
     Returns:
       An iterator of `Segmentation`: name, image, soft mask at the picture's resolution, or the error of a file that

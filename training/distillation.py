@@ -10,7 +10,7 @@ import losses
 import visualization
 from data import images as image_ranges
 from errors import UserError
-from evaluation import evaluator
+from evaluation import evaluator, grabcut
 from models import refinement
 from models.composition import Instance, composite, stack_layers
 from training import augmentation as augmentations
@@ -18,7 +18,7 @@ from training import foreground
 from training.adversarial import descend, mask_statistics, objective_of
 
 INPUTS = ("composites", "photographs", "both")
-CACHE_NAME = "teacher_masks.npy"
+CACHE_NAME, CUT_CACHE_NAME = "teacher_masks.npy", "cut_labels.npy"
 
 
 class Distillation(tf.Module):
@@ -116,22 +116,56 @@ def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
     Raises:
       UserError: the cache would be larger than allowed, is of other photographs, or cannot be written.
     """
-    expected = (*crops.shape[:-1], 1)
-    megabytes = int(np.prod(expected)) / 2**20
+    shape = (*crops.shape[:-1], 1)
+    megabytes = int(np.prod(shape)) / 2**20
     if megabytes > max_megabytes:
         raise UserError(f"the teacher's masks take {megabytes:.0f} MiB, more than "
                         f"--max_cache_megabytes={max_megabytes}; raise it, or train on fewer photographs.")
-    path = pathlib.Path(cache_dir) / CACHE_NAME if cache_dir else None
+    return _kept(lambda: _to_eight_bits(evaluator.predict_masks(teacher, crops)), shape=shape, cache_dir=cache_dir,
+                 name=CACHE_NAME)
+
+
+def cut_labels(labels, photographs, *, crop_mode, iterations, cache_dir):
+    """Cuts labels anew within their photographs once, `evaluation.grabcut.cut_masks`, and keeps them in the run folder.
+
+    Args:
+      labels: uint8 [n, S, S, 1] in [0, 255].
+      photographs: the n `Photograph`s.
+      crop_mode: how the crops were taken.
+      iterations: as there; 0 returns the labels as they are.
+      cache_dir: the run's folder, whose `cut_labels.npy` is used if it is there, or None for no cache.
+
+    Returns:
+      uint8 [n, S, S, 1] in [0, 255].
+
+    Raises:
+      UserError: a photograph cannot be read, the cache is of others, or it cannot be written.
+    """
+    if not iterations:
+        return labels
+    return _kept(lambda: _to_eight_bits(grabcut.cut_masks(labels.astype(np.float32) / 255, photographs,
+                                                          crop_mode=crop_mode, iterations=iterations)),
+                 shape=labels.shape, cache_dir=cache_dir, name=CUT_CACHE_NAME)
+
+
+def _to_eight_bits(masks):
+    """Returns soft masks, float32 in [0, 1], as uint8 in [0, 255], rounded."""
+    return image_ranges.to_uint8(tf.constant(masks)).numpy()
+
+
+def _kept(make, *, shape, cache_dir, name):
+    """Returns uint8 masks of a shape from the run folder's file of that name, or makes and keeps them there."""
+    path = pathlib.Path(cache_dir) / name if cache_dir else None
     if path and path.exists():
         try:
             cached = np.load(path, allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
             raise UserError(f"{path} cannot be read ({error}); delete it, and it is made anew.") from error
-        if cached.shape != expected or cached.dtype != np.uint8:
-            raise UserError(f"{path} holds masks {list(cached.shape)}, expected {list(expected)}; delete it, and it is "
+        if cached.shape != shape or cached.dtype != np.uint8:
+            raise UserError(f"{path} holds masks {list(cached.shape)}, expected {list(shape)}; delete it, and it is "
                             "made anew.")
         return cached
-    masks = image_ranges.to_uint8(tf.constant(evaluator.predict_masks(teacher, crops))).numpy()
+    masks = make()
     if path is None:
         return masks
     partial = path.with_suffix(".partial")
@@ -164,28 +198,29 @@ def sharpen_labels(masks, *, temperature, threshold):
 class DistillationInspection:
     """Panel of teacher and student side by side, and figures of both."""
 
-    def __init__(self, *, teacher, student, shown):
-        """Takes two networks and what they are shown.
+    def __init__(self, *, labels, student, shown):
+        """Takes what the teacher says, the student, and what it is shown.
 
         Args:
-          teacher: network wrapped by `foreground.inference`.
+          labels: the teacher's masks of all photographs as the student learns them, uint8 [n, S, S, 1] in [0, 255].
           student: network.
           shown: `foreground.Shown`.
         """
-        self._teacher, self._student, self._shown = teacher, foreground.inference(student), shown
+        self._labels = labels[shown.indices].astype(np.float32) / 255
+        self._student, self._shown = foreground.inference(student), shown
         self._teacher_figures = None
 
     def draw_panel(self):
         """Draws Figures 12 and 13: input, raw mask, distilled mask, reference if all have one."""
         crops = self._shown.crops[:len(self._shown.backgrounds)]
         return visualization.distillation_panel(
-            images=crops, raw=evaluator.predict_masks(self._teacher, crops),
+            images=crops, raw=self._labels[:len(crops)],
             distilled=evaluator.predict_masks(self._student, crops), references=self._shown.panel_references(),
             max_columns=len(crops))
 
     def evaluate(self):
         """Measures S5's figures of the student, and of the teacher beside it. Returns floats for TensorBoard."""
         if self._teacher_figures is None:
-            self._teacher_figures = self._shown.figures(self._teacher)
+            self._teacher_figures = self._shown.figures_of(self._labels[sorted(self._shown.masks)])
         return {**{f"evaluation/{name}": value for name, value in self._shown.figures(self._student).items()},
                 **{f"evaluation_teacher/{name}": value for name, value in self._teacher_figures.items()}}

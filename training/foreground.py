@@ -151,12 +151,14 @@ class Shown(NamedTuple):
       masks: dict from an index into `crops` to its reference mask, uint8 {0, 1} [S, S, 1]; may be empty.
       names: names of the crops.
       backgrounds: uint8 [k, S, S, 3], for composites of the panel's first k.
+      indices: where the crops are among all photographs.
     """
 
     crops: np.ndarray
     masks: dict
     names: list
     backgrounds: np.ndarray
+    indices: list
 
     def panel_references(self):
         """Returns the panel's reference masks [k, S, S, 1] if all of its photographs have one, else None."""
@@ -166,8 +168,11 @@ class Shown(NamedTuple):
 
     def figures(self, network):
         """Measures S5's figures of a network's masks, averaged over the labelled photographs. Returns a dict."""
+        return self.figures_of(evaluator.predict_masks(network, self.crops[sorted(self.masks)]))
+
+    def figures_of(self, soft):
+        """Measures S5's figures of soft masks of the labelled photographs, float32 [m, S, S, 1]. Returns a dict."""
         labelled = sorted(self.masks)
-        soft = evaluator.predict_masks(network, self.crops[labelled])
         report = evaluator.evaluate_masks(soft, np.stack([self.masks[index] for index in labelled]),
                                           names=[self.names[index] for index in labelled])
         return {name: report["per_image"][name] for name in FIGURES}
@@ -192,7 +197,7 @@ def choose_shown(data, *, num_panel_images, seed):
                                                  num_steps=1, seed=seed)))
     return Shown(crops=data.crops[indices], names=[data.names[index] for index in indices],
                  masks={place: data.masks[index] for place, index in enumerate(indices) if index in data.masks},
-                 backgrounds=drawn["backgrounds"].numpy())
+                 backgrounds=drawn["backgrounds"].numpy(), indices=indices)
 
 
 def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temperature=1.0, threshold=0.5):

@@ -1,11 +1,13 @@
 """Distillation: what the student is shown and told, and that it ends better than a noisy teacher."""
 
 import numpy as np
+from PIL import Image
 import pytest
 import tensorflow as tf
 
 import losses
 from data import backgrounds, batches, images, synthetic
+from data.images import Photograph
 from errors import UserError
 from evaluation import evaluator
 from training import distillation, foreground, optimizers
@@ -73,6 +75,22 @@ def test_labels_are_the_teachers_masks_computed_once(tmp_path):
 
     again = distillation.teacher_masks(absent, crops, cache_dir=tmp_path, max_megabytes=1)
     np.testing.assert_array_equal(labels, again)
+
+
+def test_cut_labels_are_made_once(tmp_path):
+    image = np.full([64, 64, 3], 90, np.uint8)
+    image[16:48, 16:48] = (200, 40, 40)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    photographs = [Photograph("a.png", str(tmp_path / "a.png"), (8.0, 8.0, 48.0, 48.0), None)]
+    labels = np.full([1, 64, 64, 1], 40, np.uint8)
+    labels[:, 20:44, 20:44] = 230
+    options = {"crop_mode": "box", "cache_dir": tmp_path}
+    assert distillation.cut_labels(labels, photographs, iterations=0, **options) is labels
+    cut = distillation.cut_labels(labels, photographs, iterations=1, **options)
+    assert cut.dtype == np.uint8 and cut.shape == labels.shape
+    assert cut[0, 13:50, 13:50].min() == 255 and cut.mean() == pytest.approx(255 * (32 / 48) ** 2, rel=0.1)
+    (tmp_path / "a.png").unlink()
+    np.testing.assert_array_equal(distillation.cut_labels(labels, photographs, iterations=1, **options), cut)
 
 
 def test_a_cache_too_large_foreign_or_broken_is_refused(tmp_path):
