@@ -35,9 +35,14 @@ def main(argv):
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
     soft = evaluator.predict_masks(foreground.inference(loaded.network, **flags.inference()), crops)
-    soft = grabcut.cut_masks(soft, labelled, crop_mode=crop_options["crop_mode"],
-                             iterations=options.grabcut_iterations)
-    report = evaluator.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled])
+    baselines = {}
+    if options.grabcut_iterations:
+        cut_options = {"crop_mode": crop_options["crop_mode"], "iterations": options.grabcut_iterations}
+        boxes = grabcut.masks_of_boxes(len(labelled), size=crop_options["size"])
+        soft, boxes = (grabcut.cut_masks(masks, labelled, **cut_options) for masks in (soft, boxes))
+        baselines["the boxes alone, cut"] = boxes
+    report = evaluator.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled],
+                                      baselines=baselines)
     print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)}, "
           f"crop '{crop_options['crop_mode']}'\n")
     print(evaluator.format_table(report))

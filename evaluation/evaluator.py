@@ -6,7 +6,8 @@ The report is a dict of Python numbers, strings, lists and dicts only; 'figures'
 * per_image: figures averaged over the images, and num_images.
 * pooled: figures over all pixels, and num_images.
 * trivial: all_ones and ellipse (`metrics.best_centred_ellipse`), each with figures averaged over the images,
-  num_images, and pooled as above; ellipse also with width_fraction and height_fraction.
+  num_images, and pooled as above; ellipse also with width_fraction and height_fraction. Baselines that
+  `evaluate_masks` was given stand beside them by name.
 * mask: area_mean and area_std, over the images, of the soft masks' areas as fractions of the image;
   undecided_fraction, the fraction of all pixels whose value is strictly between 0.1 and 0.9.
 * reference_area_mean: a fraction of the image.
@@ -18,7 +19,7 @@ Axis letters: B batch, n images, S side of the square images in pixels.
 import json
 import os
 import pathlib
-from typing import Any, Callable, Sequence, Union
+from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy as np
 import tensorflow as tf
@@ -73,7 +74,8 @@ def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batc
 
 
 def evaluate_masks(
-    soft_masks: Sequence[np.ndarray], references: Sequence[np.ndarray], *, names: Sequence[str]
+    soft_masks: Sequence[np.ndarray], references: Sequence[np.ndarray], *, names: Sequence[str],
+    baselines: Optional[dict[str, np.ndarray]] = None,
 ) -> dict[str, Any]:
     """Scores soft masks, cut at 0.5, against references, beside two trivial masks scored in the same way.
 
@@ -81,6 +83,7 @@ def evaluate_masks(
       soft_masks: n float masks [S, S, 1] in [0, 1], an array or a list.
       references: n binary masks [S, S, 1] in {0, 1}, an array or a list.
       names: n names of the images, for the report and for refusals.
+      baselines: by name, soft masks float32 [n, S, S, 1] that need no network, scored beside the trivial masks.
 
     Returns:
       The report described at the top of this file.
@@ -107,6 +110,8 @@ def evaluate_masks(
                 "width_fraction": ellipse.width_fraction,
                 "height_fraction": ellipse.height_fraction,
             },
+            **{name: _both_ways_in_one(metrics.binarize(masks, THRESHOLD), references)
+               for name, masks in (baselines or {}).items()},
         },
         "mask": {
             "area_mean": float(areas.mean()),
@@ -121,13 +126,17 @@ def evaluate_masks(
 
 
 def format_table(report: dict[str, Any]) -> str:
-    """The report's main figures as a plain-text table of four rows and five columns, without a final newline."""
+    """The report's main figures as a plain-text table of five columns, without a final newline.
+
+    Its rows are the masks' figures both ways, the two trivial masks', and the baselines'.
+    """
     ellipse = report["trivial"]["ellipse"]
     rows = {
         "masks (per image)": report["per_image"],
         "masks (pooled)": report["pooled"],
         "all ones": report["trivial"]["all_ones"],
         f"centred ellipse ({ellipse['width_fraction']:.2f} x {ellipse['height_fraction']:.2f})": ellipse,
+        **{name: figures for name, figures in report["trivial"].items() if name not in ("all_ones", "ellipse")},
     }
     label_width = max(map(len, rows))
     lines = [f"{report['num_images']} images".ljust(label_width) + "".join(f"  {key}" for key in metrics.KEYS)]
@@ -209,5 +218,10 @@ def _both_ways(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, di
 
 def _trivial(mask: np.ndarray, references: np.ndarray) -> dict[str, Any]:
     """Figures of the one mask bool [S, S] as the prediction for every image [n, S, S, 1], in the report's form."""
-    both = _both_ways(np.broadcast_to(mask[np.newaxis, ..., np.newaxis], references.shape), references)
+    return _both_ways_in_one(np.broadcast_to(mask[np.newaxis, ..., np.newaxis], references.shape), references)
+
+
+def _both_ways_in_one(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, Any]:
+    """Figures of masks bool [n, S, S, 1] in the form of the report's trivial masks."""
+    both = _both_ways(binary_masks, references)
     return {**both["per_image"], "pooled": both["pooled"]}

@@ -97,6 +97,19 @@ def cut_masks(
     return np.stack(images.map_in_threads(cut, list(zip(masks, photographs))))
 
 
+def masks_of_boxes(count: int, *, size: int) -> np.ndarray:
+    """Returns soft masks that know nothing but the box, all 0.9, for `cut_masks`: what GrabCut does without a network.
+
+    Args:
+      count: n.
+      size: S.
+
+    Returns:
+      float32 [n, S, S, 1].
+    """
+    return np.full((count, size, size, 1), 0.9, np.float32)
+
+
 def _context(image: np.ndarray, window: Window, *, side: int) -> tuple[np.ndarray, int, int]:
     """The window and what is around it, as far as the picture goes, at a scale where the window is `side` pixels wide.
 
