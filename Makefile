@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 VENV ?= .venv
 RUN ?= runs/demo
-AFTERWARDS := --average_flips --refine_iterations=10 --sharpen_temperature=0.25
+AFTERWARDS := --average_flips --refine_iterations=10 --grabcut_iterations=1
 TEST_PROCESSES ?= 2
 DATA ?= data
 PYTHON ?= $(shell for python in python3 python3.11; do \

@@ -24,9 +24,10 @@ def inherit(teacher):
         names = ("split", "crop", "image_size")  # other photographs: how they are cropped alone is the teacher's
     else:
         names = INHERITED
+    values = {"split": "all", "crop": teacher.crop, "image_size": str(teacher.image_size), **teacher.flags}
     for name in names:
-        if name not in told and name in teacher.flags:
-            flags.FLAGS[name].parse(teacher.flags[name])
+        if name not in told and name in values:
+            flags.FLAGS[name].parse(values[name])
 
 
 def train(options, *, folder, spread, teacher):

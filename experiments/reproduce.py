@@ -72,11 +72,14 @@ class Row(NamedTuple):
 
 
 def _foreground(title, paper, *, needs, flagfile, arguments, **students):
-    """Makes a row of a raw stage and students, each taught by the stage before; `students` are their flagfiles."""
+    """Makes a row of a raw stage and students, each taught by the stage before.
+
+    `students` are lists by name: a flagfile, and arguments beside it.
+    """
     raw = Stage("raw", "train_fg.py", flagfile, arguments,
                 ("--image_size=64", "--generator_width=0.0625", "--area_ramp_steps=2"))
-    taught = (Stage(name, "distill.py", student, ("--teacher={previous}",), ("--student_width=0.0625",))
-              for name, student in students.items())
+    taught = (Stage(name, "distill.py", student, ("--teacher={previous}", *more), ("--student_width=0.0625",))
+              for name, (student, *more) in students.items())
     return Row(title, paper, needs, FOREGROUND_FIGURES, (raw, *taught))
 
 
@@ -91,21 +94,21 @@ FACES, NEGATIVES = "{data}/CelebA", "{data}/INRIAPerson/Train/neg"
 ROWS = {
     "birds_printed": _foreground(
         "Birds, Table 3 as printed", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds",
-        distilled="distill_birds", arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
+        distilled=["distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
     "birds_landscapes": _foreground(
         "Birds, masks that shrink", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds_ramp",
-        distilled="distill_birds", arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
+        distilled=["distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
     "birds": _foreground(
         "Birds, batch's mean area, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
-        flagfile="fg_birds_batch_mean", distilled="distill_compact", refined="distill_refined",
-        refined_again="distill_refined", refined_thrice="distill_refined", arguments=(f"--data_dir={BIRDS}",)),
+        flagfile="fg_birds_batch_mean", distilled=["distill_compact"],
+        cut=["distill_cut", "--label_area=0.36"], arguments=(f"--data_dir={BIRDS}",)),
     "faces_printed": _foreground(
         "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces",
-        distilled="distill_birds", arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+        distilled=["distill_birds"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
     "faces": _foreground(
         "Faces, batch's mean area", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces_batch_mean",
-        distilled="distill_compact", arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
-    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", distilled="distill_compact", arguments=()),
+        distilled=["distill_compact"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", distilled=["distill_compact"], arguments=()),
     "crowd": _cluster("Crowd, Table 4", flagfile="hoc_crowd", needs=("{crowd_image}",),
                       arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
     "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="hoc_fruit"),
