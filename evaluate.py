@@ -56,8 +56,8 @@ def main(argv):
 
 if __name__ == "__main__":
     absl_flags.DEFINE_string("run_dir", None, "Run folder whose last checkpoint is measured.")
-    absl_flags.DEFINE_multi_string("weights", None, "Weights file that is measured. Given several times, the mean of all "
-                                   "networks' masks is measured (S20).")
+    absl_flags.DEFINE_multi_string("weights", None, "Weights file that is measured. Given several times, the mean of "
+                                   "all networks' masks is measured (S20).")
     absl_flags.DEFINE_string("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
     flags.define_inference()
     flags.define_data(crop=None, image_size=None)

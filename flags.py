@@ -208,8 +208,8 @@ def define_inference(masks="masks", *, with_pictures=True):
                               "(Araslanov & Roth 2020: 10); 0: never, as in the paper (S20).", lower_bound=0,
                               upper_bound=1000)
     absl_flags.DEFINE_float("sharpen_temperature", 1.0, f"Temperature by which {masks} are drawn towards 0 and 1 in "
-                            "the end (Berthelot et al. 2019), 0.25 for instance; 1: not at all (S20).", lower_bound=0.01,
-                            upper_bound=1.0)
+                            "the end (Berthelot et al. 2019), 0.25 for instance; 1: not at all (S20).",
+                            lower_bound=0.01, upper_bound=1.0)
     absl_flags.DEFINE_float("mask_threshold", 0.5, "What then becomes 0.5, with the odds of all other values in "
                             "proportion: less than 0.5 makes masks larger (S20).", lower_bound=0.001,
                             upper_bound=0.999)

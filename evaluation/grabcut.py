@@ -118,7 +118,8 @@ def _context(image: np.ndarray, window: Window, *, side: int) -> tuple[np.ndarra
       the picture.
     """
     spans, pixels = [], []
-    for start, stop, length in ((window.left, window.right, image.shape[1]), (window.top, window.bottom, image.shape[0])):
+    height, width = image.shape[:2]
+    for start, stop, length in ((window.left, window.right, width), (window.top, window.bottom, height)):
         scale, margin = side / (stop - start), MARGIN * (stop - start)
         before = int(np.floor((start - max(0.0, start - margin)) * scale))  # whole pixels of the cut
         after = int(np.floor((min(float(length), stop + margin) - stop) * scale))

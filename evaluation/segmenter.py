@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.folder import Picture, list_pictures
-from data.images import load_image, to_unit_range
+from data.images import load_image, map_in_threads, to_unit_range
 from data.windows import CROP_MODES, Box, Window, crop_window, place_window, take_window
 from errors import UserError
 from evaluation import grabcut
@@ -147,7 +147,7 @@ class Segmenter:
         """
         window = self._window(image, box=box, name=name)
         mask = self.masks(take_window(image, window, size=self.image_size)[np.newaxis])[0, ..., 0]
-        return self._placed(mask, image, window=window, box=box)
+        return place_window(self._cut(mask, image, window=window, box=box), window, image_size=image.shape[:2])
 
     def stream(self, pictures: Iterable[Picture], *, batch_size: int = 16) -> Iterator[Segmentation]:
         """Infers the masks of any number of pictures in the memory that a few of them take.
@@ -204,11 +204,11 @@ class Segmenter:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def _placed(self, mask: np.ndarray, image: np.ndarray, *, window: Window, box: Optional[Box]) -> np.ndarray:
-        """Brings a crop's mask [S, S] to its place in its picture, cut anew if that is wanted: float32 [H, W]."""
-        if self._grabcut_iterations:
-            mask = grabcut.cut_mask(mask, image, window=window, box=box, iterations=self._grabcut_iterations)
-        return place_window(mask, window, image_size=image.shape[:2])
+    def _cut(self, mask: np.ndarray, image: np.ndarray, *, window: Window, box: Optional[Box]) -> np.ndarray:
+        """Cuts a crop's mask [S, S] anew, if that is wanted."""
+        if not self._grabcut_iterations:
+            return mask
+        return grabcut.cut_mask(mask, image, window=window, box=box, iterations=self._grabcut_iterations)
 
     def _window(self, image: np.ndarray, *, box: Optional[Box], name: str) -> Window:
         return crop_window(box=box, image_size=image.shape[:2], crop_mode=self.crop_mode, name=name)
@@ -232,14 +232,18 @@ class Segmenter:
         return views
 
     def _segmentations(self, views: list[_View], *, batch_size: int) -> Iterator[Segmentation]:
-        """Empties `views`, each with its mask; masks get the pictures' size one at a time."""
-        crops = [view.crop for view in views if view.crop is not None]
-        masks = iter(self.masks(np.stack(crops), batch_size=batch_size)) if crops else iter(())
+        """Empties `views`, each with its mask; masks are cut in threads and get the pictures' size one by one."""
+        cropped = [view for view in views if view.crop is not None]
+        masks = self.masks(np.stack([view.crop for view in cropped]), batch_size=batch_size) if cropped else ()
+        masks = iter(map_in_threads(lambda pair: self._cut(
+            pair[0][..., 0], pair[1].segmentation.image, window=pair[1].window, box=pair[1].segmentation.box),
+                                    list(zip(masks, cropped))))
+        cropped = None  # as `views`, it would keep pictures that are to be forgotten
         while views:
             segmentation, window, crop = views.pop(0)
             if crop is not None:
-                segmentation = segmentation._replace(mask=self._placed(
-                    next(masks)[..., 0], segmentation.image, window=window, box=segmentation.box))
+                segmentation = segmentation._replace(
+                    mask=place_window(next(masks), window, image_size=segmentation.image.shape[:2]))
             yield segmentation
 
 

@@ -108,7 +108,8 @@ ROWS = {
     "faces": _foreground(
         "Faces, batch's mean area", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces_batch_mean",
         distilled=["distill_compact"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
-    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", distilled=["distill_compact"], arguments=()),
+    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", arguments=(),
+                        distilled=["distill_compact"]),
     "crowd": _cluster("Crowd, Table 4", flagfile="hoc_crowd", needs=("{crowd_image}",),
                       arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
     "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="hoc_fruit"),

@@ -6,8 +6,8 @@ import tensorflow as tf
 class Ensemble(tf.Module):
     """Averages the masks of networks that were trained apart, for instance from different seeds (S20).
 
-    A mask's error that the seed decides is not the same in all of them, and shrinks in the mean (Lakshminarayanan et al.
-    2017). It is called as each of its networks is, and has all their variables.
+    A mask's error that the seed decides is not the same in all of them, and shrinks in the mean (Lakshminarayanan et
+    al. 2017). It is called as each of its networks is, and has all their variables.
     """
 
     def __init__(self, networks, name="ensemble"):
