@@ -9,13 +9,13 @@ Axis letters: S side of a network's crop, F = `FINENESS * S` side of what is cut
 
 from typing import Optional, Sequence
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from data import images
 from data.images import Photograph
 from data.windows import Box, Window, crop_window
+from errors import UserError
 
 FINENESS = 2  # pixels of the cut for one of the mask
 MARGIN = 0.5  # what is seen around the window, as a share of its sides
@@ -38,7 +38,11 @@ def cut_mask(
     Returns:
       float32 [F, F] of zeros and ones: the mask at twice the resolution. Where the mask, or what is left of it in the
       box, has hardly any foreground or background, there is nothing to fit colours to and it is only binarised.
+
+    Raises:
+      UserError: OpenCV is not installed.
     """
+    cv2 = _opencv()
     side = FINENESS * mask.shape[0]
     fine = np.asarray(Image.fromarray(mask).resize((side, side), Image.Resampling.BILINEAR))
     context, left, top = _context(image, window, side=side)
@@ -77,7 +81,7 @@ def cut_masks(
       float32 [n, S, S, 1] in [0, 1]: what `cut_mask` returns, reduced to the crops' resolution.
 
     Raises:
-      UserError: an image cannot be read.
+      UserError: an image cannot be read, or OpenCV is not installed.
       ValueError: iterations are negative, or there are not as many masks as photographs.
     """
     if iterations < 0 or len(masks) != len(photographs):
@@ -108,6 +112,16 @@ def masks_of_boxes(count: int, *, size: int) -> np.ndarray:
       float32 [n, S, S, 1].
     """
     return np.full((count, size, size, 1), 0.9, np.float32)
+
+
+def _opencv():
+    """Returns OpenCV's module; not imported before, since all else can do without it."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise UserError("--grabcut_iterations needs OpenCV: install opencv-python-headless as in requirements.txt, or "
+                        "leave the flag out.") from error
+    return cv2
 
 
 def _context(image: np.ndarray, window: Window, *, side: int) -> tuple[np.ndarray, int, int]:

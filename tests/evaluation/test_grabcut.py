@@ -1,5 +1,7 @@
 """Masks cut anew by colours: on drawn pictures whose masks are known."""
 
+import sys
+
 from PIL import Image, ImageFilter
 import numpy as np
 import pytest
@@ -140,6 +142,12 @@ def test_masks_of_other_photographs_and_missing_photographs_are_refused(tmp_path
     with pytest.raises(UserError, match="gone.png"):
         grabcut.cut_masks(masks[:1], [photograph._replace(path=str(tmp_path / "gone.png"))], crop_mode="box",
                           iterations=1)
+
+
+def test_without_opencv_a_sentence_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(UserError, match="--grabcut_iterations needs OpenCV"):
+        grabcut.cut_mask(np.zeros([32, 32], np.float32), picture_of_a_disk()[0], window=WINDOW, box=BOX, iterations=1)
 
 
 def test_a_segmenter_cuts_in_the_whole_picture():
