@@ -210,6 +210,11 @@ class Segmenter:
             return mask
         return grabcut.cut_mask(mask, image, window=window, box=box, iterations=self._grabcut_iterations)
 
+    def _cut_view(self, pair: tuple[_View, np.ndarray]) -> np.ndarray:
+        """Cuts a view's mask [S, S, 1] anew, if that is wanted. Returns [S, S]."""
+        view, mask = pair
+        return self._cut(mask[..., 0], view.segmentation.image, window=view.window, box=view.segmentation.box)
+
     def _window(self, image: np.ndarray, *, box: Optional[Box], name: str) -> Window:
         return crop_window(box=box, image_size=image.shape[:2], crop_mode=self.crop_mode, name=name)
 
@@ -235,9 +240,7 @@ class Segmenter:
         """Empties `views`, each with its mask; masks are cut in threads and get the pictures' size one by one."""
         cropped = [view for view in views if view.crop is not None]
         masks = self.masks(np.stack([view.crop for view in cropped]), batch_size=batch_size) if cropped else ()
-        masks = iter(map_in_threads(lambda pair: self._cut(
-            pair[0][..., 0], pair[1].segmentation.image, window=pair[1].window, box=pair[1].segmentation.box),
-                                    list(zip(masks, cropped))))
+        masks = iter(map_in_threads(self._cut_view, list(zip(cropped, masks))))
         cropped = None  # as `views`, it would keep pictures that are to be forgotten
         while views:
             segmentation, window, crop = views.pop(0)
