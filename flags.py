@@ -82,8 +82,9 @@ def define_discriminator():
                            ["orthogonal", "glorot_uniform", "he_normal"], "Initialiser of its kernels (S3).")
     absl_flags.DEFINE_enum("score_activation", "lrelu", ["lrelu", "linear"],
                            "Before the sigmoid: Table 1's 'lReLU+sigmoid' at its word, or nothing (S2).")
-    absl_flags.DEFINE_enum("discriminator_inputs", "symmetric", ["symmetric", "unit"],
-                           "Range of its input images: [-1, 1] or [0, 1] (S6).")
+    absl_flags.DEFINE_enum("discriminator_inputs", "symmetric", ["symmetric", "unit", "standardized"],
+                           "Range of its input images: [-1, 1], [0, 1], or each channel's mean over the training "
+                           "pictures at 0 and its standard deviation at 1 (S6).")
     _define_augmentation("How real images and composites are changed at random before it sees them", AUGMENTATIONS)
 
 
@@ -274,9 +275,17 @@ def generator():
             "initial_mask": FLAGS.area_start if FLAGS.area_ramp_steps else 0.5}
 
 
-def discriminator():
-    """Returns what `define_discriminator` declared, as `models.discriminator.Discriminator` takes it."""
-    return {"spectral_norm": FLAGS.spectral_norm, "spectral_norm_scale": FLAGS.spectral_norm_scale,
+def discriminator(pictures):
+    """Returns what `define_discriminator` declared, as `models.discriminator.Discriminator` takes it.
+
+    Args:
+      pictures: the training pictures, uint8 [H, W, 3] each, which say how inputs are standardized.
+    """
+    from data import images  # here, since it imports TensorFlow
+
+    standardized = FLAGS.discriminator_inputs == "standardized"
+    return {"input_statistics": images.channel_statistics(pictures) if standardized else None,
+            "spectral_norm": FLAGS.spectral_norm, "spectral_norm_scale": FLAGS.spectral_norm_scale,
             "kernel_initializer": FLAGS.discriminator_initializer, "score_activation": FLAGS.score_activation,
             "input_range": FLAGS.discriminator_inputs}
 

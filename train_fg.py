@@ -17,14 +17,18 @@ SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G
                "mask/undecided_fraction": "undecided"}
 
 
-def build(options, area):
-    """Builds the networks and their training from the flags. Returns (network to be shown, `AdversarialTraining`)."""
+def build(options, *, area, crops):
+    """Builds the networks and their training from the flags and the crops that are trained on.
+
+    Returns:
+      (network to be shown, `AdversarialTraining`).
+    """
     network, averaged = (foreground.build_unet(size=options.image_size, **flags.generator()) if wanted else None
                          for wanted in (True, options.generator_average))
     if options.initial_weights:
         checkpoint.start_from(options.initial_weights, (network, averaged), network="unet")
     training = foreground.build_training(
-        network=network, averaged_network=averaged, discriminator=Discriminator(**flags.discriminator()),
+        network=network, averaged_network=averaged, discriminator=Discriminator(**flags.discriminator(crops)),
         size=options.image_size, optimization=flags.optimization(), **flags.objective(area=area))
     return averaged or network, training
 
@@ -35,7 +39,7 @@ def train(options, *, folder, spread):
     area = photographs.default_area(dataset) if options.area_constant is None else options.area_constant
     data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=options.num_evaluation_images)
-    network, training = build(options, area)
+    network, training = build(options, area=area, crops=data.crops)
     print(f"area constant {area}", flush=True)
     inspection = foreground.ForegroundInspection(network, foreground.choose_shown(
         data, num_panel_images=options.num_panel_images, seed=options.seed + 1))

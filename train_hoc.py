@@ -46,7 +46,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
                               disk_area=disk_area)
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
-        discriminator_options=flags.discriminator(), recognition_kind=options.recognition,
+        discriminator_options=flags.discriminator([cluster]), recognition_kind=options.recognition,
         information_weight=options.information_weight, num_recognized_layers=options.num_recognized_layers,
         optimization=flags.optimization(), **flags.objective(area=area))
     stream = {"cluster": cluster, "num_layers": options.num_layers, "latent_dim": options.latent_dim,

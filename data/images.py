@@ -5,7 +5,7 @@ Axis letters: B or n images, H rows, W columns, C channels, S the side of a squa
 
 from concurrent.futures import ThreadPoolExecutor
 import struct
-from typing import Any, Callable, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -222,6 +222,25 @@ def to_unit_range(images: tf.Tensor) -> tf.Tensor:
 def to_network_range(images: tf.Tensor) -> tf.Tensor:
     """float [...] in [0, 1] to [-1, 1], the range in which images enter every network (S6)."""
     return images * 2.0 - 1.0
+
+
+def channel_statistics(pictures: Iterable[np.ndarray]) -> tuple[list[float], list[float]]:
+    """Means and standard deviations of the colour channels over all pixels of all pictures.
+
+    Args:
+      pictures: uint8 [H, W, 3] each, at least one.
+
+    Returns:
+      means: three numbers in [0, 1].
+      deviations: three numbers of at least 1 / 255, so that a channel without contrast can be divided by its own.
+    """
+    counts = np.zeros([3, 256], np.int64)
+    for picture in pictures:
+        counts += [np.bincount(picture[..., channel].ravel(), minlength=256) for channel in range(3)]
+    values, shares = np.arange(256) / 255.0, counts / counts.sum(axis=1, keepdims=True)
+    means = shares @ values
+    deviations = np.sqrt(np.maximum(shares @ values**2 - means**2, 0.0))
+    return means.tolist(), np.maximum(deviations, 1.0 / 255.0).tolist()
 
 
 def to_uint8(images: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
     python experiments/reproduce.py --data=DATA                            # all rows, seed 0
     python experiments/reproduce.py --data=DATA --rows=birds,drawn --seeds=0,1,2
+    python experiments/reproduce.py --data=DATA --rows=ablations --seeds=0,1,2   # one setting at a time, in small
     python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything
     python experiments/reproduce.py --data=DATA --table_only               # the table of what has been run so far
 
@@ -124,6 +125,27 @@ ROWS = {
 }
 
 
+def _ablation(title, *arguments):
+    """Makes a row of birds in small with some flags changed."""
+    return _foreground(f"Birds in small: {title}", "-", needs=(BIRDS,), flagfile="fg_birds_small",
+                       arguments=(f"--data_dir={BIRDS}", *arguments))
+
+
+ABLATIONS = {
+    "small": _ablation("batch's mean area, a = 0.36, lambda 100, masks that shrink, our normalization"),
+    "small_per_mask": _ablation("each mask's area", "--area_penalty=per_mask"),
+    "small_above": _ablation("areas above a alone", "--area_penalty=above"),
+    "small_quarter": _ablation("a = 0.25", "--area_constant=0.25"),
+    "small_per_mask_quarter": _ablation("each mask's area, a = 0.25", "--area_penalty=per_mask",
+                                        "--area_constant=0.25"),
+    "small_lambda_10": _ablation("lambda 10", "--area_weight=10"),
+    "small_lambda_1000": _ablation("lambda 1000", "--area_weight=1000"),
+    "small_no_ramp": _ablation("the area constant from the first step", "--area_ramp_steps=0"),
+    "small_tfa": _ablation("tensorflow-addons' normalization", "--spectral_norm=tfa"),
+}
+ALL_ROWS = {**ROWS, **ABLATIONS}
+
+
 def is_done(folder):
     """Tells whether a run folder's run has come to its end."""
     metrics = read_json(os.path.join(folder, "metrics.json"))
@@ -170,7 +192,7 @@ def table(runs_dir, seeds):
     """Makes the table of what the run folders hold: Markdown, a line for each stage, mean and spread over seeds."""
     lines = ["| row | paper | stage | seeds | steps | figures (mean over seeds, +- their standard deviation) | minutes "
              "| warnings |", "|---|---|---|---|---|---|---|---|"]
-    for name, row in ROWS.items():
+    for name, row in ALL_ROWS.items():
         for stage in row.stages:
             folders = [os.path.join(runs_dir, name, f"seed_{seed}", stage.name) for seed in seeds]
             folders = [folder for folder in folders if is_done(folder)]
@@ -201,20 +223,22 @@ def main(argv):
     values = {"data": options.data, "crowd_image": options.crowd_image or f"{options.data}/hoc/crowd.jpg",
               "seed_image": options.seed_image or f"{options.data}/hoc/beans.jpg",
               "crowd_window_size": options.crowd_window_size, "seed_window_size": options.seed_window_size}
-    unknown = [name for name in options.rows if name not in ROWS]
+    names = [name for one in options.rows or ROWS for name in (ABLATIONS if one == "ablations" else [one])]
+    unknown = [name for name in names if name not in ALL_ROWS]
     if unknown:
-        raise UserError(f"--rows has no {unknown[0]!r}; the rows are {', '.join(ROWS)}.")
+        raise UserError(f"--rows has no {unknown[0]!r}; the rows are ablations, {', '.join(ALL_ROWS)}.")
     if not all(seed.isdigit() for seed in options.seeds):
         raise UserError(f"--seeds={','.join(options.seeds)} are not all whole numbers from 0.")
     runs_dir = options.runs_dir or os.path.join("runs", "smoke" if options.smoke else "reproduce")
     failed = []
-    for name in [] if options.table_only else options.rows or ROWS:
-        missing = [path for path in (need.format(**values) for need in ROWS[name].needs) if not os.path.exists(path)]
+    for name in [] if options.table_only else names:
+        row = ALL_ROWS[name]
+        missing = [path for path in (need.format(**values) for need in row.needs) if not os.path.exists(path)]
         if missing:
             print(f"{name} is left out: {missing[0]} is not there")
             continue
         for seed in options.seeds:
-            stage = run_row(ROWS[name], os.path.join(runs_dir, name, f"seed_{seed}"), seed=seed, values=values,
+            stage = run_row(row, os.path.join(runs_dir, name, f"seed_{seed}"), seed=seed, values=values,
                             smoke=options.smoke)
             if stage:
                 failed.append(f"{name}, seed {seed}, {stage}")
@@ -229,7 +253,8 @@ def main(argv):
 
 if __name__ == "__main__":
     absl_flags.DEFINE_string("data", "data", "Folder with the data sets.")
-    absl_flags.DEFINE_list("rows", [], "The rows to run, by name. Default: all.")
+    absl_flags.DEFINE_list("rows", [], "The rows to run, by name; 'ablations' is one setting at a "
+                            "time, in small. Default: all but these.")
     absl_flags.DEFINE_list("seeds", ["0"], "Seeds; each row is run with each of them.")
     absl_flags.DEFINE_string("runs_dir", None, "Where run folders go. Default: runs/reproduce, or runs/smoke.")
     absl_flags.DEFINE_bool("smoke", False, "Two steps of small networks instead of whole runs.")

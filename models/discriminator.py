@@ -8,7 +8,7 @@ from models import layers
 TABLE_1_WIDTHS = (64, 128, 256, 512, 256)
 TABLE_2_WIDTHS = (64, 128, 256, 512, 1024)
 SCORE_ACTIVATIONS = ("lrelu", "linear")
-INPUT_RANGES = ("symmetric", "unit")
+INPUT_RANGES = ("symmetric", "unit", "standardized")
 
 
 class Discriminator(tf.keras.Model):
@@ -29,7 +29,7 @@ class Discriminator(tf.keras.Model):
 
     def __init__(self, *, widths=TABLE_1_WIDTHS, spectral_norm="sngan", spectral_norm_scale=1.0,
                  kernel_initializer="orthogonal", score_activation="lrelu", input_range="symmetric",
-                 name="discriminator"):
+                 input_statistics=None, name="discriminator"):
         """Makes the network.
 
         Args:
@@ -38,18 +38,25 @@ class Discriminator(tf.keras.Model):
           spectral_norm_scale: factor on each normalised 3x3 kernel (S3).
           kernel_initializer: Keras initialiser of every kernel.
           score_activation: 'lrelu' takes Table 1's last row at its word, 'linear' leaves the score as it is (S2).
-          input_range: 'symmetric' feeds images in [-1, 1] (S6), 'unit' in [0, 1].
+          input_range: 'symmetric' feeds images in [-1, 1] (S6), 'unit' in [0, 1], 'standardized' with each channel's
+            mean at 0 and its standard deviation at 1.
+          input_statistics: for 'standardized', the channels' (means, standard deviations) of real images in [0, 1], as
+            `data.images.channel_statistics` finds them.
           name: Keras name.
 
         Raises:
-          ValueError: on an unknown `spectral_norm`, `score_activation` or `input_range`.
+          ValueError: on an unknown `spectral_norm`, `score_activation` or `input_range`, or where 'standardized' is
+            without statistics.
         """
-        super().__init__(name=name)
+        # Layers cast to half precision themselves, after the inputs are in their range.
+        super().__init__(name=name, autocast=False)
         if score_activation not in SCORE_ACTIVATIONS:
             raise ValueError(f"score_activation is {score_activation!r}, expected one of {SCORE_ACTIVATIONS}")
         if input_range not in INPUT_RANGES:
             raise ValueError(f"input_range is {input_range!r}, expected one of {INPUT_RANGES}")
-        self.score_activation, self.input_range = score_activation, input_range
+        if input_range == "standardized" and input_statistics is None:
+            raise ValueError("input_range is 'standardized', which needs input_statistics")
+        self.score_activation, self.input_range, self.input_statistics = score_activation, input_range, input_statistics
         options = {"spectral_norm": spectral_norm, "kernel_initializer": kernel_initializer}
         strides = [2] * (len(widths) - 1) + [1]
         self.convs = [
@@ -59,10 +66,19 @@ class Discriminator(tf.keras.Model):
 
     def features(self, images, training=None):
         """Returns the last 3x3 convolution's activations, [B, H/16, W/16, widths[-1]], of images in [0, 1]."""
-        x = image_ranges.to_network_range(images) if self.input_range == "symmetric" else images
+        x = self._in_range(images)
         for conv in self.convs:
             x = tf.nn.leaky_relu(conv(x, training=training), layers.LEAKY_SLOPE)
         return x
+
+    def _in_range(self, images):
+        """Brings images from [0, 1] to the range asked for."""
+        if self.input_range == "symmetric":
+            return image_ranges.to_network_range(images)
+        if self.input_range == "standardized":
+            means, deviations = self.input_statistics
+            return (images - tf.constant(means, images.dtype)) / tf.constant(deviations, images.dtype)
+        return images
 
     def call(self, images, training=None):
         """Scores images.

@@ -92,7 +92,7 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
 def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
     result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--drawn_cluster=ellipses",
                         "--recognition=none", "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
-                        "--generator_average=0.9")
+                        "--generator_average=0.9", "--discriminator_inputs=standardized")
     assert result.returncode == 0, result.stderr
     assert "cluster of 384x384 pixels" in result.stdout
     metrics = last_metrics(tmp_path)

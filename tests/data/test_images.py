@@ -247,3 +247,17 @@ def test_to_uint8_rounds_and_clips():
 def test_to_unit_range_refuses_what_is_not_uint8():
     with pytest.raises(ValueError, match="takes uint8, got float32"):
         images.to_unit_range(tf.zeros([2]))
+
+
+def test_channel_statistics_are_those_of_all_pixels_together():
+    pictures = [np.random.default_rng(seed).integers(0, 50 * seed, [8 * seed, 9, 3], np.uint8) for seed in (1, 2, 3)]
+    pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures]) / 255.0
+    means, deviations = images.channel_statistics(pictures)
+    np.testing.assert_allclose(means, pixels.mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(deviations, pixels.std(axis=0), rtol=1e-9)
+
+
+def test_a_channel_without_contrast_has_a_deviation_to_divide_by():
+    means, deviations = images.channel_statistics([np.full([4, 4, 3], 51, np.uint8)])
+    np.testing.assert_allclose(means, 0.2)
+    np.testing.assert_allclose(deviations, 1.0 / 255.0)

@@ -54,10 +54,28 @@ def test_a_run_is_done_at_its_last_step_alone(tmp_path):
 
 def test_every_row_has_its_flagfile_and_script():
     root = reproduce.ROOT
-    for row in reproduce.ROWS.values():
+    for row in reproduce.ALL_ROWS.values():
         for stage in row.stages:
             assert reproduce.os.path.exists(f"{root}/experiments/{stage.flagfile}.flags")
             assert reproduce.os.path.exists(f"{root}/{stage.script}")
+
+
+def test_ablations_are_run_when_asked_for_and_not_otherwise(run_script, tmp_path):
+    for rows, expected in (("--rows=ablations", reproduce.ABLATIONS), ("--rows=birds,crowd", ["birds", "crowd"])):
+        result = run_script("experiments/reproduce.py", rows, f"--data={tmp_path}", f"--runs_dir={tmp_path / 'runs'}")
+        assert result.returncode == 0, result.stderr
+        found = [line.split()[0] for line in result.stdout.splitlines() if "is left out" in line]
+        assert found == list(expected)
+
+
+def test_an_ablation_changes_a_setting_that_the_flagfile_has():
+    with open(f"{reproduce.ROOT}/experiments/fg_birds_small.flags", encoding="utf-8") as file:
+        settings = dict(line.strip().split("=") for line in file if line.startswith("--"))
+    settings["--spectral_norm"] = "sngan"  # the default
+    for name, row in reproduce.ABLATIONS.items():
+        changed = dict(argument.split("=") for argument in row.stages[0].arguments[1:])
+        assert bool(changed) == (name != "small")
+        assert all(settings[flag] != value for flag, value in changed.items()), name
 
 
 @pytest.mark.parametrize("flag,words", [("--rows=brids", "no 'brids'"), ("--seeds=one", "whole numbers")])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from data import images as image_ranges
 from models import layers
 from models.discriminator import TABLE_2_WIDTHS, Discriminator
 from models.instance_generator import InstanceGenerator
@@ -106,6 +107,34 @@ def test_inputs_are_brought_to_the_asked_range():
     grey = tf.fill([1, 64, 64, 3], 0.5)  # 0 in [-1, 1]: only the biases, which start at zero, remain
     assert float(tf.reduce_max(tf.abs(Discriminator(widths=(8, 8, 8, 8, 8))(grey)))) == 0.0
     assert float(tf.reduce_max(tf.abs(Discriminator(widths=(8, 8, 8, 8, 8), input_range="unit")(grey)))) > 0.0
+
+
+def test_standardized_inputs_have_a_mean_of_0_and_a_deviation_of_1():
+    pictures = np.random.default_rng(0).integers(100, 140, [2, 64, 64, 3], np.uint8)
+    pictures[..., 2] //= 4
+    statistics = image_ranges.channel_statistics(pictures)
+    standardized, symmetric = (Discriminator(widths=(8, 8, 8, 8, 8), **options) for options in
+                               ({"input_range": "standardized", "input_statistics": statistics}, {}))
+    images = pictures.astype(np.float32) / 255.0
+    expected = (images - images.mean((0, 1, 2))) / images.std((0, 1, 2))
+    standardized(images)
+    symmetric(images)
+    symmetric.set_weights(standardized.get_weights())
+    np.testing.assert_allclose(standardized(images), symmetric((expected + 1.0) / 2.0), rtol=1e-3, atol=1e-5)
+    with pytest.raises(ValueError, match="needs input_statistics"):
+        Discriminator(input_range="standardized")
+
+
+def test_half_precision_begins_after_the_inputs_are_in_their_range():
+    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        network = Discriminator(widths=(8, 8, 8, 8, 8), input_range="standardized",
+                                input_statistics=([0.8] * 3, [0.001] * 3))
+        levels = tf.reshape(tf.constant([0.800, 0.801, 0.802, 0.803]), [4, 1, 1, 1])  # all alike in bfloat16
+        scores = network(tf.tile(levels, [1, 64, 64, 3])).numpy()[:, 0, 0, 0]
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
+    assert scores.dtype == np.float32 and len(set(scores)) == 4
 
 
 def test_wrong_options_and_sizes_are_refused():
