@@ -57,8 +57,10 @@ def train(options, *, folder, spread, cluster, shapes, area):
         training, latent_dim=options.latent_dim, batch=next(iter(shown)), seed=options.seed + 1, shapes=shapes,
         num_evaluated=max(options.num_evaluation_images, options.num_samples))
     uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding)
+    hole = (f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance"
+            if options.disk_radius or options.background == "black" else "backgrounds are whole windows")
     print(f"cluster of {cluster.shape[1]}x{cluster.shape[0]} pixels in windows of {hoc.WINDOW}; area constant {area}; "
-          f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance", flush=True)
+          f"{hole}", flush=True)
 
     def make_batches(start_step):
         return hoc.hoc_batches(**stream, batch_size=options.batch_size * options.num_discriminator_updates,

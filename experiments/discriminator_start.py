@@ -1,10 +1,15 @@
 """How fast the discriminator starts to see bad composites, by its silent settings (S3).
 
-Trains the discriminator alone, generator fixed at the collapsed state that every run must leave: each photograph is
-blended over an unrelated background with a uniform mask of 0.25 (a ghost). Prints, for each setting, its loss (Eq. 6)
-and accuracies on a fixed set of such composites and real photographs that it is not trained on, before and after.
+Trains the discriminator alone against composites made with fixed bad masks. Prints, for each setting, its loss (Eq. 6)
+and accuracies on a fixed set of such composites and real pictures that it is not trained on, before and after.
 
     python experiments/discriminator_start.py --data_dir=CUB_200_2011 --backgrounds=landscapes
+    python experiments/discriminator_start.py --task=cluster                                    # the drawn ellipses
+    python experiments/discriminator_start.py --task=cluster --image=beans.jpg --window_size=96
+
+Of photographs, composites are what every run must leave: each photograph blended over an unrelated background with a
+uniform mask of 0.25 (a ghost). Of a cluster, two soft disks cut from windows of it and pasted on another window at
+random: the appearance is real, and only the masks are wrong.
 """
 
 import json
@@ -20,11 +25,13 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 import losses  # noqa: E402
-from data import backgrounds, batches, birds, images  # noqa: E402
-from models.discriminator import Discriminator  # noqa: E402
+from data import backgrounds, batches, birds, hoc, images, synthetic  # noqa: E402
+from errors import UserError  # noqa: E402
+from models import instance_generator, layout, providers, scene_generator  # noqa: E402
+from models.discriminator import TABLE_1_WIDTHS, TABLE_2_WIDTHS, Discriminator  # noqa: E402
 
 # name: (initialiser, input range, score activation, spectral norm, its scale, learning rate)
-SETTINGS = {
+BIRDS_SETTINGS = {
     "as printed: glorot, inputs [0, 1], lReLU score": ("glorot_uniform", "unit", "lrelu", "sngan", 1.0, 2e-4),
     "inputs [-1, 1]": ("glorot_uniform", "symmetric", "lrelu", "sngan", 1.0, 2e-4),
     "orthogonal": ("orthogonal", "symmetric", "lrelu", "sngan", 1.0, 2e-4),
@@ -35,8 +42,23 @@ SETTINGS = {
     "scale 1.5, rate 5e-4": ("orthogonal", "symmetric", "linear", "sngan", 1.5, 5e-4),
     "tensorflow-addons' normalization": ("orthogonal", "symmetric", "linear", "tfa", 1.0, 2e-4),
     "no normalization, He": ("he_normal", "symmetric", "linear", "none", 1.0, 2e-4),
+    "inputs standardized": ("orthogonal", "standardized", "linear", "sngan", 1.0, 2e-4),
+}
+CLUSTER_SETTINGS = {
+    "as printed: glorot, inputs [0, 1], lReLU score": ("glorot_uniform", "unit", "lrelu", "sngan", 1.0, 2e-4),
+    "inputs [-1, 1], orthogonal, linear score": ("orthogonal", "symmetric", "linear", "sngan", 1.0, 2e-4),
+    "rate 8e-4": ("orthogonal", "symmetric", "linear", "sngan", 1.0, 8e-4),
+    "scale 2": ("orthogonal", "symmetric", "linear", "sngan", 2.0, 2e-4),
+    "no normalization": ("orthogonal", "symmetric", "linear", "none", 1.0, 2e-4),
+    "inputs standardized": ("orthogonal", "standardized", "linear", "sngan", 1.0, 2e-4),
+    "inputs standardized, rate 8e-4": ("orthogonal", "standardized", "linear", "sngan", 1.0, 8e-4),
+    "inputs standardized, lReLU score": ("orthogonal", "standardized", "lrelu", "sngan", 1.0, 2e-4),
+    "inputs standardized, tensorflow-addons' normalization": ("orthogonal", "standardized", "linear", "tfa", 1.0, 2e-4),
+    "inputs standardized, no normalization": ("orthogonal", "standardized", "linear", "none", 1.0, 2e-4),
 }
 GHOST_MASK = 0.25
+NUM_HELD_OUT = 160
+DISK_AREA, NUM_DISKS, PADDING = 0.17, 2, 22  # of the disks pasted on a cluster's windows
 
 
 def ghosts_of(batch):
@@ -46,8 +68,59 @@ def ghosts_of(batch):
     return reals, GHOST_MASK * photographs + (1.0 - GHOST_MASK) * patches
 
 
+class DiskMask(tf.Module):
+    """Gives every picture [M, 64, 64, 3] the same mask: a soft disk in the middle."""
+
+    def __call__(self, pictures, training=None):
+        del training
+        mask = tf.sigmoid(instance_generator.disk_logits(hoc.WINDOW, area=DISK_AREA)[..., 3:])
+        return tf.tile(mask[tf.newaxis], [tf.shape(pictures)[0], 1, 1, 1])
+
+
+def pasted_disks_of(batch):
+    """Returns (reals, composites), float32 [B, 64, 64, 3] in [0, 1], of a cluster batch of (1 + N) * B windows."""
+    scenes = scene_generator.SceneGenerator(
+        foreground_provider=providers.CarvedInstanceProvider(DiskMask()),
+        background_provider=providers.PatchInstanceProvider(), layout=layout.TranslationLayout(padding=PADDING))
+    reals, *_ = tf.split(images.to_unit_range(batch["reals"]), 1 + NUM_DISKS)
+    bottom, *cut = tf.split(images.to_unit_range(batch["background_inputs"]), 1 + NUM_DISKS)
+    composites = scenes(tf.stack(cut), bottom, seed=tf.stack([tf.constant(0, tf.int64), batch["step"]]), training=False)
+    return reals, composites.image
+
+
+def birds_pairs(options):
+    """Returns (held-out pair, function that makes the training pairs, crops) of photographs and ghosts."""
+    if not options.data_dir or not options.backgrounds:
+        raise UserError("--task=birds needs --data_dir and --backgrounds.")
+    crops = images.load_crops(birds.list_photographs(options.data_dir), size=128, crop_mode="box")
+    stream = {"background_pool": backgrounds.load_folder(options.backgrounds, patch_size=128)}
+    held_out = next(iter(batches.foreground_batches(crops=crops[:NUM_HELD_OUT], seed=options.seed + 1, num_steps=1,
+                                                    batch_size=NUM_HELD_OUT, **stream)))
+    return ghosts_of(held_out), lambda: batches.foreground_batches(
+        crops=crops[NUM_HELD_OUT:], seed=options.seed, num_steps=options.num_steps, batch_size=options.batch_size,
+        **stream).map(ghosts_of), crops[NUM_HELD_OUT:]
+
+
+def cluster_pairs(options):
+    """Returns (held-out pair, function that makes the training pairs, pictures) of windows and pasted disks."""
+    if options.image and not options.window_size:
+        raise UserError("--image needs --window_size.")
+    cluster = (hoc.load_cluster(options.image, window_size=options.window_size) if options.image
+               else synthetic.drawn_cluster("ellipses", seed=options.seed)[0])
+    stream = {"cluster": cluster, "num_layers": 1, "latent_dim": 1, "disk_radius": 0.0}
+    held_out = next(iter(hoc.hoc_batches(seed=options.seed + 1, num_steps=1, batch_size=(1 + NUM_DISKS) * NUM_HELD_OUT,
+                                         **stream)))
+    return pasted_disks_of(held_out), lambda: hoc.hoc_batches(
+        seed=options.seed, num_steps=options.num_steps, batch_size=(1 + NUM_DISKS) * options.batch_size,
+        **stream).map(pasted_disks_of), [cluster]
+
+
+TASKS = {"birds": (birds_pairs, BIRDS_SETTINGS, TABLE_1_WIDTHS),
+         "cluster": (cluster_pairs, CLUSTER_SETTINGS, TABLE_2_WIDTHS)}
+
+
 def measure(discriminator, held_out):
-    """Returns the loss of Eq. (6) and the accuracies on held-out (reals, ghosts), as floats."""
+    """Returns the loss of Eq. (6) and the accuracies on held-out (reals, composites), as floats."""
     real_logits, fake_logits = (tf.concat([discriminator(part, training=False) for part in tf.split(side, 8)], axis=0)
                                 for side in held_out)
     loss = losses.discriminator_real_loss(real_logits) + losses.discriminator_fake_loss(fake_logits)
@@ -56,25 +129,26 @@ def measure(discriminator, held_out):
     return {"loss": float(loss), "accuracy_real": float(correct[0]), "accuracy_fake": float(correct[1])}
 
 
-def train_setting(setting, *, dataset, held_out, seed):
-    """Trains one discriminator on a dataset of batches; returns its figures before and after."""
+def train_setting(setting, *, widths, dataset, held_out, pictures, seed):
+    """Trains one discriminator on a dataset of (reals, composites); returns its figures before and after."""
     initialiser, input_range, activation, normalization, scale, rate = setting
     tf.keras.utils.set_random_seed(seed)
-    network = Discriminator(kernel_initializer=initialiser, input_range=input_range, score_activation=activation,
+    network = Discriminator(widths=widths, kernel_initializer=initialiser, input_range=input_range,
+                            input_statistics=images.channel_statistics(pictures), score_activation=activation,
                             spectral_norm=normalization, spectral_norm_scale=scale)
-    network(tf.zeros([1, 128, 128, 3]))
+    network(held_out[0][:1])
     optimizer = tf.keras.optimizers.legacy.Adam(rate, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
 
     @tf.function
-    def update(reals, ghosts):
+    def update(reals, composites):
         with tf.GradientTape() as tape:
-            real_logits, fake_logits = tf.split(network(tf.concat([reals, ghosts], axis=0), training=True), 2)
+            real_logits, fake_logits = tf.split(network(tf.concat([reals, composites], axis=0), training=True), 2)
             loss = losses.discriminator_real_loss(real_logits) + losses.discriminator_fake_loss(fake_logits)
         optimizer.apply_gradients(zip(tape.gradient(loss, network.trainable_variables), network.trainable_variables))
 
     before, start = measure(network, held_out), time.time()
-    for batch in dataset:
-        update(*ghosts_of(batch))
+    for reals, composites in dataset:
+        update(reals, composites)
     return {"before": before, "after": measure(network, held_out), "seconds": time.time() - start}
 
 
@@ -82,21 +156,14 @@ def main(argv):
     """Runs the settings one after another."""
     del argv
     options = flags.FLAGS
-    photographs = birds.list_photographs(options.data_dir)
-    crops = images.load_crops(photographs, size=128, crop_mode="box")
-    pool = backgrounds.load_folder(options.backgrounds, patch_size=128)
-    stream = {"background_pool": pool, "batch_size": options.batch_size}
-    num_held_out = 160
-    held_out_batch = next(iter(batches.foreground_batches(
-        crops=crops[:num_held_out], seed=options.seed + 1, num_steps=1, background_pool=pool, batch_size=num_held_out)))
-    held_out = ghosts_of(held_out_batch)
+    make_pairs, settings, widths = TASKS[options.task]
+    held_out, make_dataset, pictures = make_pairs(options)
     results = {}
-    for name, setting in SETTINGS.items():
+    for name, setting in settings.items():
         if options.only and options.only not in name:
             continue
-        dataset = batches.foreground_batches(crops=crops[num_held_out:], seed=options.seed, num_steps=options.num_steps,
-                                             **stream)
-        results[name] = train_setting(setting, dataset=dataset, held_out=held_out, seed=options.seed)
+        results[name] = train_setting(setting, widths=widths, dataset=make_dataset(), held_out=held_out,
+                                      pictures=pictures, seed=options.seed)
         before, after = results[name]["before"], results[name]["after"]
         print(f"{name:50s} loss {before['loss']:.3f} -> {after['loss']:.3f}   accuracy real "
               f"{after['accuracy_real']:.2f} fake {after['accuracy_fake']:.2f}   {results[name]['seconds']:.0f} s",
@@ -107,9 +174,12 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    absl_flags.DEFINE_string("data_dir", None, "Birds in CUB-200-2011's layout.", required=True)
-    absl_flags.DEFINE_string("backgrounds", None, "Folder of background photographs.", required=True)
-    absl_flags.DEFINE_integer("batch_size", 16, "Real photographs, and ghosts, per update.", lower_bound=1)
+    absl_flags.DEFINE_enum("task", "birds", list(TASKS), "What is composed.")
+    absl_flags.DEFINE_string("data_dir", None, "Birds in CUB-200-2011's layout.")
+    absl_flags.DEFINE_string("backgrounds", None, "Folder of background photographs, for birds.")
+    absl_flags.DEFINE_string("image", None, "Photograph of a cluster. Default: drawn ellipses.")
+    absl_flags.DEFINE_integer("window_size", None, "Side of its windows, in its pixels.", lower_bound=16)
+    absl_flags.DEFINE_integer("batch_size", 16, "Real pictures, and composites, per update.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Updates of the discriminator.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of networks and batches.")
     absl_flags.DEFINE_string("only", None, "Runs just the settings whose name contains this.")

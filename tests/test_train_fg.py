@@ -16,7 +16,8 @@ from training import checkpoint, foreground
 from training.checkpoint import read_weights
 
 UNSEEN = (*SMALL, "--panel_every=0", "--evaluate_every=0")  # where nobody looks at them
-AVERAGED = (*UNSEEN, "--generator_average=0.9", "--discriminator_inputs=standardized")  # what resuming has the most to keep of
+# What resuming has the most to keep of.
+AVERAGED = (*UNSEEN, "--generator_average=0.9", "--discriminator_inputs=standardized")
 
 
 @pytest.fixture(scope="module")

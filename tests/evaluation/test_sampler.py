@@ -80,7 +80,8 @@ def test_what_is_no_generator_is_refused_in_a_sentence(network, tmp_path, change
         InstanceSampler.from_weights(tmp_path / "w.npz", num_evaluated=4)
 
 
-def test_the_pretrained_generator_has_the_figures_it_states():
-    sampler, metadata = InstanceSampler.from_weights(ROOT / "pretrained" / "oranges.npz", num_evaluated=256)
+@pytest.mark.parametrize("name", ["oranges", "ellipses"])
+def test_a_pretrained_generator_has_the_figures_it_states(name):
+    sampler, metadata = InstanceSampler.from_weights(ROOT / "pretrained" / f"{name}.npz", num_evaluated=256)
     assert sampler.figures() == pytest.approx(metadata["figures"], abs=0.005)
     assert 0.1 < metadata["figures"]["area_mean"] < 0.3
