@@ -14,6 +14,34 @@ TRAVERSAL = np.linspace(-1.0, 1.0, 9)  # values of a latent in a traversal's col
 BATCH_SIZE = 64  # instances generated at a time
 
 
+def load_generator(path):
+    """Loads the instance generator of a weights file of `train_hoc.py`.
+
+    Args:
+      path: the file.
+
+    Returns:
+      (network, metadata): latents [B, Z] to RGBA [B, 64, 64, 4] in [0, 1]; what the file says of it, as
+      `checkpoint.read_weights` gives it, with the run's flags.
+
+    Raises:
+      UserError: the file is missing, broken, of another task's network, or does not say how it is used.
+    """
+    metadata, arrays = checkpoint.read_weights(path)
+    if metadata.get("network") != "instance_generator":
+        raise UserError(f"{path} holds a {metadata.get('network')!r}, expected an 'instance_generator', as "
+                        "train_hoc.py writes it.")
+    try:
+        int(run_folder.parse_flags(metadata["flags"].values()).get("seed", 0))
+        network = build_generator(latent_dim=int(metadata["latent_dim"]), width=float(metadata["width"]),
+                                  disk_area=metadata["disk_area"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not say how its network is used ({error}); expected the weights.npz of a "
+                        "run of train_hoc.py.") from error
+    checkpoint.assign_weights(network, arrays, path=path)
+    return network, metadata
+
+
 class InstanceSampler:
     """Samples instances from latents that are the same at each call."""
 
@@ -49,19 +77,9 @@ class InstanceSampler:
         Raises:
           UserError: the file is missing, broken, of another task's network, or does not say how it is used.
         """
-        metadata, arrays = checkpoint.read_weights(path)
-        if metadata.get("network") != "instance_generator":
-            raise UserError(f"{path} holds a {metadata.get('network')!r}, expected an 'instance_generator', as "
-                            "train_hoc.py writes it.")
-        try:
-            values = run_folder.parse_flags(metadata["flags"].values())
-            latent_dim, run_seed = int(metadata["latent_dim"]), int(values.get("seed", 0))
-            network = build_generator(latent_dim=latent_dim, width=float(metadata["width"]),
-                                      disk_area=metadata["disk_area"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} does not say how its network is used ({error}); expected the weights.npz of a "
-                            "run of train_hoc.py.") from error
-        checkpoint.assign_weights(network, arrays, path=path)
+        network, metadata = load_generator(path)
+        values, latent_dim = run_folder.parse_flags(metadata["flags"].values()), metadata["latent_dim"]
+        run_seed = int(values.get("seed", 0))
         drawn = values.get("drawn_cluster")
         shapes = synthetic.drawn_cluster(drawn, seed=run_seed)[1] if drawn else None
         return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,

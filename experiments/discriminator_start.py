@@ -9,9 +9,11 @@ and accuracies on a fixed set of such composites and real pictures that it is no
 
 Of photographs, composites are what every run must leave: each photograph blended over an unrelated background with a
 uniform mask of 0.25 (a ghost). Of a cluster, two soft disks cut from windows of it and pasted on another window at
-random: the appearance is real, and only the masks are wrong.
+random: the appearance is real, and only the masks are wrong. With --weights of a run of train_hoc.py, two of its
+generator's instances instead.
 """
 
+import functools
 import json
 import os
 import sys
@@ -27,6 +29,7 @@ import tensorflow as tf  # noqa: E402
 import losses  # noqa: E402
 from data import backgrounds, batches, birds, hoc, images, synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
+from evaluation import sampler  # noqa: E402
 from models import instance_generator, layout, providers, scene_generator  # noqa: E402
 from models.discriminator import TABLE_1_WIDTHS, TABLE_2_WIDTHS, Discriminator  # noqa: E402
 
@@ -77,11 +80,24 @@ class DiskMask(tf.Module):
         return tf.tile(mask[tf.newaxis], [tf.shape(pictures)[0], 1, 1, 1])
 
 
+def scenes_of(provider):
+    """Returns the scene generator that pastes a provider's instances on windows at random."""
+    return scene_generator.SceneGenerator(
+        foreground_provider=provider, background_provider=providers.PatchInstanceProvider(),
+        layout=layout.TranslationLayout(padding=PADDING))
+
+
+def generated_of(batch, *, network):
+    """Returns (reals, composites), float32 [B, 64, 64, 3] in [0, 1], of a cluster batch, instances by a generator."""
+    image = scenes_of(providers.LatentInstanceProvider(network))(
+        batch["foreground_inputs"], images.to_unit_range(batch["background_inputs"]),
+        seed=tf.stack([tf.constant(0, tf.int64), batch["step"]]), training=False).image
+    return images.to_unit_range(batch["reals"]), image
+
+
 def pasted_disks_of(batch):
     """Returns (reals, composites), float32 [B, 64, 64, 3] in [0, 1], of a cluster batch of (1 + N) * B windows."""
-    scenes = scene_generator.SceneGenerator(
-        foreground_provider=providers.CarvedInstanceProvider(DiskMask()),
-        background_provider=providers.PatchInstanceProvider(), layout=layout.TranslationLayout(padding=PADDING))
+    scenes = scenes_of(providers.CarvedInstanceProvider(DiskMask()))
     reals, *_ = tf.split(images.to_unit_range(batch["reals"]), 1 + NUM_DISKS)
     bottom, *cut = tf.split(images.to_unit_range(batch["background_inputs"]), 1 + NUM_DISKS)
     composites = scenes(tf.stack(cut), bottom, seed=tf.stack([tf.constant(0, tf.int64), batch["step"]]), training=False)
@@ -102,17 +118,25 @@ def birds_pairs(options):
 
 
 def cluster_pairs(options):
-    """Returns (held-out pair, function that makes the training pairs, pictures) of windows and pasted disks."""
+    """Returns (held-out pair, function that makes the training pairs, pictures) of windows and pasted instances."""
     if options.image and not options.window_size:
         raise UserError("--image needs --window_size.")
     cluster = (hoc.load_cluster(options.image, window_size=options.window_size) if options.image
                else synthetic.drawn_cluster("ellipses", seed=options.seed)[0])
-    stream = {"cluster": cluster, "num_layers": 1, "latent_dim": 1, "disk_radius": 0.0}
-    held_out = next(iter(hoc.hoc_batches(seed=options.seed + 1, num_steps=1, batch_size=(1 + NUM_DISKS) * NUM_HELD_OUT,
-                                         **stream)))
-    return pasted_disks_of(held_out), lambda: hoc.hoc_batches(
-        seed=options.seed, num_steps=options.num_steps, batch_size=(1 + NUM_DISKS) * options.batch_size,
-        **stream).map(pasted_disks_of), [cluster]
+    latent_dim, windows_per_pair, pairs_of = 1, 1 + NUM_DISKS, pasted_disks_of
+    if options.weights:
+        network, metadata = sampler.load_generator(options.weights)
+        latent_dim, windows_per_pair = metadata["latent_dim"], 1
+        pairs_of = functools.partial(generated_of, network=network)
+
+    def pairs(*, batch_size, **stream):
+        return hoc.hoc_batches(cluster=cluster, num_layers=NUM_DISKS, latent_dim=latent_dim, disk_radius=0.0,
+                               batch_size=windows_per_pair * batch_size, **stream).map(pairs_of)
+
+    held_out = next(iter(pairs(batch_size=NUM_HELD_OUT, seed=options.seed + 1, num_steps=1)))
+    make_dataset = functools.partial(pairs, batch_size=options.batch_size, seed=options.seed,
+                                     num_steps=options.num_steps)
+    return held_out, make_dataset, [cluster]
 
 
 TASKS = {"birds": (birds_pairs, BIRDS_SETTINGS, TABLE_1_WIDTHS),
@@ -179,6 +203,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_string("backgrounds", None, "Folder of background photographs, for birds.")
     absl_flags.DEFINE_string("image", None, "Photograph of a cluster. Default: drawn ellipses.")
     absl_flags.DEFINE_integer("window_size", None, "Side of its windows, in its pixels.", lower_bound=16)
+    absl_flags.DEFINE_string("weights", None, "weights.npz of a cluster's generator, whose instances are pasted on its "
+                             "windows instead of disks.")
     absl_flags.DEFINE_integer("batch_size", 16, "Real pictures, and composites, per update.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Updates of the discriminator.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of networks and batches.")

@@ -5,14 +5,15 @@ import json
 import numpy as np
 import pytest
 
+from conftest import ROOT
 from data import hoc, synthetic
 from experiments import discriminator_start
 
 
 def test_pasted_disks_are_the_clusters_own_pixels_on_its_windows():
     cluster, _ = synthetic.drawn_cluster("ellipses", seed=0)
-    batch = next(iter(hoc.hoc_batches(cluster=cluster, num_layers=1, latent_dim=1, disk_radius=0.0, batch_size=12, seed=0,
-                                      num_steps=1)))
+    batch = next(iter(hoc.hoc_batches(cluster=cluster, num_layers=1, latent_dim=1, disk_radius=0.0, batch_size=12,
+                                      seed=0, num_steps=1)))
     reals, composites = (part.numpy() for part in discriminator_start.pasted_disks_of(batch))
     bottom = batch["background_inputs"].numpy()[:4] / 255.0
     assert reals.shape == composites.shape == (4, 64, 64, 3)
@@ -22,9 +23,10 @@ def test_pasted_disks_are_the_clusters_own_pixels_on_its_windows():
     assert composites.min() >= 0.0 and composites.max() <= cluster.max() / 255.0 + 1e-6
 
 
-def test_a_setting_is_trained_and_measured(run_script, tmp_path):
+def test_a_setting_is_trained_against_a_generator_and_measured(run_script, tmp_path):
     result = run_script("experiments/discriminator_start.py", "--task=cluster", "--num_steps=2", "--batch_size=2",
-                        "--only=standardized, lReLU", f"--out={tmp_path / 'figures.json'}")
+                        f"--weights={ROOT / 'pretrained' / 'ellipses.npz'}", "--only=standardized, lReLU",
+                        f"--out={tmp_path / 'figures.json'}")
     assert result.returncode == 0, result.stderr
     (name, figures), = json.loads((tmp_path / "figures.json").read_text()).items()
     assert name == "inputs standardized, lReLU score"
