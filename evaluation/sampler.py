@@ -78,7 +78,7 @@ class InstanceSampler:
           UserError: the file is missing, broken, of another task's network, or does not say how it is used.
         """
         network, metadata = load_generator(path)
-        values, latent_dim = run_folder.parse_flags(metadata["flags"].values()), metadata["latent_dim"]
+        values, latent_dim = run_folder.parse_flags(metadata["flags"].values()), int(metadata["latent_dim"])
         run_seed = int(values.get("seed", 0))
         drawn = values.get("drawn_cluster")
         shapes = synthetic.drawn_cluster(drawn, seed=run_seed)[1] if drawn else None

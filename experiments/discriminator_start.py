@@ -126,7 +126,7 @@ def cluster_pairs(options):
     latent_dim, windows_per_pair, pairs_of = 1, 1 + NUM_DISKS, pasted_disks_of
     if options.weights:
         network, metadata = sampler.load_generator(options.weights)
-        latent_dim, windows_per_pair = metadata["latent_dim"], 1
+        latent_dim, windows_per_pair = int(metadata["latent_dim"]), 1
         pairs_of = functools.partial(generated_of, network=network)
 
     def pairs(*, batch_size, **stream):
