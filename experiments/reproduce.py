@@ -122,13 +122,13 @@ ROWS = {
     "seed_disk": _cluster("Seed, masks from disks", flagfile="hoc_seed_disk", needs=("{seed_image}",),
                           arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "drawn": _cluster("Drawn ellipses, known shapes", flagfile="hoc_drawn"),
-    "fruit_whole": _cluster("Fruit, one instance on whole windows", flagfile="hoc_fruit_whole"),
-    "seed_whole": _cluster("Seed, one instance on whole windows", flagfile="hoc_seed_whole", needs=("{seed_image}",),
+    "fruit_one": _cluster("Fruit, one instance on whole windows", flagfile="hoc_fruit_one"),
+    "seed_one": _cluster("Seed, one instance on whole windows", flagfile="hoc_seed_one", needs=("{seed_image}",),
                            arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
-    "crowd_whole": _cluster("Crowd, one instance on whole windows", flagfile="hoc_crowd_whole",
+    "crowd_one": _cluster("Crowd, one instance on whole windows", flagfile="hoc_crowd_one",
                             needs=("{crowd_image}",),
                             arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
-    "drawn_whole": _cluster("Drawn ellipses, one instance on whole windows", flagfile="hoc_drawn_whole"),
+    "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="hoc_drawn_one"),
 }
 
 
