@@ -68,7 +68,8 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
         adam = optimizers.make_optimizer(network.trainable_variables, learning_rate=4e-4, num_steps=1000,
                                          mixed_precision=precision)
         training = distillation.Distillation(student=network, optimizer=adam, jit_compile=jit_compile)
-        batch = {"photographs": pictures(128), "masks": pictures(128, 1), "backgrounds": pictures(128)}
+        batch = {"photographs": pictures(128), "masks": pictures(128, 1), "backgrounds": pictures(128),
+                 "step": tf.constant(0, tf.int64)}
         return training.step, batch, flops.distillation_step(batch_size=batch_size, width=width)
     training = foreground.build_training(
         network=network, discriminator=Discriminator(), size=128, optimization=optimization, area=0.25,
