@@ -31,7 +31,7 @@ class AdversarialTraining(tf.Module):
                  area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
                  recognition=None, information_weight=0.0, num_recognized_layers=0, num_discriminator_updates=1,
                  averaged=None, average_decay=0.0, augmentation=(), decision_weight=0.0,
-                 decision_ramp_steps=0, seed=0, jit_compile=False):
+                 decision_ramp_steps=0, outline_weight=0.0, seed=0, jit_compile=False):
         """Wires the players; networks and optimizers must have been built.
 
         Args:
@@ -55,6 +55,7 @@ class AdversarialTraining(tf.Module):
           augmentation: of `training.augmentation.KINDS`: how images are changed before the discriminator sees them.
           decision_weight: weight of `losses.indecision`, which pushes masks away from one half.
           decision_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
+          outline_weight: weight of `losses.total_variation` of the masks, which pulls them together.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
         """
@@ -68,6 +69,7 @@ class AdversarialTraining(tf.Module):
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
         self.augmentation = tuple(augmentation)
         self.decision_weight, self.decision_ramp_steps = decision_weight, decision_ramp_steps
+        self.outline_weight = outline_weight
         self._averaged = averaged
         self._average = averaging.MovingAverage(self.network, averaged.foreground_provider.network,
                                                 decay=average_decay) if averaged else None
@@ -135,22 +137,27 @@ class AdversarialTraining(tf.Module):
             seen = self._as_seen(scene.image, self._seed_of(batch), stream=0)
             fake_logits = self.discriminator(seen, training=False)
             adversarial_loss = losses.generator_adversarial_loss(fake_logits)
-            masks = gradients.fan_out(scene.foregrounds.mask, 3)
+            masks = gradients.fan_out(scene.foregrounds.mask, 4 if self.outline_weight else 3)
             area_penalty = losses.mask_area_penalty(masks[0], area=area, kind=self.area_penalty)
             information_loss = self._information_loss(batch, scene.foregrounds.image, masks[1])
             # One sum of all: a chain of additions may be made in another order by another process.
             indecision = losses.indecision(masks[2])
             decision_weight = self._decision_weight_at(batch["step"])
+            outlines = [losses.total_variation(masks[3])] if self.outline_weight else []
             total = tf.reduce_sum([adversarial_loss, self.area_weight * area_penalty,
-                                   self.information_weight * information_loss, decision_weight * indecision])
+                                   self.information_weight * information_loss, decision_weight * indecision,
+                                   *(self.outline_weight * length for length in outlines)])
             objective = objective_of(total, self.generator_optimizer)
         descend(tape, objective, self.generator_optimizer, variables)
         information = {"generator/information_loss": information_loss,
                        "generator/information_loss_weighted": self.information_weight * information_loss}
         decision = {"generator/indecision": indecision,
                     "generator/indecision_weighted": decision_weight * indecision}
+        outline = {name: value for length in outlines for name, value in (
+            ("generator/total_variation", length),
+            ("generator/total_variation_weighted", self.outline_weight * length))}
         return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
-                **(information if self.recognition else {}), **(decision if self.decision_weight else {}),
+                **(information if self.recognition else {}), **(decision if self.decision_weight else {}), **outline,
                 "generator/area_penalty_weighted": self.area_weight * area_penalty, "generator/total_loss": total,
                 "mask/area_constant": area, **mask_statistics(scene.foregrounds.mask)}, scene
 

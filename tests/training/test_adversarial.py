@@ -102,9 +102,25 @@ def test_a_push_towards_decided_masks_is_in_the_total_and_decides_masks():
     del network
 
 
+def test_a_penalty_on_outlines_is_in_the_total_and_shortens_them():
+    _, training = made_training(outline_weight=100.0, area_weight=0.0, generator_learning_rate=1e-3)
+    batch = random_batch()
+    before = float(losses.total_variation(training.compose(batch).foregrounds.mask))
+    metrics, _ = training.generator_update(batch)
+    assert float(metrics["generator/total_variation_weighted"]) == pytest.approx(100 * before, rel=1e-4)
+    assert float(metrics["generator/total_loss"]) == pytest.approx(
+        100 * before + float(metrics["generator/adversarial_loss"]), rel=1e-4)
+    for _ in range(20):
+        metrics, _ = training.generator_update(batch)
+    assert float(metrics["generator/total_variation"]) < 0.9 * before
+    _, training = made_training()
+    assert "generator/total_variation" not in training.generator_update(batch)[0]
+
+
 def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
     """TensorFlow's sum of three and more tensors begins with the one whose buffer is free, so that last bits differ."""
-    _, training = made_training(augmentation=["color", "blur", "translation"], decision_weight=1.0)
+    _, training = made_training(augmentation=["color", "blur", "translation"], decision_weight=1.0,
+                                outline_weight=1.0)
     batch = random_batch()
     updates = (training.generator_update.get_concrete_function(batch),
                training.discriminator_update.get_concrete_function(
