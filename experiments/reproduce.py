@@ -149,6 +149,16 @@ ABLATIONS = {
     "small_lambda_1000": _ablation("lambda 1000", "--area_weight=1000"),
     "small_no_ramp": _ablation("the area constant from the first step", "--area_ramp_steps=0"),
     "small_tfa": _ablation("tensorflow-addons' normalization", "--spectral_norm=tfa"),
+    "small_lrelu": _ablation("lReLU score", "--score_activation=lrelu"),
+    "small_glorot": _ablation("Glorot's discriminator", "--discriminator_initializer=glorot_uniform"),
+    "small_unit": _ablation("inputs in [0, 1]", "--discriminator_inputs=unit"),
+    "small_standardized": _ablation("standardized inputs", "--discriminator_inputs=standardized"),
+    "small_discriminator_2e-4": _ablation("discriminator's rate 2e-4", "--discriminator_learning_rate=2e-4"),
+    "small_discriminator_1e-3": _ablation("discriminator's rate 1e-3", "--discriminator_learning_rate=1e-3"),
+    "small_two_updates": _ablation("two discriminator updates", "--num_discriminator_updates=2"),
+    "small_decision": _ablation("decision weight 1", "--decision_weight=1"),
+    "small_outline": _ablation("outline weight 0.1", "--outline_weight=0.1"),
+    "small_average": _ablation("generator's moving average, 0.99", "--generator_average=0.99"),
 }
 ALL_ROWS = {**ROWS, **ABLATIONS}
 

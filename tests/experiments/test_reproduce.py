@@ -71,7 +71,10 @@ def test_ablations_are_run_when_asked_for_and_not_otherwise(run_script, tmp_path
 def test_an_ablation_changes_a_setting_that_the_flagfile_has():
     with open(f"{reproduce.ROOT}/experiments/fg_birds_small.flags", encoding="utf-8") as file:
         settings = dict(line.strip().split("=") for line in file if line.startswith("--"))
-    settings["--spectral_norm"] = "sngan"  # the default
+    settings.update({  # defaults
+        "--spectral_norm": "sngan", "--discriminator_initializer": "orthogonal", "--discriminator_inputs": "symmetric",
+        "--num_discriminator_updates": "1", "--decision_weight": "0", "--outline_weight": "0",
+        "--generator_average": "0"})
     for name, row in reproduce.ABLATIONS.items():
         changed = dict(argument.split("=") for argument in row.stages[0].arguments[1:])
         assert bool(changed) == (name != "small")
