@@ -143,21 +143,21 @@ class AdversarialTraining(tf.Module):
             # One sum of all: a chain of additions may be made in another order by another process.
             indecision = losses.indecision(masks[2])
             decision_weight = self._decision_weight_at(batch["step"])
-            outlines = [losses.total_variation(masks[3])] if self.outline_weight else []
+            total_variation = losses.total_variation(masks[3]) if self.outline_weight else tf.constant(0.0)
             total = tf.reduce_sum([adversarial_loss, self.area_weight * area_penalty,
                                    self.information_weight * information_loss, decision_weight * indecision,
-                                   *(self.outline_weight * length for length in outlines)])
+                                   self.outline_weight * total_variation])
             objective = objective_of(total, self.generator_optimizer)
         descend(tape, objective, self.generator_optimizer, variables)
         information = {"generator/information_loss": information_loss,
                        "generator/information_loss_weighted": self.information_weight * information_loss}
         decision = {"generator/indecision": indecision,
                     "generator/indecision_weighted": decision_weight * indecision}
-        outline = {name: value for length in outlines for name, value in (
-            ("generator/total_variation", length),
-            ("generator/total_variation_weighted", self.outline_weight * length))}
+        outline = {"generator/total_variation": total_variation,
+                   "generator/total_variation_weighted": self.outline_weight * total_variation}
         return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
-                **(information if self.recognition else {}), **(decision if self.decision_weight else {}), **outline,
+                **(information if self.recognition else {}), **(decision if self.decision_weight else {}),
+                **(outline if self.outline_weight else {}),
                 "generator/area_penalty_weighted": self.area_weight * area_penalty, "generator/total_loss": total,
                 "mask/area_constant": area, **mask_statistics(scene.foregrounds.mask)}, scene
 
