@@ -85,36 +85,29 @@ def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step
     assert np.abs(first - other).max() > 0.05 and np.abs(first[4:] - shown).max() > 0.05
 
 
-def test_a_push_towards_decided_masks_is_in_the_total_and_decides_masks():
-    network, training = made_training(decision_weight=1000.0, area_weight=0.0, generator_learning_rate=1e-3)
+@pytest.mark.parametrize("flag, measure, name", [
+    ("decision_weight", losses.indecision, "indecision"),
+    ("outline_weight", losses.total_variation, "total_variation")])
+def test_a_push_on_masks_is_in_the_total_and_does_what_it_is_for(flag, measure, name):
+    _, training = made_training(**{flag: 1000.0}, area_weight=0.0, generator_learning_rate=1e-3)
     batch = random_batch()
-    before = float(losses.indecision(training.compose(batch).foregrounds.mask))
+    before = float(measure(training.compose(batch).foregrounds.mask))
     metrics, _ = training.generator_update(batch)
-    assert float(metrics["generator/indecision_weighted"]) == pytest.approx(1000 * before, rel=1e-4)
+    assert float(metrics[f"generator/{name}_weighted"]) == pytest.approx(1000 * before, rel=1e-4)
     assert float(metrics["generator/total_loss"]) == pytest.approx(
         1000 * before + float(metrics["generator/adversarial_loss"]), rel=1e-4)
     for _ in range(20):
         metrics, _ = training.generator_update(batch)
-    assert float(metrics["generator/indecision"]) < 0.9 * before
+    assert float(metrics[f"generator/{name}"]) < 0.9 * before
+
+
+def test_without_weights_there_are_no_pushes_and_one_may_grow():
+    _, training = made_training()
+    metrics, _ = training.generator_update(random_batch())
+    assert not {"generator/indecision", "generator/total_variation"} & set(metrics)
     _, training = made_training(decision_weight=8.0, decision_ramp_steps=4)
     weights = [float(training._decision_weight_at(tf.constant(step, tf.int64))) for step in (0, 1, 4, 100)]
     assert weights == [0.0, 2.0, 8.0, 8.0]
-    del network
-
-
-def test_a_penalty_on_outlines_is_in_the_total_and_shortens_them():
-    _, training = made_training(outline_weight=100.0, area_weight=0.0, generator_learning_rate=1e-3)
-    batch = random_batch()
-    before = float(losses.total_variation(training.compose(batch).foregrounds.mask))
-    metrics, _ = training.generator_update(batch)
-    assert float(metrics["generator/total_variation_weighted"]) == pytest.approx(100 * before, rel=1e-4)
-    assert float(metrics["generator/total_loss"]) == pytest.approx(
-        100 * before + float(metrics["generator/adversarial_loss"]), rel=1e-4)
-    for _ in range(20):
-        metrics, _ = training.generator_update(batch)
-    assert float(metrics["generator/total_variation"]) < 0.9 * before
-    _, training = made_training()
-    assert "generator/total_variation" not in training.generator_update(batch)[0]
 
 
 def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
