@@ -2,6 +2,7 @@
 
     python distill.py --teacher=runs/fg                                    # on the data that the teacher saw
     python distill.py --teacher=runs/birds --student_width=0.25 --distill_on=both --run_dir=runs/birds_student
+    python distill.py --teacher=boxes --dataset=birds --data_dir=CUB_200_2011 --grabcut_iterations=1   # no GAN, to compare
 
 The same command continues a run that was stopped or killed.
 """
@@ -9,6 +10,7 @@ The same command continues a run that was stopped or killed.
 import flags  # before TensorFlow, whose environment it sets
 
 from data import batches, photographs
+from errors import UserError
 from models import refinement
 from training import checkpoint, distillation, distribution, environment, foreground, loop, optimizers, run_folder
 
@@ -28,6 +30,18 @@ def inherit(teacher):
     for name in names:
         if name not in told and name in values:
             flags.FLAGS[name].parse(values[name])
+
+
+def check_boxes(options):
+    """Raises UserError where the flags do not go with a teacher that knows nothing but boxes."""
+    if distillation.BOXES not in options.teacher:
+        return
+    if not options.grabcut_iterations:
+        raise UserError("--teacher=boxes has labels only where they are cut by colours: give --grabcut_iterations, 1 for "
+                        "instance.")
+    if options.label_area or options.mask_threshold != 0.5:
+        raise UserError("--label_area and --mask_threshold do not go with --teacher=boxes, whose masks are the same "
+                        "everywhere before they are cut.")
 
 
 def train(options, *, folder, spread, teacher):
@@ -80,7 +94,8 @@ def main(argv):
     options = flags.FLAGS
     spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
     spread.check(batch_size=options.batch_size, jit_compile=options.jit_compile)
-    teacher = foreground.load_networks(options.teacher)
+    check_boxes(options)
+    teacher = distillation.load_teacher(options.teacher, image_size=options.image_size, crop=options.crop)
     inherit(teacher)
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:

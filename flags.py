@@ -118,7 +118,8 @@ def define_players():
 def define_distillation():
     """Teacher and student (appendix, 'Data Distillation')."""
     absl_flags.DEFINE_multi_string("teacher", None, "Run folder of train_fg.py or distill.py, or a weights file. Given "
-                                   "several times, the teacher's masks are the mean of theirs (S20).", required=True)
+                                   "several times, the teacher's masks are the mean of theirs (S20). 'boxes': none but "
+                                   "the boxes, cut by colours, to compare with (S21).", required=True)
     absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
                             "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites", "photographs", "both"],

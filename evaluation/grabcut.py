@@ -20,6 +20,7 @@ from errors import UserError
 FINENESS = 2  # pixels of the cut for one of the mask
 MARGIN = 0.5  # what is seen around the window, as a share of its sides
 CERTAIN = 0.05  # below it a mask's pixel stays background, above 1 - 0.05 foreground
+BOX_MASK = 0.9  # a mask that knows nothing but the box; not certain
 _FEWEST = 16  # pixels of either kind; OpenCV fits mixtures of five colours to each
 
 
@@ -102,7 +103,7 @@ def cut_masks(
 
 
 def masks_of_boxes(count: int, *, size: int) -> np.ndarray:
-    """Returns soft masks that know nothing but the box, all 0.9, for `cut_masks`: what GrabCut does without a network.
+    """Returns soft masks that know nothing but the box, all `BOX_MASK`, for `cut_masks`: GrabCut without a network.
 
     Args:
       count: n.
@@ -111,7 +112,7 @@ def masks_of_boxes(count: int, *, size: int) -> np.ndarray:
     Returns:
       float32 [n, S, S, 1].
     """
-    return np.full((count, size, size, 1), 0.9, np.float32)
+    return np.full((count, size, size, 1), BOX_MASK, np.float32)
 
 
 def _opencv():

@@ -103,6 +103,11 @@ ROWS = {
         "Birds, batch's mean area, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
         flagfile="fg_birds_batch_mean", distilled=["distill_compact"],
         cut=["distill_cut", "--label_area=0.36"], arguments=(f"--data_dir={BIRDS}",)),
+    "birds_boxes": Row(
+        "Birds, cut boxes alone (no GAN)", "-", (BIRDS,), FOREGROUND_FIGURES,
+        (Stage("student", "distill.py", "distill_cut", ("--teacher=boxes", "--dataset=birds", f"--data_dir={BIRDS}",
+                                                        "--backgrounds=outside_boxes"),
+               ("--image_size=64", "--student_width=0.0625")),)),
     "faces_printed": _foreground(
         "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces",
         distilled=["distill_birds"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),

@@ -63,8 +63,29 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
 @pytest.mark.parametrize("arguments, message", [
     ((), "--teacher"),
     (("--teacher=nowhere",), "nowhere does not exist"),
+    (("--teacher=boxes",), "give --grabcut_iterations"),
+    (("--teacher=boxes", "--grabcut_iterations=1", "--label_area=0.4"), "--label_area"),
+    (("--teacher=boxes", "--grabcut_iterations=1", "--mask_threshold=0.4"), "--mask_threshold"),
+    (("--teacher=boxes", "--teacher=nowhere", "--grabcut_iterations=1"), "goes with no other"),
     ((f"--teacher={ROOT / 'tests'}",), "is no run folder"),
 ])
 def test_a_missing_or_foreign_teacher_is_refused_in_a_sentence(run_script, tmp_path, arguments, message):
     result = run_script("distill.py", *arguments, f"--run_dir={tmp_path / 'run'}")
     assert result.returncode != 0 and message in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_student_is_taught_by_cut_boxes_alone(run_script, tmp_path):
+    pictures, boxes = ROOT / "data/samples/pets/images", tmp_path / "boxes.txt"
+    lines = (ROOT / "data/samples/pets/boxes_unseen.txt").read_text().splitlines()
+    boxes.write_text("\n".join(lines[:8]))
+    result = run_script(
+        "distill.py", "--teacher=boxes", "--grabcut_iterations=1", f"--images={pictures}", f"--boxes={boxes}",
+        f"--backgrounds={ROOT / 'data/samples/backgrounds'}", "--image_size=64", "--student_width=0.0625",
+        "--batch_size=2", "--num_steps=2", f"--run_dir={tmp_path / 'run'}")
+    assert result.returncode == 0, result.stderr
+    labels = np.load(tmp_path / "run/cut_labels.npy")
+    raw = np.load(tmp_path / "run/teacher_masks.npy")
+    assert labels.shape == raw.shape and len(np.unique(raw)) == 1  # the boxes know nothing of what is in them
+    areas = labels.mean(axis=(1, 2, 3)) / 255
+    assert areas.std() > 0.02 and (areas > 0.05).all() and areas.mean() < 0.95
+    assert read_weights(tmp_path / "run/weights.npz")[0]["teacher"] == "of boxes alone"

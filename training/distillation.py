@@ -18,6 +18,7 @@ from training import foreground
 from training.adversarial import descend, mask_statistics, objective_of
 
 INPUTS = ("composites", "photographs", "both")
+BOXES = "boxes"  # a teacher that is no network
 CACHE_NAME, CUT_CACHE_NAME = "teacher_masks.npy", "cut_labels.npy"
 
 
@@ -98,6 +99,35 @@ class Distillation(tf.Module):
             objective = objective_of(loss, self.optimizer)
         descend(tape, objective, self.optimizer, self.student.trainable_variables)
         return {"student/distillation_loss": loss, **mask_statistics(masks[tf.newaxis])}
+
+
+def load_teacher(paths, *, image_size, crop):
+    """Loads the teacher: `foreground.load_networks`, or the boxes alone.
+
+    The boxes alone are masks of `grabcut.BOX_MASK` everywhere, from which `cut_labels` makes labels that no network has
+    seen (Khoreva et al. 2017, *Simple Does It: Weakly Supervised Instance and Semantic Segmentation*) (S21).
+
+    Args:
+      paths: run folders and weights files, or just `BOXES`.
+      image_size: side in pixels of the crops, for `BOXES`; None is the paper's 128.
+      crop: their crop mode, for `BOXES`; None is 'box'.
+
+    Returns:
+      `foreground.LoadedNetwork`; of `BOXES` without flags and area constant.
+
+    Raises:
+      UserError: as `foreground.load_networks`, and if `BOXES` is one of several.
+    """
+    if BOXES not in paths:
+        return foreground.load_networks(paths)
+    if len(paths) > 1:
+        raise UserError(f"--teacher={BOXES} are the boxes alone and goes with no other --teacher.")
+
+    def mask(images, training=False):
+        del training
+        return tf.fill([*images.shape[:-1], 1], grabcut.BOX_MASK)
+
+    return foreground.LoadedNetwork(mask, image_size or 128, crop or "box", {}, None, "of boxes alone")
 
 
 def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
