@@ -2,7 +2,7 @@
 
     python distill.py --teacher=runs/fg                                    # on the data that the teacher saw
     python distill.py --teacher=runs/birds --student_width=0.25 --distill_on=both --run_dir=runs/birds_student
-    python distill.py --teacher=boxes --dataset=birds --data_dir=CUB_200_2011 --grabcut_iterations=1   # no GAN, to compare
+    python distill.py --teacher=boxes --grabcut_iterations=1 --run_dir=runs/boxes       # no GAN at all, to compare with
 
 The same command continues a run that was stopped or killed.
 """
@@ -37,8 +37,8 @@ def check_boxes(options):
     if distillation.BOXES not in options.teacher:
         return
     if not options.grabcut_iterations:
-        raise UserError("--teacher=boxes has labels only where they are cut by colours: give --grabcut_iterations, 1 for "
-                        "instance.")
+        raise UserError("--teacher=boxes has labels only where they are cut by colours: give --grabcut_iterations, 1 "
+                        "for instance.")
     if options.label_area or options.mask_threshold != 0.5:
         raise UserError("--label_area and --mask_threshold do not go with --teacher=boxes, whose masks are the same "
                         "everywhere before they are cut.")
