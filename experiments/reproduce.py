@@ -103,6 +103,9 @@ ROWS = {
         "Birds, batch's mean area, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
         flagfile="fg_birds_batch_mean", distilled=["distill_compact"],
         cut=["distill_cut", "--label_area=0.36"], arguments=(f"--data_dir={BIRDS}",)),
+    "birds_light": _foreground(
+        "Birds, light area penalty, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
+        flagfile="fg_birds_light_penalty", distilled=["distill_compact"], arguments=(f"--data_dir={BIRDS}",)),
     "birds_boxes": Row(
         "Birds, cut boxes alone (no GAN)", "-", (BIRDS,), FOREGROUND_FIGURES,
         (Stage("student", "distill.py", "distill_cut", ("--teacher=boxes", "--dataset=birds", f"--data_dir={BIRDS}",
