@@ -125,7 +125,7 @@ def load_teacher(paths, *, image_size, crop):
 
     def mask(images, training=False):
         del training
-        return tf.fill([*images.shape[:-1], 1], grabcut.BOX_MASK)
+        return grabcut.BOX_MASK * tf.ones_like(images[..., :1])
 
     return foreground.LoadedNetwork(mask, image_size or 128, crop or "box", {}, None, "of boxes alone")
 
