@@ -135,7 +135,7 @@ ROWS = {
                            arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "crowd_one": _cluster("Crowd, one instance on whole windows", flagfile="hoc_crowd_one",
                             needs=("{crowd_image}",),
-                            arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
+                            arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
     "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="hoc_drawn_one"),
 }
 
@@ -247,7 +247,8 @@ def main(argv):
     options = flags.FLAGS
     values = {"data": options.data, "crowd_image": options.crowd_image or f"{options.data}/hoc/crowd.jpg",
               "seed_image": options.seed_image or f"{options.data}/hoc/beans.jpg",
-              "crowd_window_size": options.crowd_window_size, "seed_window_size": options.seed_window_size}
+              "crowd_window_size": options.crowd_window_size,
+              "crowd_one_window_size": options.crowd_one_window_size, "seed_window_size": options.seed_window_size}
     names = [name for one in options.rows or ROWS for name in (ABLATIONS if one == "ablations" else [one])]
     unknown = [name for name in names if name not in ALL_ROWS]
     if unknown:
@@ -287,5 +288,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_string("crowd_image", None, "Photograph of a crowd. Default: hoc/crowd.jpg in the data.")
     absl_flags.DEFINE_string("seed_image", None, "Photograph of seeds. Default: hoc/beans.jpg in the data.")
     absl_flags.DEFINE_integer("crowd_window_size", 60, "Its --window_size, in pixels.", lower_bound=16)
+    absl_flags.DEFINE_integer("crowd_one_window_size", 44, "Its --window_size in the row crowd_one, in pixels.",
+                              lower_bound=16)
     absl_flags.DEFINE_integer("seed_window_size", 96, "Its --window_size, in pixels.", lower_bound=16)
     flags.run(main)
