@@ -9,8 +9,8 @@ and accuracies on a fixed set of such composites and real pictures that it is no
 
 Of photographs, composites are what every run must leave: each photograph blended over an unrelated background with a
 uniform mask of 0.25 (a ghost). Of a cluster, two soft disks cut from windows of it and pasted on another window at
-random: the appearance is real, and only the masks are wrong. With --weights of a run of train_hoc.py, two of its
-generator's instances instead.
+random: the appearance is real, and only the masks are wrong. With --weights of a run, its generator's masks of the
+photographs (train_fg.py), or two of its instances (train_hoc.py), instead: what of a trained generator can still be seen.
 """
 
 import functools
@@ -27,11 +27,12 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 import losses  # noqa: E402
-from data import backgrounds, batches, birds, hoc, images, synthetic  # noqa: E402
+from data import batches, birds, hoc, images, photographs, synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
 from evaluation import sampler  # noqa: E402
 from models import instance_generator, layout, providers, scene_generator  # noqa: E402
 from models.discriminator import TABLE_1_WIDTHS, TABLE_2_WIDTHS, Discriminator  # noqa: E402
+from training import foreground  # noqa: E402
 
 # name: (initialiser, input range, score activation, spectral norm, its scale, learning rate)
 BIRDS_SETTINGS = {
@@ -46,6 +47,10 @@ BIRDS_SETTINGS = {
     "tensorflow-addons' normalization": ("orthogonal", "symmetric", "linear", "tfa", 1.0, 2e-4),
     "no normalization, He": ("he_normal", "symmetric", "linear", "none", 1.0, 2e-4),
     "inputs standardized": ("orthogonal", "standardized", "linear", "sngan", 1.0, 2e-4),
+    "inputs standardized, rate 4e-4": ("orthogonal", "standardized", "linear", "sngan", 1.0, 4e-4),
+    "inputs standardized, scale 1.5": ("orthogonal", "standardized", "linear", "sngan", 1.5, 2e-4),
+    "inputs standardized, scale 2": ("orthogonal", "standardized", "linear", "sngan", 2.0, 2e-4),
+    "inputs standardized, no normalization, He": ("he_normal", "standardized", "linear", "none", 1.0, 2e-4),
 }
 CLUSTER_SETTINGS = {
     "as printed: glorot, inputs [0, 1], lReLU score": ("glorot_uniform", "unit", "lrelu", "sngan", 1.0, 2e-4),
@@ -64,11 +69,12 @@ NUM_HELD_OUT = 160
 DISK_AREA, NUM_DISKS, PADDING = 0.17, 2, 22  # of the disks pasted on a cluster's windows
 
 
-def ghosts_of(batch):
-    """Returns (reals, ghosts), float32 [B, H, W, 3] in [0, 1], of a foreground batch."""
-    photographs, patches, reals = (images.to_unit_range(batch[name])
+def blended_of(batch, *, network=None):
+    """Returns (reals, composites), float32 [B, H, W, 3] in [0, 1], of a foreground batch; ghosts without a network."""
+    foregrounds, patches, reals = (images.to_unit_range(batch[name])
                                    for name in ("photographs", "backgrounds", "reals"))
-    return reals, GHOST_MASK * photographs + (1.0 - GHOST_MASK) * patches
+    masks = network(foregrounds, training=False) if network else GHOST_MASK
+    return reals, masks * foregrounds + (1.0 - masks) * patches
 
 
 class DiskMask(tf.Module):
@@ -105,16 +111,23 @@ def pasted_disks_of(batch):
 
 
 def birds_pairs(options):
-    """Returns (held-out pair, function that makes the training pairs, crops) of photographs and ghosts."""
+    """Returns (held-out pair, function that makes the training pairs, crops) of photographs, carved or as ghosts."""
     if not options.data_dir or not options.backgrounds:
         raise UserError("--task=birds needs --data_dir and --backgrounds.")
-    crops = images.load_crops(birds.list_photographs(options.data_dir), size=128, crop_mode="box")
-    stream = {"background_pool": backgrounds.load_folder(options.backgrounds, patch_size=128)}
+    size, crop_mode, pairs_of = 128, "box", blended_of
+    if options.weights:
+        loaded = foreground.load_network(weights=options.weights)
+        size, crop_mode, pairs_of = loaded.image_size, loaded.crop, functools.partial(blended_of,
+                                                                                      network=loaded.network)
+    listed = birds.list_photographs(options.data_dir)
+    crops = images.load_crops(listed, size=size, crop_mode=crop_mode)
+    stream = {"background_pool": photographs.load_backgrounds(backgrounds_flag=options.backgrounds, dataset="birds",
+                                                              photographs=listed, size=size)}
     held_out = next(iter(batches.foreground_batches(crops=crops[:NUM_HELD_OUT], seed=options.seed + 1, num_steps=1,
                                                     batch_size=NUM_HELD_OUT, **stream)))
-    return ghosts_of(held_out), lambda: batches.foreground_batches(
+    return pairs_of(held_out), lambda: batches.foreground_batches(
         crops=crops[NUM_HELD_OUT:], seed=options.seed, num_steps=options.num_steps, batch_size=options.batch_size,
-        **stream).map(ghosts_of), crops[NUM_HELD_OUT:]
+        **stream).map(pairs_of), crops[NUM_HELD_OUT:]
 
 
 def cluster_pairs(options):
@@ -200,11 +213,12 @@ def main(argv):
 if __name__ == "__main__":
     absl_flags.DEFINE_enum("task", "birds", list(TASKS), "What is composed.")
     absl_flags.DEFINE_string("data_dir", None, "Birds in CUB-200-2011's layout.")
-    absl_flags.DEFINE_string("backgrounds", None, "Folder of background photographs, for birds.")
+    absl_flags.DEFINE_string("backgrounds", None, "Folder of background photographs, for birds, or "
+                               "'outside_boxes'.")
     absl_flags.DEFINE_string("image", None, "Photograph of a cluster. Default: drawn ellipses.")
     absl_flags.DEFINE_integer("window_size", None, "Side of its windows, in its pixels.", lower_bound=16)
-    absl_flags.DEFINE_string("weights", None, "weights.npz of a cluster's generator, whose instances are pasted on its "
-                             "windows instead of disks.")
+    absl_flags.DEFINE_string("weights", None, "weights.npz of a run: its masks carve the photographs, or its instances "
+                             "are pasted on the cluster's windows, instead of ghosts and disks.")
     absl_flags.DEFINE_integer("batch_size", 16, "Real pictures, and composites, per update.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Updates of the discriminator.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of networks and batches.")

@@ -140,6 +140,9 @@ ROWS = {
 }
 
 
+TOGETHER = ("--area_weight=10", "--area_ramp_steps=0", "--discriminator_inputs=standardized")
+
+
 def _ablation(title, *arguments):
     """Makes a row of birds in small with some flags changed."""
     return _foreground(f"Birds in small: {title}", "-", needs=(BIRDS,), flagfile="fg_birds_small",
@@ -167,6 +170,10 @@ ABLATIONS = {
     "small_decision": _ablation("decision weight 1", "--decision_weight=1"),
     "small_outline": _ablation("outline weight 0.1", "--outline_weight=0.1"),
     "small_average": _ablation("generator's moving average, 0.99", "--generator_average=0.99"),
+    "small_together": _ablation("lambda 10, no schedule, standardized inputs", *TOGETHER),
+    "small_together_scale_1.5": _ablation("these, D's kernels scaled by 1.5", *TOGETHER, "--spectral_norm_scale=1.5"),
+    "small_together_scale_2": _ablation("these, D's kernels scaled by 2", *TOGETHER, "--spectral_norm_scale=2"),
+    "small_together_scale_3": _ablation("these, D's kernels scaled by 3", *TOGETHER, "--spectral_norm_scale=3"),
 }
 ALL_ROWS = {**ROWS, **ABLATIONS}
 

@@ -1,9 +1,12 @@
 """The discriminator alone against composites of fixed bad masks."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
+from PIL import Image
 import pytest
+import tensorflow as tf
 
 from conftest import ROOT
 from data import hoc, synthetic
@@ -21,6 +24,43 @@ def test_pasted_disks_are_the_clusters_own_pixels_on_its_windows():
     changed = np.abs(composites - bottom).max(axis=-1) > 0.02
     assert np.all((changed.mean(axis=(1, 2)) > 0.03) & (changed.mean(axis=(1, 2)) < 0.7))
     assert composites.min() >= 0.0 and composites.max() <= cluster.max() / 255.0 + 1e-6
+
+
+@pytest.fixture(name="birds_folder")
+def _birds_folder(tmp_path):
+    """Four pictures of noise in CUB-200-2011's layout, each with a box in its left half."""
+    root = tmp_path / "CUB_200_2011"
+    (root / "images").mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for index in range(4):
+        Image.fromarray(random.integers(0, 256, (80, 160, 3), np.uint8)).save(root / "images" / f"{index}.png")
+    (root / "images.txt").write_text("".join(f"{index} {index}.png\n" for index in range(4)))
+    (root / "bounding_boxes.txt").write_text("".join(f"{index} 4 4 64 64\n" for index in range(4)))
+    (root / "train_test_split.txt").write_text("".join(f"{index} 1\n" for index in range(4)))
+    return root
+
+
+def test_composites_of_birds_are_carved_by_the_given_weights(birds_folder, monkeypatch):
+    monkeypatch.setattr(discriminator_start, "NUM_HELD_OUT", 2)
+    options = SimpleNamespace(data_dir=str(birds_folder), backgrounds="outside_boxes", batch_size=2, num_steps=1, seed=0,
+                              weights=str(ROOT / "pretrained" / "birds_compact.npz"))
+    (reals, carved), _, crops = discriminator_start.birds_pairs(options)
+    options.weights = None
+    (same_reals, ghosts), make_dataset, _ = discriminator_start.birds_pairs(options)
+    assert reals.shape == carved.shape == (2, 128, 128, 3) and len(crops) == 2
+    np.testing.assert_array_equal(reals, same_reals)
+    assert np.abs(carved - ghosts).max() > 0.1
+    assert len(list(make_dataset())) == 1
+
+
+def test_a_composite_is_blended_by_the_networks_masks():
+    batch = {name: tf.fill([1, 2, 2, 3], tf.constant(value, tf.uint8))
+             for name, value in (("photographs", 255), ("backgrounds", 0), ("reals", 51))}
+    mask = tf.constant([[0.0, 0.5], [0.75, 1.0]])[tf.newaxis, ..., tf.newaxis]
+    reals, composites = discriminator_start.blended_of(batch, network=lambda photographs, training: mask)
+    np.testing.assert_allclose(composites, tf.tile(mask, [1, 1, 1, 3]), atol=1e-6)
+    np.testing.assert_allclose(reals, 0.2, atol=1e-6)
+    np.testing.assert_allclose(discriminator_start.blended_of(batch)[1], 0.25, atol=1e-6)
 
 
 def test_a_setting_is_trained_against_a_generator_and_measured(run_script, tmp_path):
