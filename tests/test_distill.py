@@ -89,3 +89,17 @@ def test_a_student_is_taught_by_cut_boxes_alone(run_script, tmp_path):
     areas = labels.mean(axis=(1, 2, 3)) / 255
     assert areas.std() > 0.02 and (areas > 0.05).all() and areas.mean() < 0.95
     assert read_weights(tmp_path / "run/weights.npz")[0]["teacher"] == "of boxes alone"
+
+
+def test_a_teacher_of_smaller_crops_is_shown_them_at_its_own_size(run_script, teacher, tmp_path):
+    arguments = [f"--teacher={teacher}", "--student_width=0.0625", "--batch_size=2", "--num_steps=1", "--panel_every=0",
+                 "--num_evaluation_images=2"]
+    for size in (64, 128):
+        result = run_script("distill.py", *arguments, f"--image_size={size}", f"--run_dir={tmp_path / str(size)}")
+        assert result.returncode == 0, result.stderr
+    assert "on crops of 64 pixels" in result.stdout
+    small, large = (np.load(tmp_path / size / "teacher_masks.npy")[..., 0].astype(float) for size in ("64", "128"))
+    assert large.shape == (599, 128, 128)
+    assert np.abs(large.reshape(599, 64, 2, 64, 2).mean(axis=(2, 4)) - small).mean() < 2.0  # of 255
+    metadata = read_weights(tmp_path / "128" / "weights.npz")[0]
+    assert metadata["image_size"] == 128 and metadata["teacher"].endswith("on crops of 64 pixels")

@@ -13,6 +13,7 @@ from errors import UserError
 from evaluation import evaluator, grabcut
 from models import refinement
 from models.composition import Instance, composite, stack_layers
+from models.resized import Resized
 from training import augmentation as augmentations
 from training import foreground
 from training.adversarial import descend, mask_statistics, objective_of
@@ -102,24 +103,29 @@ class Distillation(tf.Module):
 
 
 def load_teacher(paths, *, image_size, crop):
-    """Loads the teacher: `foreground.load_networks`, or the boxes alone.
+    """Loads the teacher: `foreground.load_networks`, for crops of its own or another size, or the boxes alone.
 
     The boxes alone are masks of `grabcut.BOX_MASK` everywhere, from which `cut_labels` makes labels that no network has
     seen (Khoreva et al. 2017, *Simple Does It: Weakly Supervised Instance and Semantic Segmentation*) (S21).
 
     Args:
       paths: run folders and weights files, or just `BOXES`.
-      image_size: side in pixels of the crops, for `BOXES`; None is the paper's 128.
+      image_size: side in pixels of the crops. A network that was trained on others is shown them at its own size
+        (`models.resized`). None is its own, and for `BOXES` the paper's 128.
       crop: their crop mode, for `BOXES`; None is 'box'.
 
     Returns:
-      `foreground.LoadedNetwork`; of `BOXES` without flags and area constant.
+      `foreground.LoadedNetwork` of crops of `image_size`; of `BOXES` without flags and area constant.
 
     Raises:
       UserError: as `foreground.load_networks`, and if `BOXES` is one of several.
     """
     if BOXES not in paths:
-        return foreground.load_networks(paths)
+        loaded = foreground.load_networks(paths)
+        if image_size in (None, loaded.image_size):
+            return loaded
+        return loaded._replace(network=Resized(loaded.network, size=loaded.image_size), image_size=image_size,
+                               description=f"{loaded.description} on crops of {loaded.image_size} pixels")
     if len(paths) > 1:
         raise UserError(f"--teacher={BOXES} are the boxes alone and goes with no other --teacher.")
 
