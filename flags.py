@@ -103,6 +103,9 @@ def define_objective(*, area_constant, area_ramp_steps):
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
     absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
                               "there from the start.", lower_bound=0)
+    absl_flags.DEFINE_float("feature_matching_weight", 0.0, "Weight of the squared distance between real images' and "
+                            "composites' mean features in the discriminator (Salimans et al. 2016), such as 10; 0: none, "
+                            "as in the paper (S24).", lower_bound=0.0)
     absl_flags.DEFINE_float("outline_weight", 0.0, "Weight of the length of the masks' outlines, their total variation "
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)
 
@@ -305,6 +308,7 @@ def objective(*, area):
             "num_discriminator_updates": FLAGS.num_discriminator_updates, "average_decay": FLAGS.generator_average,
             "augmentation": FLAGS.augmentation, "decision_weight": FLAGS.decision_weight,
             "decision_ramp_steps": FLAGS.decision_ramp_steps, "outline_weight": FLAGS.outline_weight,
+            "feature_matching_weight": FLAGS.feature_matching_weight,
             "seed": FLAGS.seed, "jit_compile": FLAGS.jit_compile}
 
 

@@ -91,5 +91,9 @@ class Discriminator(tf.keras.Model):
         Returns:
           Logits of 'real', float32 [B, H/16, W/16, 1], unbounded. Their sigmoid is the table's output.
         """
-        logits = self.score(tf.cast(self.features(images, training=training), tf.float32), training=training)
+        return self.score_features(self.features(images, training=training), training=training)
+
+    def score_features(self, features, training=None):
+        """Scores what `features` returns; logits as of `call`."""
+        logits = self.score(tf.cast(features, tf.float32), training=training)
         return tf.nn.leaky_relu(logits, layers.LEAKY_SLOPE) if self.score_activation == "lrelu" else logits

@@ -31,7 +31,7 @@ class AdversarialTraining(tf.Module):
                  area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
                  recognition=None, information_weight=0.0, num_recognized_layers=0, num_discriminator_updates=1,
                  averaged=None, average_decay=0.0, augmentation=(), decision_weight=0.0,
-                 decision_ramp_steps=0, outline_weight=0.0, seed=0, jit_compile=False):
+                 decision_ramp_steps=0, outline_weight=0.0, feature_matching_weight=0.0, seed=0, jit_compile=False):
         """Wires the players; networks and optimizers must have been built.
 
         Args:
@@ -56,6 +56,7 @@ class AdversarialTraining(tf.Module):
           decision_weight: weight of `losses.indecision`, which pushes masks away from one half.
           decision_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
           outline_weight: weight of `losses.total_variation` of the masks, which pulls them together.
+          feature_matching_weight: weight of `losses.feature_matching_loss` of the discriminator's last features.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
         """
@@ -69,7 +70,7 @@ class AdversarialTraining(tf.Module):
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
         self.augmentation = tuple(augmentation)
         self.decision_weight, self.decision_ramp_steps = decision_weight, decision_ramp_steps
-        self.outline_weight = outline_weight
+        self.outline_weight, self.feature_matching_weight = outline_weight, feature_matching_weight
         self._averaged = averaged
         self._average = averaging.MovingAverage(self.network, averaged.foreground_provider.network,
                                                 decay=average_decay) if averaged else None
@@ -134,32 +135,43 @@ class AdversarialTraining(tf.Module):
         variables = self.generator_variables
         with tf.GradientTape() as tape:
             scene = self._compose(batch)
-            seen = self._as_seen(scene.image, self._seed_of(batch), stream=0)
-            fake_logits = self.discriminator(seen, training=False)
+            fake_logits, matching = self._judge(batch, scene.image)
             adversarial_loss = losses.generator_adversarial_loss(fake_logits)
-            masks = gradients.fan_out(scene.foregrounds.mask, 4 if self.outline_weight else 3)
-            area_penalty = losses.mask_area_penalty(masks[0], area=area, kind=self.area_penalty)
-            information_loss = self._information_loss(batch, scene.foregrounds.image, masks[1])
+            terms = {**self._terms_of(batch, scene.foregrounds, area=area), **matching}
             # One sum of all: a chain of additions may be made in another order by another process.
-            indecision = losses.indecision(masks[2])
-            decision_weight = self._decision_weight_at(batch["step"])
-            total_variation = losses.total_variation(masks[3]) if self.outline_weight else tf.constant(0.0)
-            total = tf.reduce_sum([adversarial_loss, self.area_weight * area_penalty,
-                                   self.information_weight * information_loss, decision_weight * indecision,
-                                   self.outline_weight * total_variation])
+            total = tf.reduce_sum([adversarial_loss, *(weight * value for weight, value in terms.values())])
             objective = objective_of(total, self.generator_optimizer)
         descend(tape, objective, self.generator_optimizer, variables)
-        information = {"generator/information_loss": information_loss,
-                       "generator/information_loss_weighted": self.information_weight * information_loss}
-        decision = {"generator/indecision": indecision,
-                    "generator/indecision_weighted": decision_weight * indecision}
-        outline = {"generator/total_variation": total_variation,
-                   "generator/total_variation_weighted": self.outline_weight * total_variation}
-        return {"generator/adversarial_loss": adversarial_loss, "generator/area_penalty": area_penalty,
-                **(information if self.recognition else {}), **(decision if self.decision_weight else {}),
-                **(outline if self.outline_weight else {}),
-                "generator/area_penalty_weighted": self.area_weight * area_penalty, "generator/total_loss": total,
-                "mask/area_constant": area, **mask_statistics(scene.foregrounds.mask)}, scene
+        metrics = {"generator/adversarial_loss": adversarial_loss, "generator/total_loss": total,
+                   "mask/area_constant": area, **mask_statistics(scene.foregrounds.mask)}
+        unused = {"information_loss": not self.recognition, "indecision": not self.decision_weight,
+                  "total_variation": not self.outline_weight}
+        for name, (weight, value) in terms.items():
+            if not unused.get(name):
+                metrics.update({f"generator/{name}": value, f"generator/{name}_weighted": weight * value})
+        return metrics, scene
+
+    def _judge(self, batch, composites):
+        """Returns the discriminator's logits of composites, and {'feature_matching': (weight, loss)}, {} without it."""
+        seen = self._as_seen(composites, self._seed_of(batch), stream=0)
+        if not self.feature_matching_weight:
+            return self.discriminator(seen, training=False), {}
+        reals = self._as_seen(_unit_range(batch["reals"]), self._seed_of(batch), stream=2)
+        scored, matched = gradients.fan_out(self.discriminator.features(seen, training=False), 2)
+        loss = losses.feature_matching_loss(self.discriminator.features(reals, training=False), matched)
+        return (self.discriminator.score_features(scored, training=False),
+                {"feature_matching": (self.feature_matching_weight, loss)})
+
+    def _terms_of(self, batch, foregrounds, *, area):
+        """Returns what is added to the adversarial loss, by name: (weight, value), 0 for what there is none of."""
+        masks = gradients.fan_out(foregrounds.mask, 4 if self.outline_weight else 3)
+        return {"area_penalty": (self.area_weight,
+                                 losses.mask_area_penalty(masks[0], area=area, kind=self.area_penalty)),
+                "information_loss": (self.information_weight,
+                                     self._information_loss(batch, foregrounds.image, masks[1])),
+                "indecision": (self._decision_weight_at(batch["step"]), losses.indecision(masks[2])),
+                "total_variation": (self.outline_weight, losses.total_variation(masks[3]) if self.outline_weight
+                                    else tf.constant(0.0))}
 
     def _discriminator_update(self, reals, fakes, seed=None):
         """Maximises Eq. (6) over the discriminator's parameters, in one pass over real and fake images together."""

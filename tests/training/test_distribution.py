@@ -39,7 +39,7 @@ with spread.scope():
         training = foreground.build_training(
             network=network, size=64, discriminator=Discriminator(widths=(8, 16, 16, 32, 16)), area=0.3,
             averaged_network=foreground.build_unet(width=1 / 16, size=64, initial_mask=0.8), average_decay=0.9,
-            area_weight=10.0, area_penalty="batch_mean", optimization=optimization)
+            area_weight=10.0, area_penalty="batch_mean", feature_matching_weight=1.0, optimization=optimization)
         crops, _, pictures = synthetic.drawn_photographs(num_images=12, size=64, seed=0)
         stream = batches.foreground_batches(
             crops=crops, background_pool=backgrounds.BackgroundPool.from_images(pictures), batch_size=8, seed=0,
