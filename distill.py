@@ -100,7 +100,7 @@ def main(argv):
     inherit(teacher)
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
-        folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE)
+        folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE, default_lines=flags.default_lines())
     environment.set_up(**flags.process())
     with spread.scope():
         train(options, folder=folder, spread=spread, teacher=teacher)

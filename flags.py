@@ -4,6 +4,7 @@ Each script calls the groups it needs, so that importing a module never touches 
 import this module before TensorFlow, since TensorFlow reads its environment once.
 """
 
+import copy
 import os
 import sys
 
@@ -104,7 +105,7 @@ def define_objective(*, area_constant, area_ramp_steps):
     absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
                               "there from the start.", lower_bound=0)
     absl_flags.DEFINE_float("feature_matching_weight", 0.0, "Weight of the squared distance between real images' and "
-                            "composites' mean features in the discriminator (Salimans et al. 2016), such as 10; 0: none, "
+                            "composites' mean features in the discriminator (Salimans et al. 2016), such as 0.1; 0: none, "
                             "as in the paper (S24).", lower_bound=0.0)
     absl_flags.DEFINE_float("outline_weight", 0.0, "Weight of the length of the masks' outlines, their total variation "
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)
@@ -359,6 +360,14 @@ def lines():
     """Returns the flagfile line of every flag this module has declared: dict from name to text, '' where it is None."""
     declared = FLAGS.flags_by_module_dict().get(__name__, [])
     return {flag.name: flag.serialize() for flag in sorted(declared, key=lambda flag: flag.name)}
+
+
+def default_lines():
+    """Returns what `lines` would, had no flag been given."""
+    clones = {name: copy.deepcopy(FLAGS[name]) for name in lines()}
+    for clone in clones.values():
+        clone.unparse()
+    return {name: clone.serialize() for name, clone in clones.items()}
 
 
 def run(main, *, positional=False):

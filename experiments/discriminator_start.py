@@ -59,6 +59,8 @@ CLUSTER_SETTINGS = {
     "scale 2": ("orthogonal", "symmetric", "linear", "sngan", 2.0, 2e-4),
     "no normalization": ("orthogonal", "symmetric", "linear", "none", 1.0, 2e-4),
     "inputs standardized": ("orthogonal", "standardized", "linear", "sngan", 1.0, 2e-4),
+    "inputs standardized, scale 1.5": ("orthogonal", "standardized", "linear", "sngan", 1.5, 2e-4),
+    "inputs standardized, scale 2": ("orthogonal", "standardized", "linear", "sngan", 2.0, 2e-4),
     "inputs standardized, rate 8e-4": ("orthogonal", "standardized", "linear", "sngan", 1.0, 8e-4),
     "inputs standardized, lReLU score": ("orthogonal", "standardized", "lrelu", "sngan", 1.0, 2e-4),
     "inputs standardized, tensorflow-addons' normalization": ("orthogonal", "standardized", "linear", "tfa", 1.0, 2e-4),

@@ -44,6 +44,23 @@ def parsed(*arguments, group="fg"):
     return result.stdout.splitlines()
 
 
+@pytest.mark.parametrize("group, arguments", [
+    ("fg", ["--area_weight=10", "--noflip", "--augmentation=color", "--images=there", "--crop=square"]),
+    ("distill", ["--teacher=run", "--teacher=another"])])
+def test_default_lines_are_those_of_a_command_without_flags(group, arguments):
+    program = PRINT_FLAGS.replace("flags.lines()", "flags.default_lines()") % GROUPS[group]
+    result = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True,
+                            check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    given = [line for line in parsed(*arguments, group=group) if not line.startswith("--teacher")]
+    defaults = [line for line in result.stdout.splitlines() if line]
+    assert not any(argument in defaults for argument in arguments)
+    if group == "fg":
+        assert defaults == [line for line in parsed() if line]
+    else:
+        assert defaults == [line for line in given if line]
+
+
 def test_defaults_are_the_papers():
     lines = parsed()
     for line in ("--area_weight=1000.0", "--area_penalty=per_mask", "--adam_beta_1=0.5", "--adam_beta_2=0.999",

@@ -39,12 +39,14 @@ class RunFolder:
         """Returns the PNG file of the panel drawn after `step` steps."""
         return self.path / "panels" / f"step_{step:06d}.png"
 
-    def open(self, *, flag_lines, changeable):
+    def open(self, *, flag_lines, changeable, default_lines=None):
         """Makes the folder, or enters the folder of the same run.
 
         Args:
           flag_lines: dict from a flag's name to its line in a flagfile ('--name=value', or '' where it is None).
           changeable: names of flags that may differ from the folder's (how long, how often), without being another run.
+          default_lines: the same dict of the flags' defaults: a flag that the folder does not name is younger than the
+            run, and has its default there. None: it has none there.
 
         Raises:
           UserError: the folder is another run's (the first flag that differs is named with both values), is no run
@@ -56,7 +58,8 @@ class RunFolder:
             raise UserError(f"--run_dir={self.path} cannot be made: {error.strerror}.") from error
         flags_path = self.path / FLAGS_FILE
         if flags_path.exists():
-            self._check_same_run(flags_path.read_text(encoding="utf-8").splitlines(), flag_lines, changeable)
+            self._check_same_run(flags_path.read_text(encoding="utf-8").splitlines(), flag_lines, changeable,
+                                 default_lines or {})
         elif any(entry.name != ".lock" for entry in self.path.iterdir()):
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
                             "give an empty or a new one.")
@@ -84,10 +87,11 @@ class RunFolder:
         last = self.read_metrics().get("last", {})
         return {name.partition("/")[2]: value for name, value in last.items() if name.startswith("evaluation/")}
 
-    def _check_same_run(self, stored_lines, flag_lines, changeable):
+    def _check_same_run(self, stored_lines, flag_lines, changeable, default_lines):
         """Refuses flags that differ from those stored, but for the changeable ones."""
         for name, line in flag_lines.items():
             stored = "\n".join(old for old in stored_lines if _names(old, name))  # a flag given twice has two lines
+            stored = stored or default_lines.get(name, "")
             if stored != line and name not in changeable:
                 raise UserError(
                     f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_shown(stored, name)}, this "

@@ -40,6 +40,18 @@ def test_another_runs_folder_is_refused_with_both_values(tmp_path, name, line, m
     assert (tmp_path / "flags.txt").read_text() == before
 
 
+def test_a_flag_younger_than_the_run_has_its_default_there(tmp_path):
+    first = RunFolder(tmp_path)
+    first.open(flag_lines=LINES, changeable=())
+    first.close()
+    younger = {**LINES, "outline_weight": "--outline_weight=0.2"}
+    with pytest.raises(UserError, match="says --outline_weight=0.0, this command --outline_weight=0.2"):
+        RunFolder(tmp_path).open(flag_lines=younger, changeable=(), default_lines={"outline_weight": "--outline_weight=0.0"})
+    younger["outline_weight"] = "--outline_weight=0.0"
+    RunFolder(tmp_path).open(flag_lines=younger, changeable=(), default_lines=younger)
+    assert "--outline_weight=0.0" in (tmp_path / "flags.txt").read_text()
+
+
 def test_a_flag_given_twice_is_compared_with_both_its_values(tmp_path):
     both = {"teacher": "--teacher=a\n--teacher=b", "seed": "--seed=0"}
     for _ in range(2):
