@@ -105,8 +105,8 @@ def define_objective(*, area_constant, area_ramp_steps):
     absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
                               "there from the start.", lower_bound=0)
     absl_flags.DEFINE_float("feature_matching_weight", 0.0, "Weight of the squared distance between real images' and "
-                            "composites' mean features in the discriminator (Salimans et al. 2016), such as 0.1; 0: none, "
-                            "as in the paper (S24).", lower_bound=0.0)
+                            "composites' mean features in the discriminator (Salimans et al. 2016), such as 0.1; 0: "
+                            "none, as in the paper (S24).", lower_bound=0.0)
     absl_flags.DEFINE_float("outline_weight", 0.0, "Weight of the length of the masks' outlines, their total variation "
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)
 

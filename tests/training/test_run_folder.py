@@ -44,11 +44,10 @@ def test_a_flag_younger_than_the_run_has_its_default_there(tmp_path):
     first = RunFolder(tmp_path)
     first.open(flag_lines=LINES, changeable=())
     first.close()
-    younger = {**LINES, "outline_weight": "--outline_weight=0.2"}
+    younger, defaults = {**LINES, "outline_weight": "--outline_weight=0.2"}, {"outline_weight": "--outline_weight=0.0"}
     with pytest.raises(UserError, match="says --outline_weight=0.0, this command --outline_weight=0.2"):
-        RunFolder(tmp_path).open(flag_lines=younger, changeable=(), default_lines={"outline_weight": "--outline_weight=0.0"})
-    younger["outline_weight"] = "--outline_weight=0.0"
-    RunFolder(tmp_path).open(flag_lines=younger, changeable=(), default_lines=younger)
+        RunFolder(tmp_path).open(flag_lines=younger, changeable=(), default_lines=defaults)
+    RunFolder(tmp_path).open(flag_lines={**LINES, **defaults}, changeable=(), default_lines=defaults)
     assert "--outline_weight=0.0" in (tmp_path / "flags.txt").read_text()
 
 
