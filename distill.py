@@ -10,6 +10,7 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 
+import entry
 from data import batches, photographs
 from errors import UserError
 from models import refinement
@@ -113,4 +114,4 @@ if __name__ == "__main__":
     flags.define_backgrounds()
     flags.define_optimization(batch_size=16, num_steps=3000)
     flags.define_run(run_dir="runs/distilled", evaluated="labelled photographs", num_evaluated=200)
-    flags.run(main)
+    entry.run(main)

@@ -8,6 +8,7 @@
 import flags  # before TensorFlow, whose environment it sets
 from absl import flags as absl_flags
 
+import entry
 import drawing
 import visualization
 from data import images, photographs
@@ -61,4 +62,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_string("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
     flags.define_inference()
     flags.define_data(crop=None, image_size=None)
-    flags.run(main)
+    entry.run(main)

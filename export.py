@@ -9,6 +9,7 @@ import flags  # before TensorFlow, whose environment it sets
 import tensorflow as tf
 from absl import logging
 
+import entry
 from evaluation.segmenter import Segmenter
 
 
@@ -29,4 +30,4 @@ if __name__ == "__main__":
     flags.define_weights()
     flags.define_inference(with_pictures=False)
     flags.define_export()
-    flags.run(main)
+    entry.run(main)

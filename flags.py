@@ -1,4 +1,4 @@
-"""Declares and validates the scripts' flags, in groups; runs a script's main. Imports absl alone, builds nothing.
+"""Declares and validates the scripts' flags, in groups. Imports absl alone, builds nothing.
 
 Each script calls the groups it needs, so that importing a module never touches the global registry of flags. Scripts
 import this module before TensorFlow, since TensorFlow reads its environment once.
@@ -6,12 +6,8 @@ import this module before TensorFlow, since TensorFlow reads its environment onc
 
 import copy
 import os
-import sys
 
-from absl import app
 from absl import flags as absl_flags
-
-from errors import UserError
 
 FLAGS = absl_flags.FLAGS
 
@@ -368,33 +364,3 @@ def default_lines():
     for clone in clones.values():
         clone.unparse()
     return {name: clone.serialize() for name, clone in clones.items()}
-
-
-def run(main, *, positional=False):
-    """Parses the flags and runs `main(argv)`; a `UserError` or a failed write ends in one sentence and status 1.
-
-    Args:
-      main: the script's main.
-      positional: whether it takes arguments that are no flags, before, between and after the flags: `argv[1:]`.
-    """
-
-    def guarded(argv):
-        if len(argv) > 1 and not positional:
-            _fail(f"unexpected argument {argv[1]!r}: every option is a flag, --name=value")
-        try:
-            return main(argv)
-        except UserError as error:
-            _fail(str(error))
-        except OSError as error:
-            if error.filename is None:
-                raise
-            _fail(f"{error.filename}: {error.strerror}")
-
-    FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
-    app.run(guarded)
-
-
-def _fail(sentence):
-    """Prints a sentence on standard error and exits with status 1."""
-    print(f"error: {sentence}", file=sys.stderr)
-    sys.exit(1)

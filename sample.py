@@ -12,6 +12,7 @@ import os
 import flags  # before TensorFlow, whose environment it sets
 
 import atomic_file
+import entry
 import drawing
 from evaluation.sampler import InstanceSampler
 
@@ -35,4 +36,4 @@ def main(argv):
 if __name__ == "__main__":
     flags.define_weights("an instance generator: weights.npz of a run folder of train_hoc.py")
     flags.define_sampling()
-    flags.run(main)
+    entry.run(main)

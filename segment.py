@@ -14,6 +14,7 @@ import sys
 import flags  # before TensorFlow, whose environment it sets
 from tqdm import tqdm
 
+import entry
 from data import folder
 from errors import UserError
 from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder
@@ -94,4 +95,4 @@ if __name__ == "__main__":
     flags.define_weights()
     flags.define_inference()
     flags.define_segmentation()
-    flags.run(main, positional=True)
+    entry.run(main, positional=True)

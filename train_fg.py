@@ -9,6 +9,7 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 
+import entry
 from data import batches, photographs
 from models.discriminator import Discriminator
 from training import checkpoint, distribution, environment, foreground, loop, run_folder
@@ -86,4 +87,4 @@ if __name__ == "__main__":
     flags.define_players()
     flags.define_optimization(batch_size=16, num_steps=5000)
     flags.define_run(run_dir="runs/fg", evaluated="labelled photographs", num_evaluated=200)
-    flags.run(main)
+    entry.run(main)

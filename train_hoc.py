@@ -9,6 +9,7 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 
+import entry
 import drawing
 from data import hoc, samples, synthetic
 from errors import UserError
@@ -108,4 +109,4 @@ if __name__ == "__main__":
     flags.define_players()
     flags.define_optimization(batch_size=16, num_steps=5000)
     flags.define_run(run_dir="runs/hoc", evaluated="sampled instances", num_evaluated=256)
-    flags.run(main)
+    entry.run(main)

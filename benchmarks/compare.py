@@ -23,6 +23,7 @@ import flags  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 
 import atomic_file  # noqa: E402
+import entry  # noqa: E402
 from errors import UserError  # noqa: E402
 
 
@@ -102,4 +103,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("rounds", 5, "How often all are timed.", lower_bound=1)
     absl_flags.DEFINE_float("seconds", 20.0, "Time spent on ours in each round.")
     absl_flags.DEFINE_string("out", None, "JSON file.")
-    flags.run(main)
+    entry.run(main)

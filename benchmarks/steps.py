@@ -27,6 +27,7 @@ import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
 import atomic_file  # noqa: E402
+import entry  # noqa: E402
 
 WARM = "warm\n"  # what a process prints when it can be timed
 COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "convolutions", "median_s",
@@ -236,4 +237,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_float("seconds", 30.0, "Time spent on each configuration.")
     absl_flags.DEFINE_string("out", None, "JSON file.")
     absl_flags.DEFINE_string("one", None, "One configuration as JSON, in this process (used by the script itself).")
-    flags.run(main)
+    entry.run(main)

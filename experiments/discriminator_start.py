@@ -26,11 +26,13 @@ from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+import entry  # noqa: E402
 import losses  # noqa: E402
 from data import batches, birds, hoc, images, photographs, synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
 from evaluation import sampler  # noqa: E402
 from models import instance_generator, layout, providers, scene_generator  # noqa: E402
+from models.composition import Instance, composite, stack_layers  # noqa: E402
 from models.discriminator import TABLE_1_WIDTHS, TABLE_2_WIDTHS, Discriminator  # noqa: E402
 from training import foreground  # noqa: E402
 
@@ -75,8 +77,9 @@ def blended_of(batch, *, network=None):
     """Returns (reals, composites), float32 [B, H, W, 3] in [0, 1], of a foreground batch; ghosts without a network."""
     foregrounds, patches, reals = (images.to_unit_range(batch[name])
                                    for name in ("photographs", "backgrounds", "reals"))
-    masks = network(foregrounds, training=False) if network else GHOST_MASK
-    return reals, masks * foregrounds + (1.0 - masks) * patches
+    masks = network(foregrounds, training=False) if network else tf.fill(foregrounds[..., :1].shape, GHOST_MASK)
+    layers = stack_layers([Instance(patches, tf.ones_like(patches[..., :1])), Instance(foregrounds, masks)])
+    return reals, composite(layers)
 
 
 class DiskMask(tf.Module):
@@ -226,4 +229,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("seed", 0, "Seed of networks and batches.")
     absl_flags.DEFINE_string("only", None, "Runs just the settings whose name contains this.")
     absl_flags.DEFINE_string("out", None, "JSON file for the figures.")
-    flags.run(main)
+    entry.run(main)

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
+import entry  # noqa: E402
 from evaluation.sampler import InstanceSampler  # noqa: E402
 from training import checkpoint  # noqa: E402
 
@@ -44,4 +45,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_list("leave_out", ["run_dir", "teacher", "data_dir", "image", "images", "boxes", "masks",
                                          "backgrounds", "initial_weights"],
                            "Flags that are not kept in the file, since they name folders.")
-    flags.run(main)
+    entry.run(main)

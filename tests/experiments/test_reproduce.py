@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments import reproduce
+from experiments import reproduce, rows
 
 FIGURES = {"evaluation/mean_iou": 0.5, "evaluation/foreground_iou": 0.25}
 
@@ -54,15 +54,15 @@ def test_a_run_is_done_at_its_last_step_alone(tmp_path):
 
 def test_every_row_has_its_flagfile_and_script():
     root = reproduce.ROOT
-    for row in reproduce.ALL_ROWS.values():
+    for row in rows.ALL_ROWS.values():
         for stage in row.stages:
             assert reproduce.os.path.exists(f"{root}/experiments/{stage.flagfile}.flags")
             assert reproduce.os.path.exists(f"{root}/{stage.script}")
 
 
 def test_ablations_are_run_when_asked_for_and_not_otherwise(run_script, tmp_path):
-    for rows, expected in (("--rows=ablations", reproduce.ABLATIONS), ("--rows=birds,crowd", ["birds", "crowd"])):
-        result = run_script("experiments/reproduce.py", rows, f"--data={tmp_path}", f"--runs_dir={tmp_path / 'runs'}")
+    for flag, expected in (("--rows=ablations", rows.ABLATIONS), ("--rows=birds,crowd", ["birds", "crowd"])):
+        result = run_script("experiments/reproduce.py", flag, f"--data={tmp_path}", f"--runs_dir={tmp_path / 'runs'}")
         assert result.returncode == 0, result.stderr
         found = [line.split()[0] for line in result.stdout.splitlines() if "is left out" in line]
         assert found == list(expected)
@@ -75,7 +75,7 @@ def test_an_ablation_changes_a_setting_that_the_flagfile_has():
         "--spectral_norm": "sngan", "--discriminator_initializer": "orthogonal", "--discriminator_inputs": "symmetric",
         "--num_discriminator_updates": "1", "--spectral_norm_scale": "1", "--decision_weight": "0",
         "--outline_weight": "0", "--generator_average": "0"})
-    for name, row in reproduce.ABLATIONS.items():
+    for name, row in rows.ABLATIONS.items():
         changed = dict(argument.split("=") for argument in row.stages[0].arguments[1:])
         assert bool(changed) == (name != "small")
         assert all(settings[flag] != value for flag, value in changed.items()), name
@@ -90,5 +90,5 @@ def test_a_wrong_row_or_seed_is_one_sentence(run_script, tmp_path, flag, words):
 def test_a_row_that_fails_is_reported_and_the_others_run(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(reproduce, "run_stage", lambda stage, folder, **_: called.append(stage.name) or 1)
-    assert reproduce.run_row(reproduce.ROWS["pets"], str(tmp_path), seed=0, values={}, smoke=True) == "raw"
+    assert reproduce.run_row(rows.ROWS["pets"], str(tmp_path), seed=0, values={}, smoke=True) == "raw"
     assert called == ["raw"]

@@ -1,0 +1,152 @@
+"""The rows of the paper's table and those past it: which scripts run with which flagfiles, and what is shown of them."""
+
+from typing import NamedTuple
+
+FOREGROUND_FIGURES = ("foreground_iou", "background_iou", "mean_iou")
+CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "diversity", "best_shape_iou",
+                   "best_shape_iou_of_disk")
+
+
+class Stage(NamedTuple):
+    """One run of one script.
+
+    Attributes:
+      name: what it is, which is its folder's name too.
+      script: script of the project.
+      flagfile: name in `experiments/`, without its ending.
+      arguments: flags beside it; `{data}`, `{previous}` (the stage before) and the images' names are filled in.
+      smoke: further flags that make it small.
+    """
+
+    name: str
+    script: str
+    flagfile: str
+    arguments: tuple = ()
+    smoke: tuple = ()
+
+
+class Row(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+      title: what it is, for people.
+      paper: the paper's figure, or '-'.
+      needs: files and folders without which it is left out, as in `Stage.arguments`.
+      figures: of its evaluations, what the table shows.
+      stages: its runs, one after another.
+    """
+
+    title: str
+    paper: str
+    needs: tuple
+    figures: tuple
+    stages: tuple
+
+
+def _foreground(title, paper, *, needs, flagfile, arguments, **students):
+    """Makes a row of a raw stage and students, each taught by the stage before.
+
+    `students` are lists by name: a flagfile, and arguments beside it.
+    """
+    raw = Stage("raw", "train_fg.py", flagfile, arguments,
+                ("--image_size=64", "--generator_width=0.0625", "--area_ramp_steps=2"))
+    taught = (Stage(name, "distill.py", student, ("--teacher={previous}", *more), ("--student_width=0.0625",))
+              for name, (student, *more) in students.items())
+    return Row(title, paper, needs, FOREGROUND_FIGURES, (raw, *taught))
+
+
+def _cluster(title, *, flagfile, needs=(), arguments=()):
+    samples = Stage("instances", "train_hoc.py", flagfile, (*arguments, "--num_samples=64"),
+                    ("--generator_width=0.0625", "--num_samples=4"))
+    return Row(title, "-", needs, CLUSTER_FIGURES, (samples,))
+
+
+BIRDS, LANDSCAPES = "{data}/CUB_200_2011", "{data}/landscapes"
+FACES, NEGATIVES = "{data}/CelebA", "{data}/INRIAPerson/Train/neg"
+ROWS = {
+    "birds_printed": _foreground(
+        "Birds, Table 3 as printed", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds",
+        distilled=["distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
+    "birds_landscapes": _foreground(
+        "Birds, masks that shrink", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds_ramp",
+        distilled=["distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
+    "birds": _foreground(
+        "Birds, batch's mean area, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
+        flagfile="fg_birds_batch_mean", distilled=["distill_compact"],
+        cut=["distill_cut", "--label_area=0.36"], arguments=(f"--data_dir={BIRDS}",)),
+    "birds_light": _foreground(
+        "Birds, light area penalty, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
+        flagfile="fg_birds_light_penalty", distilled=["distill_compact"], arguments=(f"--data_dir={BIRDS}",)),
+    "birds_64": _foreground(
+        "Birds, crops of 64 pixels, students of 128", "mIOU 0.78 distilled", needs=(BIRDS,), flagfile="fg_birds_64",
+        distilled=["distill_compact", "--image_size=128"], arguments=(f"--data_dir={BIRDS}",)),
+    "birds_boxes": Row(
+        "Birds, cut boxes alone (no GAN)", "-", (BIRDS,), FOREGROUND_FIGURES,
+        (Stage("student", "distill.py", "distill_cut", ("--teacher=boxes", "--dataset=birds", f"--data_dir={BIRDS}",
+                                                        "--backgrounds=outside_boxes"),
+               ("--image_size=64", "--student_width=0.0625")),)),
+    "faces_printed": _foreground(
+        "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces",
+        distilled=["distill_birds"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+    "faces": _foreground(
+        "Faces, batch's mean area", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces_batch_mean",
+        distilled=["distill_compact"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", arguments=(),
+                        distilled=["distill_compact"]),
+    "crowd": _cluster("Crowd, Table 4", flagfile="hoc_crowd", needs=("{crowd_image}",),
+                      arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
+    "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="hoc_fruit"),
+    "fruit_disk": _cluster("Fruit, masks from disks", flagfile="hoc_fruit_disk"),
+    "seed": _cluster("Seed, Table 4", flagfile="hoc_seed", needs=("{seed_image}",),
+                     arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
+    "crowd_disk": _cluster("Crowd, masks from disks", flagfile="hoc_crowd_disk", needs=("{crowd_image}",),
+                           arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
+    "seed_disk": _cluster("Seed, masks from disks", flagfile="hoc_seed_disk", needs=("{seed_image}",),
+                          arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
+    "drawn": _cluster("Drawn ellipses, known shapes", flagfile="hoc_drawn"),
+    "fruit_one": _cluster("Fruit, one instance on whole windows", flagfile="hoc_fruit_one"),
+    "seed_one": _cluster("Seed, one instance on whole windows", flagfile="hoc_seed_one", needs=("{seed_image}",),
+                           arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
+    "crowd_one": _cluster("Crowd, one instance on whole windows", flagfile="hoc_crowd_one",
+                            needs=("{crowd_image}",),
+                            arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
+    "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="hoc_drawn_one"),
+}
+
+
+TOGETHER = ("--area_weight=10", "--area_ramp_steps=0", "--discriminator_inputs=standardized")
+
+
+def _ablation(title, *arguments):
+    """Makes a row of birds in small with some flags changed."""
+    return _foreground(f"Birds in small: {title}", "-", needs=(BIRDS,), flagfile="fg_birds_small",
+                       arguments=(f"--data_dir={BIRDS}", *arguments))
+
+
+ABLATIONS = {
+    "small": _ablation("batch's mean area, a = 0.36, lambda 100, masks that shrink, our normalization"),
+    "small_per_mask": _ablation("each mask's area", "--area_penalty=per_mask"),
+    "small_above": _ablation("areas above a alone", "--area_penalty=above"),
+    "small_quarter": _ablation("a = 0.25", "--area_constant=0.25"),
+    "small_per_mask_quarter": _ablation("each mask's area, a = 0.25", "--area_penalty=per_mask",
+                                        "--area_constant=0.25"),
+    "small_lambda_10": _ablation("lambda 10", "--area_weight=10"),
+    "small_lambda_1000": _ablation("lambda 1000", "--area_weight=1000"),
+    "small_no_ramp": _ablation("the area constant from the first step", "--area_ramp_steps=0"),
+    "small_tfa": _ablation("tensorflow-addons' normalization", "--spectral_norm=tfa"),
+    "small_lrelu": _ablation("lReLU score", "--score_activation=lrelu"),
+    "small_glorot": _ablation("Glorot's discriminator", "--discriminator_initializer=glorot_uniform"),
+    "small_unit": _ablation("inputs in [0, 1]", "--discriminator_inputs=unit"),
+    "small_standardized": _ablation("standardized inputs", "--discriminator_inputs=standardized"),
+    "small_discriminator_2e-4": _ablation("discriminator's rate 2e-4", "--discriminator_learning_rate=2e-4"),
+    "small_discriminator_1e-3": _ablation("discriminator's rate 1e-3", "--discriminator_learning_rate=1e-3"),
+    "small_two_updates": _ablation("two discriminator updates", "--num_discriminator_updates=2"),
+    "small_decision": _ablation("decision weight 1", "--decision_weight=1"),
+    "small_outline": _ablation("outline weight 0.1", "--outline_weight=0.1"),
+    "small_average": _ablation("generator's moving average, 0.99", "--generator_average=0.99"),
+    "small_together": _ablation("lambda 10, no schedule, standardized inputs", *TOGETHER),
+    "small_together_scale_1.5": _ablation("these, D's kernels scaled by 1.5", *TOGETHER, "--spectral_norm_scale=1.5"),
+    "small_together_scale_2": _ablation("these, D's kernels scaled by 2", *TOGETHER, "--spectral_norm_scale=2"),
+    "small_together_scale_3": _ablation("these, D's kernels scaled by 3", *TOGETHER, "--spectral_norm_scale=3"),
+}
+ALL_ROWS = {**ROWS, **ABLATIONS}
