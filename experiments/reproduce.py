@@ -27,6 +27,7 @@ from absl import flags as absl_flags  # noqa: E402
 
 import atomic_file  # noqa: E402
 import entry  # noqa: E402
+from data import samples  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments.rows import ABLATIONS, ALL_ROWS, ROWS  # noqa: E402
 
@@ -110,7 +111,7 @@ def main(argv):
     options = flags.FLAGS
     values = {"data": options.data, "crowd_image": options.crowd_image or f"{options.data}/hoc/crowd.jpg",
               "seed_image": options.seed_image or f"{options.data}/hoc/beans.jpg",
-              "crowd_window_size": options.crowd_window_size,
+              "limes_image": samples.LIMES_IMAGE, "crowd_window_size": options.crowd_window_size,
               "crowd_one_window_size": options.crowd_one_window_size, "seed_window_size": options.seed_window_size}
     names = [name for one in options.rows or ROWS for name in (ABLATIONS if one == "ablations" else [one])]
     unknown = [name for name in names if name not in ALL_ROWS]

@@ -84,6 +84,7 @@ ROWS = {
         "Birds, crops of 64 pixels, half the width, students of 128 in changed colours", "mIOU 0.78 distilled",
         needs=(BIRDS,), flagfile="fg_birds_64",
         distilled=["distill_compact", "--image_size=128", "--augmentation=color,hue"],
+        second=["distill_compact", "--augmentation=color,hue"], third=["distill_compact", "--augmentation=color,hue"],
         arguments=(f"--data_dir={BIRDS}", "--generator_width=0.5")),
     "birds_boxes": Row(
         "Birds, cut boxes alone (no GAN)", "-", (BIRDS,), FOREGROUND_FIGURES,
@@ -110,6 +111,8 @@ ROWS = {
                           arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "drawn": _cluster("Drawn ellipses, known shapes", flagfile="hoc_drawn"),
     "fruit_one": _cluster("Fruit, one instance on whole windows", flagfile="hoc_fruit_one"),
+    "limes_one": _cluster("Fruit (bundled limes), one instance on whole windows", flagfile="hoc_fruit_one",
+                          arguments=("--image={limes_image}", "--window_size=52")),
     "seed_one": _cluster("Seed, one instance on whole windows", flagfile="hoc_seed_one", needs=("{seed_image}",),
                            arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "crowd_one": _cluster("Crowd, one instance on whole windows", flagfile="hoc_crowd_one",

@@ -1,12 +1,16 @@
 """sample.py as users start it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from evaluation.sampler import InstanceSampler
 from models.instance_generator import build_generator
 from training.checkpoint import save_weights
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_instances_a_sheet_a_traversal_and_figures_are_written(run_script, tmp_path):
@@ -34,3 +38,11 @@ def test_what_cannot_be_sampled_from_is_refused_in_a_sentence(run_script, tmp_pa
     assert result.returncode == 1
     assert message in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["oranges", "limes", "ellipses"])
+def test_a_pretrained_generator_has_the_figures_it_states(name):
+    sampler, metadata = InstanceSampler.from_weights(ROOT / "pretrained" / f"{name}.npz", num_evaluated=256)
+    figures = sampler.figures()
+    assert figures["single_piece_fraction"] >= 0.95  # the paper's Figure 8: one object each
+    assert figures == pytest.approx(metadata["figures"], abs=0.005)
