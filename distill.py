@@ -11,6 +11,7 @@ The same command continues a run that was stopped or killed.
 import flags  # before TensorFlow, whose environment it sets
 
 import entry
+import settings
 from data import batches, photographs
 from errors import UserError
 from models import refinement
@@ -48,9 +49,9 @@ def check_boxes(options):
 
 def train(options, *, folder, spread, teacher):
     """Builds everything in a distribution's scope, trains, and writes the weights."""
-    data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
+    data = photographs.load_training_data(**settings.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=options.num_evaluation_images)
-    inferred = flags.inference()
+    inferred = settings.inference()
     masks = distillation.teacher_masks(
         foreground.inference(teacher.network, **{**inferred, "sharpen_temperature": 1.0, "threshold": 0.5}), data.crops,
         cache_dir=folder.path if spread.is_chief else None, max_megabytes=options.max_cache_megabytes)
@@ -65,7 +66,7 @@ def train(options, *, folder, spread, teacher):
           f"them of {labels.mean() / 255:.3f} (threshold {threshold:.3f})", flush=True)
     student = foreground.build_unet(width=options.student_width, size=options.image_size,
                                     batch_norm_momentum=options.batch_norm_momentum)
-    optimizer = optimizers.make_optimizer(student.trainable_variables, **flags.single_optimization())
+    optimizer = optimizers.make_optimizer(student.trainable_variables, **settings.single_optimization())
     training = distillation.Distillation(student=student, optimizer=optimizer, inputs=options.distill_on,
                                          augmentation=options.augmentation, seed=options.seed,
                                          jit_compile=options.jit_compile)
@@ -82,7 +83,7 @@ def train(options, *, folder, spread, teacher):
     num_steps = loop.train_in_folder(
         folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
         draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
-        evaluation_key="evaluation/mean_iou", **flags.run_options())
+        evaluation_key="evaluation/mean_iou", **settings.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", student, is_chief=spread.is_chief, metadata={
         "task": "distillation", "network": "unet", "width": options.student_width, "image_size": options.image_size,
         "crop": options.crop, "area_constant": teacher.area_constant, "num_steps": num_steps,
@@ -102,7 +103,7 @@ def main(argv):
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
         folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE, default_lines=flags.default_lines())
-    environment.set_up(**flags.process())
+    environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread, teacher=teacher)
 

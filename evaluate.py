@@ -10,6 +10,7 @@ from absl import flags as absl_flags
 
 import entry
 import drawing
+import settings
 import visualization
 from data import images, photographs
 from errors import UserError
@@ -35,7 +36,7 @@ def main(argv):
     crop_options = {"size": options.image_size or loaded.image_size, "crop_mode": options.crop or loaded.crop}
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
-    soft = evaluator.predict_masks(foreground.inference(loaded.network, **flags.inference()), crops)
+    soft = evaluator.predict_masks(foreground.inference(loaded.network, **settings.inference()), crops)
     baselines = {}
     if options.grabcut_iterations:
         cut_options = {"crop_mode": crop_options["crop_mode"], "iterations": options.grabcut_iterations}

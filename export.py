@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 import entry
+import settings
 from evaluation.segmenter import Segmenter
 
 
@@ -19,7 +20,7 @@ def main(argv):
     options = flags.FLAGS
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
     tf.get_logger().setLevel("WARNING")
-    segmenter = Segmenter.from_weights(options.weights, **flags.inference())
+    segmenter = Segmenter.from_weights(options.weights, **settings.inference())
     segmenter.save_model(options.out)
     size = segmenter.image_size
     print(f"wrote {options.out}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "

@@ -15,6 +15,7 @@ import flags  # before TensorFlow, whose environment it sets
 from tqdm import tqdm
 
 import entry
+import settings
 from data import folder
 from errors import UserError
 from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder
@@ -73,7 +74,7 @@ def main(argv):
     stems = output_stems(pictures)
     check_overwriting(pictures, stems, out=out)
     segmenter = Segmenter.from_weights(options.weights, grabcut_iterations=options.grabcut_iterations,
-                                       **flags.inference())
+                                       **settings.inference())
     written, failed = MaskFolder(out), set()
     try:
         for found in segmenter.stream(tqdm(pictures, unit="picture", disable=None), batch_size=options.batch_size):

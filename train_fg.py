@@ -10,6 +10,7 @@ The same command continues a run that was stopped or killed.
 import flags  # before TensorFlow, whose environment it sets
 
 import entry
+import settings
 from data import batches, photographs
 from models.discriminator import Discriminator
 from training import checkpoint, distribution, environment, foreground, loop, run_folder
@@ -24,13 +25,13 @@ def build(options, *, area, crops):
     Returns:
       (network to be shown, `AdversarialTraining`).
     """
-    network, averaged = (foreground.build_unet(size=options.image_size, **flags.generator()) if wanted else None
+    network, averaged = (foreground.build_unet(size=options.image_size, **settings.generator()) if wanted else None
                          for wanted in (True, options.generator_average))
     if options.initial_weights:
         checkpoint.start_from(options.initial_weights, (network, averaged), network="unet")
     training = foreground.build_training(
-        network=network, averaged_network=averaged, discriminator=Discriminator(**flags.discriminator(crops)),
-        size=options.image_size, optimization=flags.optimization(), **flags.objective(area=area))
+        network=network, averaged_network=averaged, discriminator=Discriminator(**settings.discriminator(crops)),
+        size=options.image_size, optimization=settings.optimization(), **settings.objective(area=area))
     return averaged or network, training
 
 
@@ -38,7 +39,7 @@ def train(options, *, folder, spread):
     """Builds everything in a distribution's scope, trains, and writes the weights."""
     dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
     area = photographs.default_area(dataset) if options.area_constant is None else options.area_constant
-    data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
+    data = photographs.load_training_data(**settings.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=options.num_evaluation_images)
     network, training = build(options, area=area, crops=data.crops)
     print(f"area constant {area}", flush=True)
@@ -55,7 +56,7 @@ def train(options, *, folder, spread):
     num_steps = loop.train_in_folder(
         folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
         draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
-        evaluation_key="evaluation/mean_iou", **flags.run_options())
+        evaluation_key="evaluation/mean_iou", **settings.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
         "task": "foreground", "network": "unet", "width": options.generator_width, "image_size": options.image_size,
         "crop": options.crop, "area_constant": area, "num_steps": num_steps,
@@ -72,7 +73,7 @@ def main(argv):
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
         folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE, default_lines=flags.default_lines())
-    environment.set_up(**flags.process())
+    environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread)
 

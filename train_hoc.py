@@ -11,6 +11,7 @@ import flags  # before TensorFlow, whose environment it sets
 
 import entry
 import drawing
+import settings
 from data import hoc, samples, synthetic
 from errors import UserError
 from models.instance_generator import build_generator
@@ -39,7 +40,7 @@ def load_data(options):
 def train(options, *, folder, spread, cluster, shapes, area):
     """Builds everything in a distribution's scope, trains, and writes what is left in the end."""
     disk_area = area if options.mask_start == "disk" else None
-    shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **flags.generator()}
+    shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **settings.generator()}
     network, averaged = (build_generator(**shape) if wanted else None
                          for wanted in (True, options.generator_average))
     if options.initial_weights:
@@ -47,9 +48,9 @@ def train(options, *, folder, spread, cluster, shapes, area):
                               disk_area=disk_area)
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
-        discriminator_options=flags.discriminator([cluster]), recognition_kind=options.recognition,
+        discriminator_options=settings.discriminator([cluster]), recognition_kind=options.recognition,
         information_weight=options.information_weight, num_recognized_layers=options.num_recognized_layers,
-        optimization=flags.optimization(), **flags.objective(area=area))
+        optimization=settings.optimization(), **settings.objective(area=area))
     stream = {"cluster": cluster, "num_layers": options.num_layers, "latent_dim": options.latent_dim,
               "horizontal_flip": options.flip, "vertical_flip": options.vertical_flip,
               "disk_radius": options.disk_radius, "black_background": options.background == "black"}
@@ -70,7 +71,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
 
     num_steps = loop.train_in_folder(
         folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
-        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate, **flags.run_options())
+        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate, **settings.run_options())
     checkpoint.save_weights(folder.path / "weights.npz", averaged or network, is_chief=spread.is_chief, metadata={
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
         "latent_dim": options.latent_dim, "area_constant": area, "disk_area": disk_area, "num_steps": num_steps,
@@ -96,7 +97,7 @@ def main(argv):
     if spread.is_chief:
         folder.open(flag_lines=flags.lines(), changeable=(*flags.CHANGEABLE, "num_samples"),
                     default_lines=flags.default_lines())
-    environment.set_up(**flags.process())
+    environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread, cluster=cluster, shapes=shapes, area=area)
 

@@ -14,12 +14,13 @@ import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
 import entry  # noqa: E402
+import settings  # noqa: E402
 from data import batches, hoc, photographs, samples  # noqa: E402
 
 
 def photograph_stream(options, num_steps):
     """Loads photographs and backgrounds; returns their batches and what is in one, for people."""
-    data = photographs.load_training_data(**flags.data(), backgrounds_flag=options.backgrounds,
+    data = photographs.load_training_data(**settings.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=1)
     stream = batches.foreground_batches(crops=data.crops, background_pool=data.pool, batch_size=options.batch_size,
                                         seed=0, num_steps=num_steps)

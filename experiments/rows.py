@@ -63,6 +63,7 @@ def _cluster(title, *, flagfile, needs=(), arguments=()):
 
 BIRDS, LANDSCAPES = "{data}/CUB_200_2011", "{data}/landscapes"
 FACES, NEGATIVES = "{data}/CelebA", "{data}/INRIAPerson/Train/neg"
+COLOURED = ("distill_compact", "--augmentation=color,hue")  # a student shown changed colours
 ROWS = {
     "birds_printed": _foreground(
         "Birds, Table 3 as printed", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds",
@@ -83,8 +84,7 @@ ROWS = {
     "birds_64_half": _foreground(
         "Birds, crops of 64 pixels, half the width, students of 128 in changed colours", "mIOU 0.78 distilled",
         needs=(BIRDS,), flagfile="fg_birds_64",
-        distilled=["distill_compact", "--image_size=128", "--augmentation=color,hue"],
-        second=["distill_compact", "--augmentation=color,hue"], third=["distill_compact", "--augmentation=color,hue"],
+        distilled=[*COLOURED, "--image_size=128"], second=COLOURED, third=COLOURED,
         arguments=(f"--data_dir={BIRDS}", "--generator_width=0.5")),
     "birds_boxes": Row(
         "Birds, cut boxes alone (no GAN)", "-", (BIRDS,), FOREGROUND_FIGURES,
