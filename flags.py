@@ -52,6 +52,13 @@ def define_backgrounds():
                              "patches of the given photographs that touch no box. Default with the samples: theirs.")
 
 
+def define_own_backgrounds():
+    """What real images are pasted on."""
+    absl_flags.DEFINE_float("own_background_share", 0.0, "Share of the real images that the discriminator sees carved "
+                            "as the composites are, on a patch of their own photographs that touches no box; 0: none, "
+                            "as in the paper (S25).", lower_bound=0.0, upper_bound=1.0)
+
+
 def define_generator():
     """The foreground provider's network: the UNet of Table 1, or the instance generator of Table 2."""
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels; 1 is the paper's table.",

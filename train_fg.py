@@ -43,6 +43,8 @@ def train(options, *, folder, spread):
                                           num_evaluation_images=options.num_evaluation_images)
     network, training = build(options, area=area, crops=data.crops)
     print(f"area constant {area}", flush=True)
+    own = photographs.load_own_backgrounds(data, backgrounds_flag=options.backgrounds,
+                                           share=options.own_background_share)
     inspection = foreground.ForegroundInspection(network, foreground.choose_shown(
         data, num_panel_images=options.num_panel_images, seed=options.seed + 1))
 
@@ -50,7 +52,7 @@ def train(options, *, folder, spread):
         return batches.foreground_batches(
             crops=data.crops, background_pool=data.pool, seed=options.seed, start_step=start_step,
             batch_size=options.batch_size * options.num_discriminator_updates, num_steps=options.num_steps,
-            flip=options.flip, **spread.shards(),
+            flip=options.flip, own=own, **spread.shards(),
         ).map(foreground.to_training_batch)
 
     num_steps = loop.train_in_folder(
@@ -81,6 +83,7 @@ def main(argv):
 if __name__ == "__main__":
     flags.define_data()
     flags.define_backgrounds()
+    flags.define_own_backgrounds()
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{photographs.PAPER_AREA} (Table 3), with the bundled pets "

@@ -3,16 +3,17 @@
 A run resumed at step k therefore draws exactly the batches of an uninterrupted one, without replaying k steps.
 """
 
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 import tensorflow as tf
 
-from data.backgrounds import BackgroundPool
+from data.backgrounds import BackgroundPool, OwnBackgrounds
 from errors import UserError
 
 # Independent streams of random numbers under one seed.
 _PHOTOGRAPHS, _REALS, _BACKGROUNDS, _PHOTOGRAPH_FLIPS, _REAL_FLIPS, _PATCHES = range(6)
+_OWN_PATCHES, _OWN_COINS = 6, 7
 
 
 def foreground_batches(
@@ -24,6 +25,7 @@ def foreground_batches(
     start_step: int = 0,
     num_steps: int,
     flip: bool = True,
+    own: Optional[OwnBackgrounds] = None,
     shards: int = 1,
     shard_index: int = 0,
 ) -> tf.data.Dataset:
@@ -40,16 +42,18 @@ def foreground_batches(
       start_step: the first batch's step, number of updates made before it.
       num_steps: one more than the last batch's step.
       flip: whether each photograph and each real is flipped horizontally half of the time.
+      own: backgrounds of the crops' own files, of which the reals get some (S25), or None.
       shards: among how many workers each global batch is divided, in equal slices.
       shard_index: which slice this dataset yields, in [0, shards).
 
     Returns:
       A dataset of `num_steps - start_step` dicts: `photographs`, `backgrounds`, `reals`, each uint8
-      [B / shards, S, S, 3], and `step`, an int64 scalar.
+      [B / shards, S, S, 3], and `step`, an int64 scalar. With `own` also `own_backgrounds`, uint8
+      [B / shards, S, S, 3]: a patch of each real's own file, or the real itself by a coin or if the file has none.
 
     Raises:
       UserError: there are no crops, or the batch cannot be divided.
-      ValueError: crops of another kind, or steps or shards out of order.
+      ValueError: crops of another kind, own backgrounds of other crops, or steps or shards out of order.
     """
     _check(crops=crops, channels=3, batch_size=batch_size, shards=shards, shard_index=shard_index)
     in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
@@ -62,8 +66,14 @@ def foreground_batches(
         reals = _draw_crops(pictures, step=step, stream=_REALS, flip_stream=_REAL_FLIPS, **draw)
         return {"photographs": photographs, "reals": reals, "step": step}
 
-    return _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], batch_size=batch_size,
-                             in_shard=in_shard, seed=seed, start_step=start_step, num_steps=num_steps)
+    drawn = _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], batch_size=batch_size,
+                              in_shard=in_shard, seed=seed, start_step=start_step, num_steps=num_steps)
+    if own is None:
+        return drawn
+    if own.pictures.shape != crops.shape[:1]:
+        raise ValueError(f"own backgrounds are of {len(own.pictures)} crops, got {len(crops)}.")
+    return _with_own_backgrounds(drawn, own, size=crops.shape[1], batch_size=batch_size, in_shard=in_shard, seed=seed,
+                                 start_step=start_step, num_steps=num_steps)
 
 
 def distillation_batches(
@@ -137,20 +147,64 @@ def _with_backgrounds(
     """The dataset of what `draw` makes of each step, with `backgrounds`, a patch for each place of the shard."""
     if not 0 <= start_step <= num_steps:
         raise ValueError(f"start_step is {start_step}, expected 0 to num_steps, which is {num_steps}.")
-    shard_size = in_shard.stop - in_shard.start
-
-    def draw_background(item: tf.Tensor) -> tf.Tensor:
-        position = (item // shard_size) * batch_size + in_shard.start + item % shard_size
+    def draw_background(position: tf.Tensor) -> tf.Tensor:
         return _draw_patch(pool, position=position, size=size, seed=seed)
 
     steps = tf.data.Dataset.range(start_step, num_steps)
-    items = tf.data.Dataset.range(start_step * shard_size, num_steps * shard_size)
     photographs = steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    # Patches are cut one by one, since their pictures differ in size, and on all cores.
-    backgrounds = items.map(draw_background, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    backgrounds = backgrounds.batch(shard_size, drop_remainder=True)
+    backgrounds = _one_by_one(draw_background, batch_size=batch_size, in_shard=in_shard, start_step=start_step,
+                              num_steps=num_steps)
     batches = tf.data.Dataset.zip((photographs, backgrounds))
     return batches.map(lambda batch, patches: {**batch, "backgrounds": patches}).prefetch(2)
+
+
+def _with_own_backgrounds(
+    drawn: tf.data.Dataset,
+    own: OwnBackgrounds,
+    *,
+    size: int,
+    batch_size: int,
+    in_shard: slice,
+    seed: int,
+    start_step: int,
+    num_steps: int,
+) -> tf.data.Dataset:
+    """The dataset `drawn` with `own_backgrounds` of its reals, which must be the stream `_REALS` of the same seed."""
+    pictures = tf.constant(own.pictures)
+
+    def draw_own(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        real = _permuted(position[tf.newaxis], num_items=len(own.pictures), seed=[seed, _REALS])[0]
+        own_seed, coin_seed = (
+            tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), position)
+            for stream in (_OWN_PATCHES, _OWN_COINS))
+        is_own = (tf.random.stateless_uniform([], coin_seed) < own.share) & (pictures[real] >= 0)
+        return own.pool.patch(tf.maximum(pictures[real], 0), size=size, seed=own_seed), is_own
+
+    patches = _one_by_one(draw_own, batch_size=batch_size, in_shard=in_shard, start_step=start_step,
+                          num_steps=num_steps)
+
+    def add(batch: dict[str, tf.Tensor], found: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        is_own = found[1][:, tf.newaxis, tf.newaxis, tf.newaxis]
+        return {**batch, "own_backgrounds": tf.where(is_own, found[0], batch["reals"])}
+
+    return tf.data.Dataset.zip((drawn, patches)).map(add).prefetch(2)
+
+
+def _one_by_one(
+    draw: Callable, *, batch_size: int, in_shard: slice, start_step: int, num_steps: int
+) -> tf.data.Dataset:
+    """Batches of what `draw` makes of each int64 position of the shard in the endless stream of global batches.
+
+    Patches are cut one by one, since their pictures differ in size, and on all cores.
+    """
+    shard_size = in_shard.stop - in_shard.start
+
+    def draw_item(item: tf.Tensor) -> tf.Tensor:
+        return draw((item // shard_size) * batch_size + in_shard.start + item % shard_size)
+
+    items = tf.data.Dataset.range(start_step * shard_size, num_steps * shard_size)
+    drawn = items.map(draw_item, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return drawn.batch(shard_size, drop_remainder=True)
 
 
 def _check(*, crops: np.ndarray, channels: int, batch_size: int, shards: int, shard_index: int) -> None:

@@ -6,6 +6,7 @@ import losses
 from data import images as image_ranges
 from evaluation.metrics import UNDECIDED
 from models import gradients
+from models.composition import Instance, composite, stack_layers
 from training import augmentation as augmentations
 from training import averaging
 
@@ -17,6 +18,7 @@ class AdversarialTraining(tf.Module):
       foreground_inputs: what the trainable providers take, [N, B, ...];
       background_inputs: what the background provider takes, [B, H, W, 3];
       reals: real images, [B, H, W, 3];
+      own_backgrounds: what the reals are pasted on before the discriminator sees them (S25), [B, H, W, 3], or absent;
       step: int64 scalar, the number of steps done before this one;
       place: with several replicas, which one this is and how many there are, int32 [2].
     uint8 pictures are brought to [0, 1] here, so that little travels to the device.
@@ -77,6 +79,7 @@ class AdversarialTraining(tf.Module):
         self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile)
         self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile)
         self.compose = tf.function(self._compose, jit_compile=jit_compile)
+        self.paste_reals = tf.function(self._paste_reals, jit_compile=jit_compile)
 
     def step(self, batch):
         """Makes one step: each player's update on the same composites, which are computed once.
@@ -89,13 +92,13 @@ class AdversarialTraining(tf.Module):
         Returns:
           (metrics, scene): dict of named scalar tensors, and the last `Scene`.
         """
-        made = self._step(batch, self.compose, self.generator_update, self.discriminator_update)
+        made = self._step(batch, self.compose, self.paste_reals, self.generator_update, self.discriminator_update)
         self.finish_step()
         return made
 
     def replica_step(self, batch):
         """Makes a step as one of several replicas, inside a `tf.function` around all of them; as `step` otherwise."""
-        return self._step(batch, self._compose, self._generator_update, self._discriminator_update)
+        return self._step(batch, self._compose, self._paste_reals, self._generator_update, self._discriminator_update)
 
     def finish_step(self):
         """Does what follows a step once for all replicas: `step` does it itself, `replica_step` does not."""
@@ -112,13 +115,17 @@ class AdversarialTraining(tf.Module):
         """The scene generator that is shown, evaluated and kept: the averaged one, if there is one."""
         return self._averaged or self.scene_generator
 
-    def _step(self, batch, compose, generator_update, discriminator_update):
+    def _step(self, batch, compose, paste_reals, generator_update, discriminator_update):
         """Makes one step with the given functions."""
+        def shown_reals(part):
+            return paste_reals(part["reals"], part["own_backgrounds"]) if "own_backgrounds" in part else part["reals"]
+
         *extra, last = self._split(batch)
         for part in extra:
-            discriminator_update(part["reals"], compose(part).image, self._seed_of(part))
+            discriminator_update(shown_reals(part), compose(part).image, self._seed_of(part))
+        reals = shown_reals(last)
         generator_metrics, scene = generator_update(last)
-        discriminator_metrics = discriminator_update(last["reals"], scene.image, self._seed_of(last))
+        discriminator_metrics = discriminator_update(reals, scene.image, self._seed_of(last))
         return {**generator_metrics, **discriminator_metrics}, scene
 
     def objects(self):
@@ -211,6 +218,13 @@ class AdversarialTraining(tf.Module):
         """Generates scenes from a batch's foreground and background inputs."""
         return self.scene_generator(_unit_range(batch["foreground_inputs"]), _unit_range(batch["background_inputs"]),
                                     seed=self._seed_of(batch), training=True, place=batch.get("place", (0, 1)))
+
+    def _paste_reals(self, reals, own_backgrounds):
+        """Pastes what the network carves of real images on other images, which changes none that is its own (S25)."""
+        reals, own_backgrounds = _unit_range(reals), _unit_range(own_backgrounds)
+        masks = self.network(reals, training=False)
+        layers = stack_layers([Instance(own_backgrounds, tf.ones_like(masks)), Instance(reals, masks)])
+        return composite(layers)
 
     def _seed_of(self, batch):
         """Returns the seed of what is drawn for a batch: int64 [2], another one for each part of a step."""

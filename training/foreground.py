@@ -55,8 +55,8 @@ def build_training(*, network, discriminator, size, optimization, averaged_netwo
 
 def to_training_batch(batch):
     """Renames a foreground batch's streams to those of `AdversarialTraining`; photographs become its one layer."""
-    return {"foreground_inputs": batch["photographs"][tf.newaxis], "background_inputs": batch["backgrounds"],
-            "reals": batch["reals"], "step": batch["step"]}
+    same = {name: batch[name] for name in ("reals", "own_backgrounds", "step") if name in batch}
+    return {"foreground_inputs": batch["photographs"][tf.newaxis], "background_inputs": batch["backgrounds"], **same}
 
 
 class LoadedNetwork(NamedTuple):

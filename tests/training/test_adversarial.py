@@ -172,6 +172,25 @@ def test_one_pass_over_real_and_fake_is_the_two_passes_of_equation_6():
     assert float(metrics["discriminator/total_loss"]) == pytest.approx(float(expected), rel=1e-3)
 
 
+def test_reals_are_pasted_on_their_own_backgrounds_before_the_discriminator_alone():
+    network, training = made_training()
+    batch = random_batch()
+    own = tf.concat([batch["background_inputs"][:2], batch["reals"][2:]], axis=0)
+    reals, others = images.to_unit_range(batch["reals"]), images.to_unit_range(own)
+    masks = network(reals, training=False)
+    pasted = training.paste_reals(batch["reals"], own)
+    np.testing.assert_allclose(pasted[:2], (reals * masks + others * (1 - masks))[:2], atol=1e-6)
+    np.testing.assert_allclose(pasted[2:], reals[2:], atol=1e-6)
+    seen, update = [], training.discriminator_update
+    training.discriminator_update = lambda reals, *others: seen.append(reals) or update(reals, *others)
+    metrics, _ = training.step({**batch, "own_backgrounds": own})
+    np.testing.assert_array_equal(seen[0], pasted)
+    _, without = made_training()
+    plain, _ = without.step(batch)
+    assert float(metrics["generator/total_loss"]) == pytest.approx(float(plain["generator/total_loss"]), rel=1e-4)
+    assert float(metrics["discriminator/real_loss"]) != pytest.approx(float(plain["discriminator/real_loss"]), rel=1e-3)
+
+
 def test_several_discriminator_updates_use_their_own_share_of_the_batch():
     _, training = made_training(num_discriminator_updates=3)
     before = int(training.discriminator_optimizer.iterations)
