@@ -155,6 +155,10 @@ ABLATIONS = {
     "small_together": _ablation("lambda 10, no schedule, standardized inputs", *TOGETHER),
     "small_together_scale_1.5": _ablation("these, D's kernels scaled by 1.5", *TOGETHER, "--spectral_norm_scale=1.5"),
     "small_together_scale_2": _ablation("these, D's kernels scaled by 2", *TOGETHER, "--spectral_norm_scale=2"),
+    "small_together_own_0.5": _ablation("as with scale 2, half of the reals on their own backgrounds", *TOGETHER,
+                                       "--spectral_norm_scale=2", "--own_background_share=0.5"),
+    "small_together_own_1": _ablation("as with scale 2, all reals on their own backgrounds", *TOGETHER,
+                                     "--spectral_norm_scale=2", "--own_background_share=1"),
     "small_together_scale_3": _ablation("these, D's kernels scaled by 3", *TOGETHER, "--spectral_norm_scale=3"),
 }
 ALL_ROWS = {**ROWS, **ABLATIONS}

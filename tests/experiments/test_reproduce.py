@@ -74,7 +74,7 @@ def test_an_ablation_changes_a_setting_that_the_flagfile_has():
     settings.update({  # defaults
         "--spectral_norm": "sngan", "--discriminator_initializer": "orthogonal", "--discriminator_inputs": "symmetric",
         "--num_discriminator_updates": "1", "--spectral_norm_scale": "1", "--decision_weight": "0",
-        "--outline_weight": "0", "--generator_average": "0"})
+        "--outline_weight": "0", "--generator_average": "0", "--own_background_share": "0"})
     for name, row in rows.ABLATIONS.items():
         changed = dict(argument.split("=") for argument in row.stages[0].arguments[1:])
         assert bool(changed) == (name != "small")
