@@ -115,8 +115,12 @@ def load_own_backgrounds(data, *, backgrounds_flag, share):
     """
     if not share:
         return None
-    found = backgrounds_flag == "outside_boxes"
-    pool = data.pool if found else backgrounds.outside_boxes(data.photographs, patch_size=data.crops.shape[1])
+    pool = data.pool
+    if backgrounds_flag != "outside_boxes":
+        try:
+            pool = backgrounds.outside_boxes(data.photographs, patch_size=data.crops.shape[1])
+        except UserError as error:
+            raise UserError(f"--own_background_share={share} takes patches of the photographs: {error}") from error
     return backgrounds.own_backgrounds(pool, data.photographs, share=share)
 
 

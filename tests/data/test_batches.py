@@ -149,7 +149,8 @@ def test_reals_have_own_backgrounds_by_their_share_however_they_are_divided():
     assert 0.2 < has_own.mean() < 0.4
     parts = [_batches(**arguments, shards=2, shard_index=index) for index in range(2)]
     for batch, *step in zip(batches, *parts, strict=True):
-        np.testing.assert_array_equal(batch["own_backgrounds"], np.concatenate([one["own_backgrounds"] for one in step]))
+        joined = np.concatenate([one["own_backgrounds"] for one in step])
+        np.testing.assert_array_equal(batch["own_backgrounds"], joined)
 
 
 def test_one_photograph_is_enough():
