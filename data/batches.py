@@ -3,7 +3,7 @@
 A run resumed at step k therefore draws exactly the batches of an uninterrupted one, without replaying k steps.
 """
 
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,15 @@ from errors import UserError
 # Independent streams of random numbers under one seed.
 _PHOTOGRAPHS, _REALS, _BACKGROUNDS, _PHOTOGRAPH_FLIPS, _REAL_FLIPS, _PATCHES = range(6)
 _OWN_PATCHES, _OWN_COINS = 6, 7
+
+
+class _Span(NamedTuple):
+    """Which batches are made: those of the steps from `start_step` to below `num_steps`, and of each this slice."""
+
+    batch_size: int
+    in_shard: slice
+    start_step: int
+    num_steps: int
 
 
 def foreground_batches(
@@ -66,14 +75,13 @@ def foreground_batches(
         reals = _draw_crops(pictures, step=step, stream=_REALS, flip_stream=_REAL_FLIPS, **draw)
         return {"photographs": photographs, "reals": reals, "step": step}
 
-    drawn = _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], batch_size=batch_size,
-                              in_shard=in_shard, seed=seed, start_step=start_step, num_steps=num_steps)
+    span = _Span(batch_size, in_shard, start_step, num_steps)
+    drawn = _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], seed=seed, span=span)
     if own is None:
         return drawn
     if own.pictures.shape != crops.shape[:1]:
         raise ValueError(f"own backgrounds are of {len(own.pictures)} crops, got {len(crops)}.")
-    return _with_own_backgrounds(drawn, own, size=crops.shape[1], batch_size=batch_size, in_shard=in_shard, seed=seed,
-                                 start_step=start_step, num_steps=num_steps)
+    return _with_own_backgrounds(drawn, own, size=crops.shape[1], seed=seed, span=span)
 
 
 def distillation_batches(
@@ -124,8 +132,8 @@ def distillation_batches(
                             batch_size=batch_size, in_shard=in_shard, flip=flip)
         return {"photographs": drawn[..., :3], "masks": drawn[..., 3:], "step": step}
 
-    return _with_backgrounds(draw_labelled, background_pool, size=crops.shape[1], batch_size=batch_size,
-                             in_shard=in_shard, seed=seed, start_step=start_step, num_steps=num_steps)
+    return _with_backgrounds(draw_labelled, background_pool, size=crops.shape[1], seed=seed,
+                             span=_Span(batch_size, in_shard, start_step, num_steps))
 
 
 def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
@@ -138,36 +146,23 @@ def _with_backgrounds(
     pool: BackgroundPool,
     *,
     size: int,
-    batch_size: int,
-    in_shard: slice,
     seed: int,
-    start_step: int,
-    num_steps: int,
+    span: _Span,
 ) -> tf.data.Dataset:
     """The dataset of what `draw` makes of each step, with `backgrounds`, a patch for each place of the shard."""
-    if not 0 <= start_step <= num_steps:
-        raise ValueError(f"start_step is {start_step}, expected 0 to num_steps, which is {num_steps}.")
+    if not 0 <= span.start_step <= span.num_steps:
+        raise ValueError(f"start_step is {span.start_step}, expected 0 to num_steps, which is {span.num_steps}.")
     def draw_background(position: tf.Tensor) -> tf.Tensor:
         return _draw_patch(pool, position=position, size=size, seed=seed)
 
-    steps = tf.data.Dataset.range(start_step, num_steps)
+    steps = tf.data.Dataset.range(span.start_step, span.num_steps)
     photographs = steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    backgrounds = _one_by_one(draw_background, batch_size=batch_size, in_shard=in_shard, start_step=start_step,
-                              num_steps=num_steps)
-    batches = tf.data.Dataset.zip((photographs, backgrounds))
+    batches = tf.data.Dataset.zip((photographs, _one_by_one(draw_background, span=span)))
     return batches.map(lambda batch, patches: {**batch, "backgrounds": patches}).prefetch(2)
 
 
 def _with_own_backgrounds(
-    drawn: tf.data.Dataset,
-    own: OwnBackgrounds,
-    *,
-    size: int,
-    batch_size: int,
-    in_shard: slice,
-    seed: int,
-    start_step: int,
-    num_steps: int,
+    drawn: tf.data.Dataset, own: OwnBackgrounds, *, size: int, seed: int, span: _Span
 ) -> tf.data.Dataset:
     """The dataset `drawn` with `own_backgrounds` of its reals, which must be the stream `_REALS` of the same seed."""
     pictures = tf.constant(own.pictures)
@@ -180,29 +175,24 @@ def _with_own_backgrounds(
         is_own = (tf.random.stateless_uniform([], coin_seed) < own.share) & (pictures[real] >= 0)
         return own.pool.patch(tf.maximum(pictures[real], 0), size=size, seed=own_seed), is_own
 
-    patches = _one_by_one(draw_own, batch_size=batch_size, in_shard=in_shard, start_step=start_step,
-                          num_steps=num_steps)
-
     def add(batch: dict[str, tf.Tensor], found: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         is_own = found[1][:, tf.newaxis, tf.newaxis, tf.newaxis]
         return {**batch, "own_backgrounds": tf.where(is_own, found[0], batch["reals"])}
 
-    return tf.data.Dataset.zip((drawn, patches)).map(add).prefetch(2)
+    return tf.data.Dataset.zip((drawn, _one_by_one(draw_own, span=span))).map(add).prefetch(2)
 
 
-def _one_by_one(
-    draw: Callable, *, batch_size: int, in_shard: slice, start_step: int, num_steps: int
-) -> tf.data.Dataset:
+def _one_by_one(draw: Callable, *, span: _Span) -> tf.data.Dataset:
     """Batches of what `draw` makes of each int64 position of the shard in the endless stream of global batches.
 
     Patches are cut one by one, since their pictures differ in size, and on all cores.
     """
-    shard_size = in_shard.stop - in_shard.start
+    shard_size = span.in_shard.stop - span.in_shard.start
 
     def draw_item(item: tf.Tensor) -> tf.Tensor:
-        return draw((item // shard_size) * batch_size + in_shard.start + item % shard_size)
+        return draw((item // shard_size) * span.batch_size + span.in_shard.start + item % shard_size)
 
-    items = tf.data.Dataset.range(start_step * shard_size, num_steps * shard_size)
+    items = tf.data.Dataset.range(span.start_step * shard_size, span.num_steps * shard_size)
     drawn = items.map(draw_item, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return drawn.batch(shard_size, drop_remainder=True)
 
