@@ -193,6 +193,9 @@ def define_cluster():
                               "moves by up to as many (30 crowd, 32 fruit, 26 seed).", lower_bound=0)
     absl_flags.DEFINE_enum("background", "disk", ["disk", "black"],
                            "Bottom layer: windows with a black disk in the middle, or black altogether.")
+    absl_flags.DEFINE_float("shadow_strength", 0.0, "Largest opacity of a soft shadow that each instance casts on what is "
+                            "below it, drawn anew each time; 0: none, as in the paper (S26).", lower_bound=0.0,
+                            upper_bound=1.0)
     absl_flags.DEFINE_float("disk_radius", 20.0, "Pixels of a window ('roughly 20').", lower_bound=0.0)
     absl_flags.DEFINE_bool("vertical_flip", True, "Turn windows upside down half of the time (not for crowds, S11).")
     absl_flags.DEFINE_enum("recognition", "shared", ["shared", "separate", "none"],

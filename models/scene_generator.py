@@ -27,18 +27,19 @@ class Scene(NamedTuple):
 class SceneGenerator(tf.Module):
     """Composes scenes of N foreground instances on one background."""
 
-    def __init__(self, *, foreground_provider, background_provider, layout, name="scene_generator"):
+    def __init__(self, *, foreground_provider, background_provider, layout, shadow=None, name="scene_generator"):
         """Wires the three modules.
 
         Args:
           foreground_provider: trainable provider; its instances are the scene's upper N layers.
           background_provider: provider of the bottom layer.
           layout: module with `sample` and `warp` (`models.layout`).
+          shadow: `models.shadow.ContactShadow` that each instance casts on what is below it, or None (S26).
           name: module name.
         """
         super().__init__(name=name)
         self.foreground_provider, self.background_provider = foreground_provider, background_provider
-        self.layout = layout
+        self.layout, self.shadow = layout, shadow
 
     def __call__(self, foreground_inputs, background_inputs, *, seed, training, place=(0, 1)):
         """Generates scenes. Uses Eq. (4) and (5).
@@ -59,9 +60,17 @@ class SceneGenerator(tf.Module):
         background = self.background_provider(background_inputs, training=training)
         num_layers, batch_size = foreground_inputs.shape[0], tf.shape(foreground_inputs)[1]
         index, count = place[0], place[1]
-        drawn = self.layout.sample([num_layers, batch_size * count], seed=seed)
-        warped = self.layout.warp(foregrounds, drawn[:, index * batch_size:(index + 1) * batch_size])
-        layers = Instance(*(tf.concat([bottom[tf.newaxis], upper], axis=0)
-                            for bottom, upper in zip(background, warped)))
+        shape, own = [num_layers, batch_size * count], slice(index * batch_size, (index + 1) * batch_size)
+        warped = self.layout.warp(foregrounds, self.layout.sample(shape, seed=seed)[:, own])
+        upper = warped if self.shadow is None else self._with_shadows(warped, shape, own, seed=seed)
+        layers = Instance(*(tf.concat([bottom[tf.newaxis], layer], axis=0)
+                            for bottom, layer in zip(background, upper)))
         return Scene(image=composition.composite(layers), foregrounds=foregrounds, warped=warped,
                      background=background)
+
+    def _with_shadows(self, instances, shape, own, *, seed):
+        """Puts each instance's shadow right below it: `Instance` of 2N layers, the shadows first in each pair."""
+        opacities, shifts = self.shadow.sample(shape, seed=tf.random.experimental.stateless_fold_in(seed, 1))
+        shadows = self.shadow.cast(instances.mask, opacities[:, own], shifts[:, own])
+        return Instance(*(tf.reshape(tf.stack(pair, axis=1), [2 * shape[0], *pair[1].shape[1:]])
+                          for pair in zip(shadows, instances)))

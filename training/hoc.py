@@ -8,7 +8,7 @@ from data import hoc
 from data import images as image_ranges
 from errors import UserError
 from evaluation.sampler import InstanceSampler
-from models import layout, providers, recognition, scene_generator
+from models import layout, providers, recognition, scene_generator, shadow
 from models.discriminator import TABLE_2_WIDTHS, Discriminator
 from training import adversarial, optimizers
 
@@ -54,7 +54,7 @@ def uncovered_fraction(*, num_layers, area, padding):
 
 
 def build_training(*, network, latent_dim, padding, discriminator_options, recognition_kind, optimization,
-                   averaged_network=None, **options):
+                   averaged_network=None, shadow_strength=0.0, **options):
     """Wires the cluster task: instances from latents, placed at random, on windows with a hole.
 
     Args:
@@ -65,6 +65,7 @@ def build_training(*, network, latent_dim, padding, discriminator_options, recog
       recognition_kind: 'shared', 'separate' or 'none' (S8).
       optimization: dict of `optimizers.make_pair`'s options.
       averaged_network: built generator of the same kind that becomes the moving average, or None.
+      shadow_strength: largest opacity of the shadow that each instance casts, in [0, 1]; 0 is none (S26).
       **options: of `AdversarialTraining`.
 
     Returns:
@@ -75,7 +76,8 @@ def build_training(*, network, latent_dim, padding, discriminator_options, recog
     recognizer = recognition.make_recognition(recognition_kind, discriminator=discriminator, latent_dim=latent_dim)
     scenes, averaged = (one and scene_generator.SceneGenerator(
         foreground_provider=providers.LatentInstanceProvider(one),
-        background_provider=providers.PatchInstanceProvider(), layout=layout.TranslationLayout(padding=padding))
+        background_provider=providers.PatchInstanceProvider(), layout=layout.TranslationLayout(padding=padding),
+        shadow=shadow.ContactShadow(strength=shadow_strength) if shadow_strength else None)
                         for one in (network, averaged_network))
     trained = [*scenes.trainable_variables, *(recognizer.trainable_variables if recognizer else ())]
     generator_optimizer, discriminator_optimizer = optimizers.make_pair(

@@ -162,7 +162,7 @@ class Workers:
 
 @pytest.mark.parametrize("arguments", [
     ("train_fg.py", *SMALL, "--panel_every=0", "--evaluate_every=0"),
-    ("train_hoc.py", "--generator_width=0.0625", "--num_layers=2", "--batch_size=2", "--log_every=1",
+    ("train_hoc.py", "--generator_width=0.0625", "--num_layers=2", "--shadow_strength=0.5", "--batch_size=2", "--log_every=1",
      "--panel_every=0", "--evaluate_every=0", "--num_samples=0"),
 ], ids=["foreground", "hoc"])
 def test_two_workers_train_and_after_a_kill_go_on_from_the_checkpoint(arguments, tmp_path):

@@ -1,0 +1,73 @@
+"""Shadows that instances cast on what lies below them (S26): black layers of their own, composed by Eq. (5)."""
+
+import numpy as np
+import tensorflow as tf
+
+from models import layout
+from models.composition import Instance
+
+SOFTNESS = 3.0  # pixels: standard deviation of the Gaussian that softens a mask into its shadow
+LARGEST_SHIFT = 4  # pixels by which a shadow lies beside its instance, per axis
+
+
+class ContactShadow:
+    """Makes an instance's shadow: its mask, softened, shifted a little and thinned, in black.
+
+    Things of a cluster touch, and it is dark where they do. An instance that is pasted on a window hides a part of that
+    dark; where it brings none, the only place left for it is inside the instance.
+    """
+
+    def __init__(self, *, strength):
+        """Makes the shadow.
+
+        Args:
+          strength: largest opacity, in (0, 1].
+
+        Raises:
+          ValueError: it is not in (0, 1].
+        """
+        if not 0.0 < strength <= 1.0:
+            raise ValueError(f"strength is {strength}, expected a value above 0 and at most 1")
+        self.strength = strength
+        self._shifts = layout.TranslationLayout(padding=LARGEST_SHIFT)
+
+    def sample(self, shape, *, seed):
+        """Draws shadows.
+
+        Args:
+          shape: leading axes of the instances, for instance (N, B).
+          seed: two integers; the same seed draws the same shadows.
+
+        Returns:
+          (opacities, shifts): float32 [*shape], uniform on [0, strength]; int32 [*shape, 2], pixels down and to the
+          right, uniform on [-4, 4].
+        """
+        seeds = tf.random.experimental.stateless_split(seed, 2)
+        return (tf.random.stateless_uniform(shape, seeds[0], 0.0, self.strength),
+                self._shifts.sample(shape, seed=seeds[1]))
+
+    def cast(self, masks, opacities, shifts):
+        """Makes the shadows of masks.
+
+        Args:
+          masks: soft masks after the warp, float [..., H, W, 1] in [0, 1].
+          opacities: float [...], in [0, 1].
+          shifts: int32 [..., 2], within [-4, 4].
+
+        Returns:
+          `Instance` of black pictures [..., H, W, 3] and masks [..., H, W, 1] in [0, 1].
+        """
+        flat = tf.reshape(masks, [-1, *masks.shape[-3:]])
+        softened = layout.translate(_softened(flat), tf.reshape(shifts, [-1, 2]), padding=LARGEST_SHIFT)
+        shadows = tf.reshape(softened, tf.shape(masks)) * opacities[..., tf.newaxis, tf.newaxis, tf.newaxis]
+        return Instance(image=tf.zeros_like(tf.repeat(shadows, 3, axis=-1)), mask=shadows)
+
+
+def _softened(masks):
+    """Filters masks [M, H, W, 1] with a Gaussian, which leaves them in [0, 1]; what is outside is 0."""
+    reach = int(3 * SOFTNESS)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / SOFTNESS) ** 2)
+    taps = tf.constant(taps / taps.sum(), tf.float32)
+    for kernel in (taps[:, tf.newaxis], taps[tf.newaxis, :]):
+        masks = tf.nn.conv2d(masks, kernel[:, :, tf.newaxis, tf.newaxis], strides=1, padding="SAME")
+    return masks

@@ -1,0 +1,103 @@
+"""Shadows of instances (S26): where it gets dark, how dark, in which order, and that replicas draw the same."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.composition import Instance
+from models.layout import IdentityLayout, TranslationLayout
+from models.providers import PatchInstanceProvider
+from models.scene_generator import SceneGenerator
+from models.shadow import LARGEST_SHIFT, ContactShadow
+
+
+class Squares(tf.Module):
+    """Takes pictures as grey instances whose masks are a hard square of 16 pixels in the middle."""
+
+    def __call__(self, inputs, *, training):
+        del training
+        mask = np.zeros([*inputs.shape[:-1], 1], np.float32)
+        mask[..., 24:40, 24:40, :] = 1.0
+        return Instance(image=inputs, mask=tf.constant(mask))
+
+
+class FixedShadow(ContactShadow):
+    """A shadow right below its instance, of the largest opacity each time."""
+
+    def sample(self, shape, *, seed):
+        del seed
+        return tf.fill(shape, self.strength), tf.zeros([*shape, 2], tf.int32)
+
+
+def made_scene(*, shadow, num_layers=1, layout=None, grey=1.0, **call):
+    scenes = SceneGenerator(foreground_provider=Squares(), background_provider=PatchInstanceProvider(),
+                            layout=layout or IdentityLayout(), shadow=shadow)
+    return scenes(tf.fill([num_layers, 4, 64, 64, 3], grey), tf.fill([4, 64, 64, 3], 0.5), seed=[0, 3], training=False,
+                  **call)
+
+
+def test_it_gets_dark_about_an_instance_and_nowhere_else():
+    image = made_scene(shadow=FixedShadow(strength=0.8)).image.numpy()[0, :, :, 0]
+    np.testing.assert_allclose(image[24:40, 24:40], 1.0)  # the instance lies on its shadow
+    np.testing.assert_allclose(image[:8], 0.5, atol=1e-6)  # beyond the Gaussian's reach
+    middle = image[32]
+    assert middle[40] < middle[43] < middle[46] < 0.5  # lighter with the distance
+    # A straight edge's Gaussian shadow is half as dark on the edge, where the pixel's centre is half a pixel outside.
+    assert middle[40] == pytest.approx(0.5 * (1 - 0.8 * 0.434), abs=0.01)
+
+
+def test_a_shadow_falls_on_lower_instances_too():
+    alone, two = (made_scene(shadow=FixedShadow(strength=1.0), num_layers=count) for count in (1, 2))
+    assert float(two.image[0, 32, 42, 0]) == pytest.approx(2 * float(alone.image[0, 32, 42, 0]) ** 2, rel=1e-5)
+    lifted = made_scene(shadow=FixedShadow(strength=1.0), num_layers=2, layout=TranslationLayout(padding=10))
+    plain = made_scene(shadow=None, num_layers=2, layout=TranslationLayout(padding=10))
+    lower = lifted.warped.mask[0] * (1.0 - lifted.warped.mask[1])  # what is seen of the lower instance
+    assert float(tf.reduce_min(tf.where(lower > 0, lifted.image, 1.0))) < 0.6
+    assert float(tf.reduce_min(tf.where(lower > 0, plain.image, 1.0))) == 1.0
+
+
+def test_what_is_measured_of_masks_does_not_see_the_shadow():
+    with_shadow, without = (made_scene(shadow=shadow) for shadow in (ContactShadow(strength=1.0), None))
+    for one, other in zip(with_shadow.foregrounds + with_shadow.warped, without.foregrounds + without.warped):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_opacities_and_shifts_are_drawn_anew_for_each_instance_within_their_bounds():
+    opacities, shifts = (drawn.numpy() for drawn in ContactShadow(strength=0.6).sample([3, 400], seed=[1, 2]))
+    assert opacities.shape == (3, 400) and shifts.shape == (3, 400, 2)
+    assert 0.0 <= opacities.min() < 0.01 and 0.59 < opacities.max() <= 0.6
+    assert set(shifts.ravel()) == set(range(-LARGEST_SHIFT, LARGEST_SHIFT + 1))
+    assert len(np.unique(opacities)) > 1100
+
+
+def test_a_shadow_moves_with_its_shift_and_stays_in_the_unit_range():
+    shadow, masks = ContactShadow(strength=1.0), np.zeros([1, 64, 64, 1], np.float32)
+    masks[0, 30:34, 30:34] = 1.0
+    still, moved = (shadow.cast(tf.constant(masks), tf.ones([1]), tf.constant([shift])).mask.numpy()[0, ..., 0]
+                    for shift in ([0, 0], [3, -2]))
+    np.testing.assert_allclose(np.roll(still, (3, -2), axis=(0, 1)), moved, atol=1e-7)
+    full = shadow.cast(tf.ones([1, 64, 64, 1]), tf.ones([1]), tf.constant([[0, 0]])).mask.numpy()
+    assert full.max() == pytest.approx(1.0, abs=1e-6) and full.min() > 0.2
+
+
+def test_parts_of_a_batch_have_the_shadows_of_the_whole():
+    shadow = ContactShadow(strength=1.0)
+    scenes = SceneGenerator(foreground_provider=Squares(), background_provider=PatchInstanceProvider(),
+                            layout=TranslationLayout(padding=10), shadow=shadow)
+    inputs, patches = tf.ones([2, 4, 64, 64, 3]), tf.fill([4, 64, 64, 3], 0.5)
+    whole = scenes(inputs, patches, seed=[5, 6], training=False).image
+    parts = [scenes(inputs[:, :2], patches[:2], seed=[5, 6], training=False, place=(part, 2)).image for part in (0, 1)]
+    np.testing.assert_array_equal(whole, tf.concat(parts, axis=0))
+
+
+def test_gradients_reach_masks_through_their_shadows():
+    masks = tf.Variable(tf.fill([1, 64, 64, 1], 0.5))
+    with tf.GradientTape() as tape:
+        darkness = tf.reduce_sum(ContactShadow(strength=1.0).cast(masks, tf.ones([1]), tf.constant([[0, 0]])).mask)
+    assert float(tape.gradient(darkness, masks)[0, 32, 32, 0]) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.5, -1.0])
+def test_a_strength_that_is_no_opacity_is_refused(strength):
+    with pytest.raises(ValueError, match="strength is .* expected a value above 0 and at most 1"):
+        ContactShadow(strength=strength)
