@@ -35,8 +35,10 @@ def inherit(teacher):
             flags.FLAGS[name].parse(values[name])
 
 
-def check_boxes(options):
-    """Raises UserError where the flags do not go with a teacher that knows nothing but boxes."""
+def check_labels(options):
+    """Raises UserError where two flags say what labels are, or one does not go with a teacher that knows only boxes."""
+    if options.label_area and options.mask_threshold != 0.5:
+        raise UserError("--label_area finds the threshold that --mask_threshold gives; give one or the other.")
     if distillation.BOXES not in options.teacher:
         return
     if not options.grabcut_iterations:
@@ -97,7 +99,7 @@ def main(argv):
     options = flags.FLAGS
     spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
     spread.check(batch_size=options.batch_size, jit_compile=options.jit_compile)
-    check_boxes(options)
+    check_labels(options)
     teacher = distillation.load_teacher(options.teacher, image_size=options.image_size, crop=options.crop)
     inherit(teacher)
     folder = run_folder.RunFolder(options.run_dir)

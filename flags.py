@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Flags that may change when a run goes on: how long it is, and how often it tells something.
 CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir", "distribute",
-              "num_replicas", "convolutions")
+              "num_replicas", "convolutions", "max_cache_megabytes")
 
 
 AUGMENTATIONS = ("color", "hue", "blur", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
@@ -55,7 +55,7 @@ def define_backgrounds():
 def define_own_backgrounds():
     """What real images are pasted on."""
     absl_flags.DEFINE_float("own_background_share", 0.0, "Share of the real images that the discriminator sees carved "
-                            "as the composites are, on a patch of their own photographs that touches no box; 0: none, "
+                            "by the network in inference, on a patch of their own photographs that touches no box; 0: none, "
                             "as in the paper (S25).", lower_bound=0.0, upper_bound=1.0)
 
 
@@ -72,8 +72,9 @@ def define_generator():
                             lower_bound=0.0, upper_bound=0.9999)
     absl_flags.DEFINE_float("generator_average", 0.0,
                             "Decay of the generator's exponential moving average, which is then what "
-                            "is shown, evaluated and kept (Yazici et al. 2019), such as 0.999; 0: none, as in the "
-                            "paper (S17).", lower_bound=0.0, upper_bound=0.99999)
+                            "is shown, evaluated and kept (Yazici et al. 2019), such as 0.999; until about "
+                            "9 / (1 - decay) steps it is shorter, (1 + t) / (10 + t). 0: none, as in the paper (S17).",
+                            lower_bound=0.0, upper_bound=0.99999)
 
 
 def define_discriminator():
@@ -102,7 +103,8 @@ def define_objective(*, area_constant, area_ramp_steps):
     absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it falls linearly (S12).",
                             lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_integer("area_ramp_steps", area_ramp_steps, "Steps until the area constant has its value; 0: "
-                              "from the start, as the paper prints it (S12).", lower_bound=0)
+                              "from the start, as the paper prints it (S12). Default with --initial_weights: 0.",
+                              lower_bound=0)
     absl_flags.DEFINE_float("decision_weight", 0.0, "Weight of a push away from undecided masks, the mean of "
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
     absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "

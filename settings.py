@@ -5,6 +5,7 @@ Each function reads flags that its script has declared with a group of `flags`, 
 
 from flags import FLAGS, lines  # before TensorFlow
 from data import images
+from errors import UserError
 
 
 def inference():
@@ -31,7 +32,13 @@ def discriminator(pictures):
 
     Args:
       pictures: the training pictures, uint8 [H, W, 3] each, which say how inputs are standardized.
+
+    Raises:
+      UserError: kernels that are not normalized here are to be scaled.
     """
+    if FLAGS.spectral_norm != "sngan" and FLAGS.spectral_norm_scale != 1.0:
+        raise UserError(f"--spectral_norm_scale={FLAGS.spectral_norm_scale:g} needs --spectral_norm=sngan, not "
+                        f"{FLAGS.spectral_norm}.")
     standardized = FLAGS.discriminator_inputs == "standardized"
     return {"input_statistics": images.channel_statistics(pictures) if standardized else None,
             "spectral_norm": FLAGS.spectral_norm, "spectral_norm_scale": FLAGS.spectral_norm_scale,

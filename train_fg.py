@@ -70,6 +70,8 @@ def main(argv):
     """Trains, or continues a run."""
     del argv
     options = flags.FLAGS
+    if options.initial_weights and options["area_ramp_steps"].using_default_value:
+        options.area_ramp_steps = 0  # masks that are there already need not shrink from the picture's size
     spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
     spread.check(batch_size=options.batch_size, spectral_norm=options.spectral_norm, jit_compile=options.jit_compile)
     folder = run_folder.RunFolder(options.run_dir)

@@ -57,7 +57,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     shown = hoc.hoc_batches(**stream, batch_size=options.num_panel_images, num_steps=1, seed=options.seed + 1)
     inspection = task.HocInspection(
         training, latent_dim=options.latent_dim, batch=next(iter(shown)), seed=options.seed + 1, shapes=shapes,
-        num_evaluated=max(options.num_evaluation_images, options.num_samples))
+        num_evaluated=options.num_evaluation_images)
     uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding)
     hole = (f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance"
             if options.disk_radius or options.background == "black" else "backgrounds are whole windows")
@@ -90,6 +90,8 @@ def main(argv):
     options = flags.FLAGS
     area = PAPER_AREA if options.area_constant is None else options.area_constant
     task.check_padding(options.padding, area=area)
+    if options.mask_start == "disk" and not 0.0 < area < 1.0:
+        raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
     cluster, shapes = load_data(options)
     spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
     spread.check(batch_size=options.batch_size, spectral_norm=options.spectral_norm, jit_compile=options.jit_compile)

@@ -58,8 +58,7 @@ class InstanceSampler:
         """
         self._network = tf.function(lambda latents: network(latents, training=False))
         self._recognize = tf.function(recognition) if recognition else None
-        self._shapes, self._latent_dim = shapes, latent_dim
-        self._latents = np.random.default_rng(seed).uniform(-1.0, 1.0, (num_evaluated, latent_dim)).astype(np.float32)
+        self._shapes, self._latent_dim, self._seed, self._num_evaluated = shapes, latent_dim, seed, num_evaluated
 
     @classmethod
     def from_weights(cls, path, *, num_evaluated, seed=None):
@@ -85,12 +84,17 @@ class InstanceSampler:
         return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,
                    seed=run_seed + 1 if seed is None else seed), metadata
 
+    def _draw(self, count):
+        """Returns the first `count` of the seed's latents, float32 [count, Z]."""
+        return np.random.default_rng(self._seed).uniform(-1.0, 1.0, (count, self._latent_dim)).astype(np.float32)
+
     def figures(self):
         """Measures `evaluation.instances`' figures on the sampled instances. Returns a dict of floats."""
-        appearances, masks = self.generate(self._latents)
+        latents = self._draw(self._num_evaluated)
+        appearances, masks = self.generate(latents)
         figures = instances.instance_figures(appearances, masks)
         if self._recognize:
-            r_squared = instances.r_squared(self._latents, _in_batches(self._recognize, appearances * masks))
+            r_squared = instances.r_squared(latents, _in_batches(self._recognize, appearances * masks))
             figures["latent_r2"] = float(r_squared.mean())
             figures.update({f"latent_r2_{index}": float(value) for index, value in enumerate(r_squared, start=1)})
         if self._shapes is not None:
@@ -108,13 +112,13 @@ class InstanceSampler:
         """Samples instances and shows what each latent does.
 
         Args:
-          num_samples: instances, at most as many as are evaluated.
+          num_samples: instances; as far as there are as many, those that are evaluated.
 
         Returns:
           dict from file names to uint8 pictures: `instance_NNNN.png` (RGBA), `sheet.png` (all of them on a
           checkerboard) and `traversal.png` (a row per latent, from -1 to 1, the others at 0).
         """
-        appearances, masks = self.generate(self._latents[:num_samples])
+        appearances, masks = self.generate(self._draw(num_samples))
         rgba = np.round(255.0 * np.concatenate([appearances, masks], axis=-1)).astype(np.uint8)
         pictures = {f"instance_{index:04d}.png": picture for index, picture in enumerate(rgba)}
         pictures["sheet.png"] = visualization.instance_sheet(appearances, masks)

@@ -66,6 +66,7 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
     (("--teacher=boxes",), "give --grabcut_iterations"),
     (("--teacher=boxes", "--grabcut_iterations=1", "--label_area=0.4"), "--label_area"),
     (("--teacher=boxes", "--grabcut_iterations=1", "--mask_threshold=0.4"), "--mask_threshold"),
+    (("--teacher=nowhere", "--label_area=0.4", "--mask_threshold=0.4"), "give one or the other"),
     (("--teacher=boxes", "--teacher=nowhere", "--grabcut_iterations=1"), "goes with no other"),
     ((f"--teacher={ROOT / 'tests'}",), "is no run folder"),
 ])

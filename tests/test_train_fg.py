@@ -156,15 +156,27 @@ def test_a_run_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(run_s
     assert any("not" in warning or "nan" in warning or "inf" in warning for warning in metrics["warnings"])
 
 
+def test_masks_that_are_there_from_the_start_need_not_shrink_unless_told_to(run_script, few_samples, whole_run, tmp_path):
+    arguments = (*SMALL, *data_flags(few_samples), f"--initial_weights={whole_run / 'weights.npz'}", "--num_steps=1",
+                 "--panel_every=0", "--area_constant=0.4")
+    for name, told, area in (("as", (), 0.4), ("told", ("--area_ramp_steps=100",), 0.92)):
+        result = run_script("train_fg.py", *arguments, *told, f"--run_dir={tmp_path / name}")
+        assert result.returncode == 0, result.stderr
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())["last"]
+        assert metrics["mask/area_constant"] == pytest.approx(area, abs=1e-6)
+    assert "--area_ramp_steps=0" in (tmp_path / "as" / "flags.txt").read_text()  # so that it can be repeated
+
+
 @pytest.mark.parametrize("flag, message", [
     ("--images=nowhere", "nowhere"),
     ("--dataset=birds", "needs --data_dir"),
     ("--backgrounds=nowhere", "nowhere"),
+    ("--spectral_norm=none --spectral_norm_scale=2", "--spectral_norm_scale=2 needs --spectral_norm=sngan, not none"),
     ("--no_such_flag=1", "Unknown command line flag 'no_such_flag'"),
     ("photographs", "unexpected argument 'photographs'"),
 ])
 def test_wrong_flags_get_one_sentence_and_a_status(run_script, tmp_path, flag, message):
-    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", flag)
+    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", *flag.split())
     assert result.returncode != 0
     assert message in result.stderr and "Traceback" not in result.stderr
 

@@ -131,6 +131,8 @@ def photograph(tmp_path_factory):
     (("--image={photograph}",), "--image needs --window_size"),
     (("--image=nowhere.png", "--window_size=64"), "no image file nowhere.png"),
     (("--padding=64",), "--padding=64 can push a whole instance out of its 64-pixel window"),
+    (("--mask_start=disk", "--area_constant=0", "--padding=0"), "--mask_start=disk needs an area constant between 0 and 1"),
+    (("--num_replicas=2",), "--num_replicas=2 needs --distribute=mirrored"),
     (("--num_layers=0",), "flag --num_layers=0"),
     (("--latent_dim=0",), "flag --latent_dim=0"),
 ])

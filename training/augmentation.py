@@ -15,6 +15,7 @@ from models import layout
 KINDS = ("color", "hue", "blur", "translation")
 _MAX_BRIGHTNESS = 0.25  # half of Zhao et al.'s where pictures are in [0, 1]: they are in [-1, 1] there
 _MAX_SHIFT = 1 / 8  # of the side
+_NUM_STREAMS = 3  # uses of a step's seed
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 
@@ -59,9 +60,9 @@ def augment(images, *, kinds, seed):
 
 
 def seed_of(seed, *, stream):
-    """Makes a seed of a step's: another one for each replica and for each use, `stream`, of a step's seed."""
+    """Makes a seed of a step's: another one for each replica and for each use, `stream` (0 to 2), of a step's seed."""
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return tf.random.experimental.stateless_fold_in(seed, 2 * tf.cast(replica, tf.int64) + stream)
+    return tf.random.experimental.stateless_fold_in(seed, _NUM_STREAMS * tf.cast(replica, tf.int64) + stream)
 
 
 def _turned(images, angles):

@@ -77,7 +77,7 @@ class Distillation(tf.Module):
         composites = composite(layers)
         if self.inputs == "composites":
             return composites
-        half = tf.shape(photographs)[0] // 2
+        half = (tf.shape(photographs)[0] + 1) // 2
         return tf.concat([composites[:half], photographs[half:]], axis=0)
 
     def _changed(self, images, step, *, stream):

@@ -3,8 +3,9 @@
 What a number of replicas changes and what it does not:
 
 * `--batch_size` is the global batch: each of R replicas gets the B / R images that stand at its place in it, and draws
-  the same random numbers for them as a single device does. Losses are divided by R and gradients added up, so that an
-  update is the single device's, up to rounding.
+  the same layouts for them as a single device does. Losses are divided by R and gradients added up, so that an update is
+  the single device's, up to rounding. Two things are drawn otherwise, from the same distributions: what `--augmentation`
+  changes, and with several discriminator updates which images are in which update.
 * Batch normalization takes its statistics over the global batch (synchronized), and so does the area penalty of the
   batch's mean.
 * Power iterations depend on the kernels alone: each replica makes the same, and the first one's vector is kept.
@@ -23,6 +24,7 @@ from errors import UserError
 KINDS = ("none", "mirrored", "multi_worker")
 _PER_BATCH = ("step",)  # not cut into the replicas' shares
 _BATCH_AXIS = {"foreground_inputs": 1}  # elsewhere 0
+_ONE_DEVICE = tf.distribute.get_strategy  # called outside of any scope, it returns TensorFlow's default strategy
 
 
 class Distribution:
@@ -133,16 +135,21 @@ def make_distribution(kind, *, num_replicas=0):
       `Distribution`.
 
     Raises:
-      UserError: there are fewer GPUs, or TF_CONFIG is missing or wrong.
+      UserError: there are fewer GPUs, TF_CONFIG is missing or wrong, or a number of replicas goes with another kind.
       ValueError: on an unknown kind.
     """
+    if num_replicas and kind != "mirrored":
+        raise UserError(f"--num_replicas={num_replicas} needs --distribute=mirrored.")
     if kind == "none":
-        return Distribution(tf.distribute.get_strategy())
+        return Distribution(_ONE_DEVICE())
     tf.get_logger().setLevel("WARNING")  # otherwise each exchange between replicas is announced as it is traced
     if kind == "mirrored":
-        return Distribution(tf.distribute.MirroredStrategy(_local_devices(num_replicas)))
+        devices = _local_devices(num_replicas)
+        return Distribution(tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else _ONE_DEVICE())
     if kind == "multi_worker":
-        _check_tf_config()
+        num_workers = _check_tf_config()
+        if num_workers == 1 and len(tf.config.list_physical_devices("GPU")) < 2:
+            return Distribution(_ONE_DEVICE())
         return Distribution(tf.distribute.MultiWorkerMirroredStrategy())
     raise ValueError(f"kind of distribution is {kind!r}, expected one of {', '.join(KINDS)}")
 
@@ -163,7 +170,7 @@ def _local_devices(num_replicas):
 
 
 def _check_tf_config():
-    """Refuses a TF_CONFIG that is missing, or that does not say who is who."""
+    """Refuses a TF_CONFIG that is missing, or that does not say who is who. Returns how many workers it names."""
     example = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
     try:
         config = json.loads(os.environ["TF_CONFIG"])
@@ -173,6 +180,7 @@ def _check_tf_config():
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"--distribute=multi_worker needs the environment variable TF_CONFIG, such as {example} "
                         f"({type(error).__name__}: {error}).") from error
+    return len(workers) + len(config["cluster"].get("chief", []))
 
 
 def _worker_index(resolver, cluster):

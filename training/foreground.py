@@ -179,7 +179,7 @@ class Shown(NamedTuple):
 
 
 def choose_shown(data, *, num_panel_images, seed):
-    """Chooses what is looked at: all labelled photographs, or all where none is; for the panel, evenly spread ones.
+    """Chooses what is looked at: all labelled photographs and, for the panel, evenly spread ones, of all where none is.
 
     Args:
       data: `data.photographs.TrainingData`.
@@ -192,7 +192,7 @@ def choose_shown(data, *, num_panel_images, seed):
     order = sorted(data.masks) or list(range(len(data.crops)))
     count = min(num_panel_images, len(order))
     panel_indices = [order[place] for place in np.linspace(0, len(order) - 1, count).astype(int)]
-    indices = panel_indices + [index for index in order if index not in panel_indices]
+    indices = panel_indices + [index for index in sorted(data.masks) if index not in panel_indices]
     drawn = next(iter(batches.foreground_batches(crops=data.crops[:1], background_pool=data.pool, batch_size=count,
                                                  num_steps=1, seed=seed)))
     return Shown(crops=data.crops[indices], names=[data.names[index] for index in indices],

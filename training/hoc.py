@@ -62,7 +62,7 @@ def build_training(*, network, latent_dim, padding, discriminator_options, recog
       latent_dim: Z.
       padding: pixels by which instances are moved at most.
       discriminator_options: dict of options of `Discriminator`, without its widths, which are Table 2's.
-      recognition_kind: 'shared', 'separate' or 'none' (S8).
+      recognition_kind: 'shared', 'separate' or 'none' (S8); without an `information_weight` there is none.
       optimization: dict of `optimizers.make_pair`'s options.
       averaged_network: built generator of the same kind that becomes the moving average, or None.
       shadow_strength: largest opacity of the shadow that each instance casts, in [0, 1]; 0 is none (S26).
@@ -73,7 +73,8 @@ def build_training(*, network, latent_dim, padding, discriminator_options, recog
     """
     discriminator = Discriminator(widths=TABLE_2_WIDTHS, **discriminator_options)
     discriminator(tf.zeros([1, hoc.WINDOW, hoc.WINDOW, 3]))
-    recognizer = recognition.make_recognition(recognition_kind, discriminator=discriminator, latent_dim=latent_dim)
+    recognizer = recognition.make_recognition(recognition_kind if options.get("information_weight") else "none",
+                                              discriminator=discriminator, latent_dim=latent_dim)
     scenes, averaged = (one and scene_generator.SceneGenerator(
         foreground_provider=providers.LatentInstanceProvider(one),
         background_provider=providers.PatchInstanceProvider(), layout=layout.TranslationLayout(padding=padding),

@@ -58,7 +58,7 @@ class StopSignals:
 
 
 def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints, draw_panel=None, evaluate=None,
-        evaluation_key=None):
+        evaluation_key=None, saves_when_stopped=True):
     """Trains from `start_step` to `num_steps`.
 
     Args:
@@ -72,6 +72,8 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
       draw_panel: callable that returns a uint8 panel [h, w, 3], or None.
       evaluate: callable that returns a dict of floats, or None.
       evaluation_key: name of the value in it that says which evaluation is the best; None: none is.
+      saves_when_stopped: whether a signal saves; not where other processes must save at the same time, and did not get
+        the signal.
 
     Raises:
       Stopped: after SIGINT or SIGTERM, when the run has been saved.
@@ -99,6 +101,11 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
             recorder.add(step(batch)[0])
             done += 1
             stopping = signals.received is not None
+            if stopping and not saves_when_stopped:
+                recorder.say(f"stopped by signal {signals.received} after step {done}; the run is one of several "
+                             f"processes and goes on from {checkpoints.latest or 'the start'}")
+                recorder.close()
+                raise Stopped(128 + signals.received)
             events = [due(every, done) for every in cadence]
             if not any(events) and not stopping and done != num_steps:
                 continue
@@ -154,5 +161,5 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
     recorder.text("flags", "\n".join(line for line in flag_lines.values() if line))
     run(step=spread.step(training), dataset=make_batches(start_step), start_step=start_step, num_steps=num_steps,
         recorder=recorder, checkpoints=checkpoints, cadence=Cadence(**cadence), draw_panel=draw_panel,
-        evaluate=evaluate, evaluation_key=evaluation_key)
+        evaluate=evaluate, evaluation_key=evaluation_key, saves_when_stopped=spread.num_workers == 1)
     return num_steps

@@ -40,7 +40,7 @@ class RunFolder:
         return self.path / "panels" / f"step_{step:06d}.png"
 
     def open(self, *, flag_lines, changeable, default_lines=None):
-        """Makes the folder, or enters the folder of the same run.
+        """Makes the folder, or enters the folder of the same run, or of one that left nothing but its flags.
 
         Args:
           flag_lines: dict from a flag's name to its line in a flagfile ('--name=value', or '' where it is None).
@@ -57,10 +57,11 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"--run_dir={self.path} cannot be made: {error.strerror}.") from error
         flags_path = self.path / FLAGS_FILE
-        if flags_path.exists():
+        names = {entry.name for entry in self.path.iterdir()} - {".lock"}
+        if FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE}:  # else a run that never came to its first step
             self._check_same_run(flags_path.read_text(encoding="utf-8").splitlines(), flag_lines, changeable,
                                  default_lines or {})
-        elif any(entry.name != ".lock" for entry in self.path.iterdir()):
+        elif names and FLAGS_FILE not in names:
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
                             "give an empty or a new one.")
         self._take_lock()

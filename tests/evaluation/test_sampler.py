@@ -47,6 +47,13 @@ def test_samples_are_rgba_pictures_with_a_sheet_and_a_traversal(sampler):
     assert height == 2 + 2 * 66 and width > 2 + 9 * 66
 
 
+def test_figures_are_of_the_same_instances_however_many_are_written(network, sampler):
+    figures, few = sampler.figures(), sampler.pictures(3)
+    many = sampler.pictures(90)  # more than are measured
+    assert len(many) == 92 and sampler.figures() == figures
+    np.testing.assert_array_equal(many["instance_0002.png"], few["instance_0002.png"])
+
+
 def test_a_traversals_middle_column_is_the_same_instance_in_each_row(sampler):
     """There every latent is 0; at the ends one of them is -1 or 1, and instances differ."""
     tiles = sampler.pictures(1)["traversal.png"][:, -(9 * 66):]

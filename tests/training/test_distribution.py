@@ -103,6 +103,24 @@ def test_what_replicas_cannot_do_is_refused():
             alone.check(**options)
 
 
+@pytest.mark.parametrize("kind", ["mirrored", "multi_worker"])
+def test_a_single_replica_is_trained_as_without_distribution(monkeypatch, kind):
+    """As on a machine with one GPU: there is nothing to exchange, and a step outside of replicas must not be mirrored."""
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 0}}')
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["the one"] if kind == "GPU" else [])
+    alone = distribution.make_distribution(kind)
+    assert (alone.num_replicas, alone.num_workers, alone.is_chief) == (1, 1, True)
+    with alone.scope():
+        variable = tf.Variable(1.0)
+        assert type(variable) is type(tf.Variable(1.0)) and not isinstance(variable, tf.distribute.DistributedValues)
+        assert tf.distribute.in_cross_replica_context() is False  # what asks for its replica gets an answer
+
+
+def test_a_number_of_replicas_needs_their_kind():
+    with pytest.raises(UserError, match="--num_replicas=2 needs --distribute=mirrored"):
+        distribution.make_distribution("none", num_replicas=2)
+
+
 @pytest.mark.parametrize("config", [None, "{", '{"cluster": {}}', json.dumps(
     {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}})])
 def test_a_wrong_tf_config_is_refused_with_an_example(monkeypatch, config):

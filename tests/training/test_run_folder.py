@@ -34,16 +34,26 @@ def test_the_same_flags_enter_the_folder_again_and_its_length_may_change(tmp_pat
 ])
 def test_another_runs_folder_is_refused_with_both_values(tmp_path, name, line, message):
     RunFolder(tmp_path).open(flag_lines=LINES, changeable=("num_steps",))
+    (tmp_path / "metrics.json").write_text("{}")
     before = (tmp_path / "flags.txt").read_text()
     with pytest.raises(UserError, match=message):
         RunFolder(tmp_path).open(flag_lines={**LINES, name: line}, changeable=("num_steps",))
     assert (tmp_path / "flags.txt").read_text() == before
 
 
+def test_a_run_that_never_came_to_a_step_does_not_claim_its_folder(tmp_path):
+    first = RunFolder(tmp_path)
+    first.open(flag_lines=LINES, changeable=())  # and then a photograph is missing
+    first.close()
+    RunFolder(tmp_path).open(flag_lines={**LINES, "images": "--images=there"}, changeable=())
+    assert "--images=there" in (tmp_path / "flags.txt").read_text()
+
+
 def test_a_flag_younger_than_the_run_has_its_default_there(tmp_path):
     first = RunFolder(tmp_path)
     first.open(flag_lines=LINES, changeable=())
     first.close()
+    (tmp_path / "checkpoints").mkdir()
     younger, defaults = {**LINES, "outline_weight": "--outline_weight=0.2"}, {"outline_weight": "--outline_weight=0.0"}
     with pytest.raises(UserError, match="says --outline_weight=0.0, this command --outline_weight=0.2"):
         RunFolder(tmp_path).open(flag_lines=younger, changeable=(), default_lines=defaults)
@@ -57,6 +67,7 @@ def test_a_flag_given_twice_is_compared_with_both_its_values(tmp_path):
         folder = RunFolder(tmp_path / "run")
         folder.open(flag_lines=both, changeable=())
         folder.close()
+    (tmp_path / "run" / "metrics.json").write_text("{}")
     with pytest.raises(UserError, match="says --teacher=a --teacher=b, this command --teacher=a;"):
         RunFolder(tmp_path / "run").open(flag_lines={**both, "teacher": "--teacher=a"}, changeable=())
 

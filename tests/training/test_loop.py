@@ -1,0 +1,51 @@
+"""The loop when a signal asks it to stop: one process saves, one of several does not."""
+
+import os
+import signal
+
+import pytest
+
+from training import loop
+
+
+class Checkpoints:
+    """Keeps the steps at which it was asked to save."""
+
+    latest = None
+
+    def __init__(self):
+        self.saved = []
+
+    def save(self, step):
+        self.saved.append(step)
+
+
+class Recorder:
+    """Takes what the loop tells, and keeps what is said."""
+
+    def __init__(self):
+        self.said = []
+
+    def say(self, text):
+        self.said.append(text)
+
+    def __getattr__(self, name):
+        return lambda *arguments, **named: None
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone):
+    checkpoints, recorder = Checkpoints(), Recorder()
+
+    def step(batch):
+        if batch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {}, None
+
+    with pytest.raises(loop.Stopped) as stopped:
+        loop.run(step=step, dataset=range(10), start_step=0, num_steps=10, recorder=recorder, checkpoints=checkpoints,
+                 cadence=loop.Cadence(log_every=1, panel_every=0, evaluate_every=0, save_every=0),
+                 saves_when_stopped=alone)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert checkpoints.saved == ([3] if alone else [])
+    assert ("saved in" in recorder.said[-1]) == alone and ("goes on from the start" in recorder.said[-1]) != alone
