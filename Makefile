@@ -40,7 +40,7 @@ $(VENV)/bin/python:
 		echo "error: neither python3 nor python3.11 is Python 3.11, which is needed since TensorFlow 2.15.1 with" \
 		     "tensorflow-addons 0.23.0 (the last pair that works together) is tested here on 3.11 alone; install it, or" \
 		     "call make PYTHON=/path/to/python3.11" >&2; exit 1; fi
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt

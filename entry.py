@@ -24,9 +24,7 @@ def run(main, *, positional=False):
         except UserError as error:
             _fail(str(error))
         except OSError as error:
-            if error.filename is None:
-                raise
-            _fail(f"{error.filename}: {error.strerror}")
+            _fail(f"{error.filename or 'what is printed cannot be written'}: {error.strerror or error}")
 
     FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
     app.run(guarded)

@@ -33,7 +33,8 @@ def main(argv):
         loaded = foreground.load_networks(options.weights)
     else:
         loaded = foreground.load_network(run_dir=options.run_dir, weights=options.weights)
-    crop_options = {"size": options.image_size or loaded.image_size, "crop_mode": options.crop or loaded.crop}
+    loaded = foreground.at_size(loaded, options.image_size)
+    crop_options = {"size": loaded.image_size, "crop_mode": options.crop or loaded.crop}
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
     soft = evaluator.predict_masks(foreground.inference(loaded.network, **settings.inference()), crops)
@@ -45,7 +46,8 @@ def main(argv):
         baselines["the boxes alone, cut"] = boxes
     report = evaluator.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled],
                                       baselines=baselines)
-    print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)}, "
+    dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
+    print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)} ('{dataset}'), "
           f"crop '{crop_options['crop_mode']}'\n")
     print(evaluator.format_table(report))
     path = evaluator.write_report(report, options.out)

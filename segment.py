@@ -18,7 +18,7 @@ import entry
 import settings
 from data import folder
 from errors import UserError
-from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder
+from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, own_names
 from evaluation.segmenter import Segmenter
 
 
@@ -47,20 +47,21 @@ def output_stems(pictures):
             numbered = stem if number is None else f"{stem}_{number}"
             if numbered in owners:
                 raise UserError(f"{owners[numbered]} and {picture.path} would both be written as "
-                                f"{numbered}{MASK_SUFFIX}; give the folder that holds both, or an --out for each.")
+                                f"{numbered}{MASK_SUFFIX}; rename one, give the folder that holds both, or give them "
+                                "in two calls with an --out each.")
             owners[numbered] = picture.path
             stems[picture.name, picture.path, number] = numbered
     return stems
 
 
-def check_overwriting(pictures, stems, *, out):
-    """Raises UserError where a mask would be written over a picture, or among pictures that are searched for."""
-    inputs = {os.path.realpath(picture.path) for picture in pictures}
-    for stem in stems.values():
-        for suffix in (MASK_SUFFIX, CUTOUT_SUFFIX):
-            path = os.path.join(out, stem + suffix)
-            if os.path.realpath(path) in inputs:
-                raise UserError(f"the picture {path} would be overwritten; give another --out.")
+def check_overwriting(pictures, stems, *, out, boxes=None):
+    """Raises UserError where something would be written over a picture that is read, or over the file of boxes."""
+    inputs = {os.path.realpath(path) for path in (*(picture.path for picture in pictures), *([boxes] if boxes else []))}
+    written = [stem + suffix for stem in stems.values() for suffix in (MASK_SUFFIX, CUTOUT_SUFFIX)]
+    for name in (*written, *own_names(len(stems))):
+        path = os.path.join(out, name)
+        if os.path.realpath(path) in inputs:
+            raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
 
 
 def main(argv):
@@ -72,7 +73,7 @@ def main(argv):
                         f"give another, such as {os.path.join(out, 'masks')}.")
     pictures = folder.list_pictures(inputs, boxes_file=options.boxes, excluded_dir=out)
     stems = output_stems(pictures)
-    check_overwriting(pictures, stems, out=out)
+    check_overwriting(pictures, stems, out=out, boxes=options.boxes)
     segmenter = Segmenter.from_weights(options.weights, grabcut_iterations=options.grabcut_iterations,
                                        **settings.inference())
     written, failed = MaskFolder(out), set()

@@ -30,7 +30,7 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
 
     Args:
       directory: the folder.
-      recursive: whether the folders in it are searched too. Hidden files and folders never are.
+      recursive: whether the folders in it are searched too, each once. Hidden files and folders never are.
 
     Returns:
       Paths below `directory` (joined to it), sorted.
@@ -40,9 +40,12 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
     """
     if not os.path.isdir(directory):
         raise UserError(f"There is no folder {directory}; give a folder of images.")
-    paths = []
+    paths, seen = [], {os.path.realpath(directory)}
     for folder, subfolders, files in os.walk(directory, followlinks=True):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        below = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        targets = {name: os.path.realpath(os.path.join(folder, name)) for name in below}
+        subfolders[:] = [name for name in below if targets[name] not in seen]  # a link may lead back up
+        seen.update(targets.values())
         images = (name for name in files if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."))
         paths.extend(os.path.join(folder, name) for name in images)
     if not paths:
@@ -51,7 +54,8 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
 
 
 def list_photographs(
-    image_dir: str, *, boxes_file: Optional[str] = None, mask_dir: Optional[str] = None, recursive: bool = True
+    image_dir: str, *, boxes_file: Optional[str] = None, mask_dir: Optional[str] = None, recursive: bool = True,
+    excluded_dir: Optional[str] = None
 ) -> list[Photograph]:
     """Lists a folder's images as photographs, sorted by name.
 
@@ -63,18 +67,26 @@ def list_photographs(
       mask_dir: a folder of masks named as the images, below it as the images below `image_dir`, with any image suffix
         (.png is preferred). Images without a mask are allowed.
       recursive: whether the folders in `image_dir` are searched too.
+      excluded_dir: a folder, of backgrounds for instance, that is passed over where it lies inside `image_dir`, as
+        `mask_dir` is.
 
     Returns:
       At least one photograph; all are training photographs.
 
     Raises:
-      UserError: a folder or file is missing or empty, a line cannot be read or names a missing image, or no mask
-        belongs to any image.
+      UserError: a folder or file is missing or empty, a line cannot be read or names a missing image, masks and images
+        share a folder, or no mask belongs to any image.
     """
+    if mask_dir is not None and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
+        raise UserError(f"{mask_dir} is given for images and for masks; masks need a folder of their own, since they are "
+                        "called as their images are.")
     paths = {
         os.path.relpath(path, image_dir).replace(os.sep, "/"): path
         for path in list_image_files(image_dir, recursive=recursive)
+        if not (_is_within(path, mask_dir, of=image_dir) or _is_within(path, excluded_dir, of=image_dir))
     }
+    if not paths:
+        raise UserError(f"{image_dir} holds no image but masks and backgrounds.")
     boxes = {name: [None] for name in paths} if boxes_file is None else _read_boxes(boxes_file, names=paths)
     masks = {} if mask_dir is None else _find_masks(mask_dir, names=paths, image_dir=image_dir)
     photographs = []
@@ -128,11 +140,17 @@ def _named_images(given: str, *, excluded_dir: Optional[str]) -> Iterator[tuple[
     if not os.path.isdir(given):
         yield os.path.basename(given), given
         return
-    excluded = os.path.join(os.path.realpath(excluded_dir), "") if excluded_dir else ""
-    is_inside = excluded.startswith(os.path.join(os.path.realpath(given), ""))
     for path in list_image_files(given):
-        if not (is_inside and os.path.realpath(path).startswith(excluded)):
+        if not _is_within(path, excluded_dir, of=given):
             yield os.path.relpath(path, given).replace(os.sep, "/"), path
+
+
+def _is_within(path: str, excluded_dir: Optional[str], *, of: str) -> bool:
+    """Whether a file is in a folder that itself lies inside the folder `of`."""
+    if not excluded_dir:
+        return False
+    excluded, whole = (os.path.join(os.path.realpath(directory), "") for directory in (excluded_dir, of))
+    return excluded != whole and excluded.startswith(whole) and os.path.realpath(path).startswith(excluded)
 
 
 def _read_boxes(path: str, *, names: dict[str, str]) -> dict[str, list[Box]]:

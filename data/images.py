@@ -106,7 +106,8 @@ def load_mask(path: str) -> np.ndarray:
       bool [H, W].
 
     Raises:
-      UserError: as for `load_image`.
+      UserError: as for `load_image`, and if the largest value is more than 1 and less than half of the mode's, as in a map
+        of labels.
     """
     image = _decode(path)
     if image.mode in _SIXTEEN_BIT_MODES:
@@ -117,8 +118,11 @@ def load_mask(path: str) -> np.ndarray:
         if is_label_map:
             return np.asarray(image) > 0
         values = rgb.max(axis=-1)
-    largest = values.max()
+    largest = int(values.max())
     threshold = 1 if largest <= 1 else 128 if largest <= 255 else 32768
+    if 1 < largest < threshold:
+        raise UserError(f"{path} is no mask of background and foreground: its largest value is {largest}, expected 1 or "
+                        f"at least {threshold}; masks are 0 and 1, or 0 and 255.")
     return values >= threshold
 
 

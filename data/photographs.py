@@ -38,7 +38,7 @@ def dataset_name(*, dataset, images):
     return dataset or ("folder" if images else "samples")
 
 
-def list_photographs(*, dataset, data_dir, images, boxes, masks, split) -> list[Photograph]:
+def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrounds_flag=None) -> list[Photograph]:
     """Lists the photographs that the flags of the same names ask for.
 
     Args:
@@ -48,6 +48,7 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split) -> list[
       boxes: boxes file, for 'folder', or None.
       masks: folder of masks, for 'folder', or None.
       split: 'all', 'train' or 'test'.
+      backgrounds_flag: as for `load_backgrounds`; its pictures are no photographs of 'folder', wherever they lie.
 
     Returns:
       At least one photograph.
@@ -67,7 +68,7 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split) -> list[
     if name == "samples":
         found = folder.list_photographs(samples.PETS_IMAGES, boxes_file=samples.PETS_BOXES, mask_dir=samples.PETS_MASKS)
     elif name == "folder":
-        found = folder.list_photographs(images, boxes_file=boxes, mask_dir=masks)
+        found = folder.list_photographs(images, boxes_file=boxes, mask_dir=masks, excluded_dir=backgrounds_flag)
     else:
         found = {"birds": birds, "faces": faces}[name].list_photographs(data_dir)
     chosen = [photograph for photograph in found if split == "all" or photograph.is_training == (split == "train")]
@@ -147,7 +148,8 @@ def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, 
       UserError: as `list_photographs` and `load_backgrounds`, or a file is broken.
     """
     name = dataset_name(dataset=dataset, images=images)
-    found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes, masks=masks, split=split)
+    found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes, masks=masks, split=split,
+                             backgrounds_flag=backgrounds_flag)
     pool = load_backgrounds(backgrounds_flag=backgrounds_flag, dataset=name, photographs=found, size=image_size)
     options = {"size": image_size, "crop_mode": crop}
     crops = image_files.load_crops(found, **options)

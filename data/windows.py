@@ -58,7 +58,8 @@ def crop_window(
             f"image of {width}x{height} pixels; boxes are x, y, width, height in pixels of the stored image."
         )
     left, top = max(0, math.floor(x)), max(0, math.floor(y))
-    right, bottom = min(width, math.ceil(x + box_width)), min(height, math.ceil(y + box_height))
+    right = max(left + 1, min(width, math.ceil(x + box_width)))  # of a box thinner than rounding, too, a pixel
+    bottom = max(top + 1, min(height, math.ceil(y + box_height)))
     if crop_mode == "box":
         return Window(left, top, right, bottom)
     side = round((1.0 if box is None else SQUARE_SCALE) * max(right - left, bottom - top))

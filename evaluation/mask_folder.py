@@ -22,6 +22,7 @@ SHEET_SIZE = 24  # pictures on a contact sheet
 TILE_SIZE = 128  # pixels
 THRESHOLD = 0.5
 _COMPRESS_LEVEL = 1
+_SHEET_NAME = "contact_sheet_{}.png"
 
 
 class MaskFolder:
@@ -37,12 +38,14 @@ class MaskFolder:
     """
 
     def __init__(self, path: Union[str, os.PathLike]):
-        """Makes the folder, where it is missing, and begins the table anew; UserError where that cannot be done."""
+        """Makes the folder, where it is missing, and begins the table and the sheets anew; UserError where it cannot."""
         self.path = pathlib.Path(path)
         self.num_masks = 0
         self._num_sheets = 0
         self._sheet = []  # (name, picture uint8 [h, w, 3], mask float32 [h, w]), all small
         atomic_file.write(self.path / TABLE_NAME, _csv_line(COLUMNS))
+        for old in self.path.glob(_SHEET_NAME.format("[0-9]" * 3)):
+            old.unlink(missing_ok=True)
 
     def add(self, segmentation: Segmentation, *, stem: str) -> None:
         """Writes a segmentation that has a mask.
@@ -74,7 +77,7 @@ class MaskFolder:
             names, pictures, masks = zip(*self._sheet)
             self._sheet = []
             drawing.save_png(visualization.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
-                                   self.path / f"contact_sheet_{self._num_sheets:03d}.png")
+                             self.path / _SHEET_NAME.format(f"{self._num_sheets:03d}"))
 
     def _append(self, row) -> None:
         path = self.path / TABLE_NAME
@@ -83,6 +86,11 @@ class MaskFolder:
                 file.write(_csv_line(row))
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def own_names(num_masks: int) -> list[str]:
+    """Names of the files that the folder of so many masks holds beside those of each mask."""
+    return [TABLE_NAME, *(_SHEET_NAME.format(f"{number:03d}") for number in range(1, -(-num_masks // SHEET_SIZE) + 1))]
 
 
 def _csv_line(row) -> str:

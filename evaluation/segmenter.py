@@ -100,15 +100,9 @@ class Segmenter:
         """
         paths = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights)
         names = " and ".join(os.fspath(path) for path in paths)
-        try:
-            loaded = foreground.load_networks(paths)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{names} does not say how its network is used ({error}); expected the weights.npz of a "
-                            "run of train_fg.py or distill.py.") from error
+        loaded = foreground.load_networks(paths)
         if loaded.crop not in CROP_MODES:
             raise UserError(f"{names} was trained on crops '{loaded.crop}', expected one of {', '.join(CROP_MODES)}.")
-        if not all(np.isfinite(variable.numpy()).all() for variable in loaded.network.variables):
-            raise UserError(f"{names} holds values that are not finite numbers; take the weights of another run.")
         return cls(loaded.network, image_size=loaded.image_size, crop_mode=loaded.crop, **inference)
 
     def masks(self, crops: np.ndarray, *, batch_size: int = 16) -> np.ndarray:
@@ -186,7 +180,7 @@ class Segmenter:
         Raises:
           UserError: it holds something, is no folder, or cannot be written.
         """
-        directory = pathlib.Path(directory)
+        directory = pathlib.Path(os.path.abspath(directory))
         if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
             raise UserError(f"{directory} is there and is no empty folder; give a new one for the SavedModel.")
         module = tf.Module()

@@ -29,7 +29,7 @@ def main(argv):
     # What the run's machine called its folders is nobody else's business.
     metadata["flags"] = {name: line for name, line in metadata["flags"].items() if name not in options.leave_out}
     if "teacher" in metadata:
-        metadata["teacher"] = os.path.basename(str(metadata["teacher"]))
+        metadata["teacher"] = " and ".join(os.path.basename(one) for one in str(metadata["teacher"]).split(" and "))
     checkpoint.write_weights(options.out, arrays, metadata=metadata, half_precision=True)
     if metadata.get("network") == "instance_generator":
         sampler, _ = InstanceSampler.from_weights(options.out, num_evaluated=NUM_EVALUATED)

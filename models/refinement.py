@@ -40,7 +40,7 @@ def refine_masks(masks, images, *, iterations):
     weights = _affinities(images)
     for _ in range(iterations):
         masks = sum(weight * neighbour for weight, neighbour in zip(weights, _neighbours(masks)))
-    return masks
+    return tf.clip_by_value(masks, 0.0, 1.0)  # the weights sum to 1 up to rounding
 
 
 def sharpen_masks(masks, *, temperature, threshold=0.5):

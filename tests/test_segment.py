@@ -193,6 +193,17 @@ def test_a_picture_is_never_written_over(tmp_path):
         (tmp_path / name).touch()
     pictures = [Picture(name, str(tmp_path / name), (None,)) for name in names]
     stems = segment.output_stems(pictures)
-    with pytest.raises(UserError, match=r"the picture .*x_mask\.png would be overwritten"):
+    with pytest.raises(UserError, match=r"x_mask\.png, which is to be read, would be overwritten"):
         segment.check_overwriting(pictures, stems, out=str(tmp_path))
     segment.check_overwriting(pictures, stems, out=str(tmp_path / "masks"))
+
+
+def test_neither_a_picture_called_as_a_contact_sheet_nor_the_boxes_are_written_over(tmp_path):
+    sheet = tmp_path / "contact_sheet_001.png"
+    pictures = [Picture(sheet.name, str(sheet), (None,))]
+    stems = segment.output_stems(pictures)
+    with pytest.raises(UserError, match="contact_sheet_001.png, which is to be read, would be overwritten"):
+        segment.check_overwriting(pictures, stems, out=str(tmp_path))
+    with pytest.raises(UserError, match="masks.csv, which is to be read, would be overwritten"):
+        segment.check_overwriting(pictures, stems, out=str(tmp_path / "out"), boxes=str(tmp_path / "out" / "masks.csv"))
+    segment.check_overwriting(pictures, stems, out=str(tmp_path / "out"), boxes=str(tmp_path / "masks.csv"))

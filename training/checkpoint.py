@@ -143,7 +143,10 @@ def read_weights(path):
       UserError: the file is missing, broken or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} is no weights file: it holds a single array.")
+        with loaded as file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise UserError(f"weights file {path} does not exist.") from error
@@ -153,8 +156,9 @@ def read_weights(path):
         metadata = json.loads(str(arrays.pop("")))
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is no weights file of this project: it has no header.") from error
-    if metadata.get("format") != WEIGHTS_FORMAT:
-        raise UserError(f"{path} has format {metadata.get('format')!r}, expected {WEIGHTS_FORMAT!r}.")
+    kind = metadata.get("format") if isinstance(metadata, dict) else None
+    if kind != WEIGHTS_FORMAT:
+        raise UserError(f"{path} has format {kind!r}, expected {WEIGHTS_FORMAT!r}.")
     return metadata, arrays
 
 
@@ -162,9 +166,11 @@ def assign_weights(network, arrays, *, path):
     """Puts a weights file's arrays into a built network, all or none.
 
     Raises:
-      UserError: names or shapes differ; the first that does is named.
+      UserError: names or shapes differ, and the first that does is named; or a value is not finite.
     """
     variables = {variable.name: variable for variable in network.variables}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise UserError(f"{path} holds values that are not finite numbers; take the weights of another run.")
     for name in sorted(set(variables) | set(arrays)):
         expected = list(variables[name].shape) if name in variables else "nothing"
         got = list(arrays[name].shape) if name in arrays else "nothing"

@@ -13,7 +13,6 @@ from errors import UserError
 from evaluation import evaluator, grabcut
 from models import refinement
 from models.composition import Instance, composite, stack_layers
-from models.resized import Resized
 from training import augmentation as augmentations
 from training import foreground
 from training.adversarial import descend, mask_statistics, objective_of
@@ -121,11 +120,7 @@ def load_teacher(paths, *, image_size, crop):
       UserError: as `foreground.load_networks`, and if `BOXES` is one of several.
     """
     if BOXES not in paths:
-        loaded = foreground.load_networks(paths)
-        if image_size in (None, loaded.image_size):
-            return loaded
-        return loaded._replace(network=Resized(loaded.network, size=loaded.image_size), image_size=image_size,
-                               description=f"{loaded.description} on crops of {loaded.image_size} pixels")
+        return foreground.at_size(foreground.load_networks(paths), image_size)
     if len(paths) > 1:
         raise UserError(f"--teacher={BOXES} are the boxes alone and goes with no other --teacher.")
 

@@ -15,6 +15,7 @@ from models import layout, providers, scene_generator, unet
 from models.composition import Instance, composite, stack_layers
 from models.ensemble import Ensemble
 from models.refinement import refine_masks, sharpen_masks
+from models.resized import Resized
 from training import adversarial, checkpoint, optimizers, run_folder
 
 FIGURES = ("foreground_iou", "background_iou", "mean_iou", "pixel_accuracy", "f_beta")
@@ -99,11 +100,15 @@ def load_network(*, run_dir=None, weights=None):
         if metadata.get("network") != "unet":
             raise UserError(f"{weights} holds a {metadata.get('network')!r}, expected a 'unet', as foreground runs and "
                             "distillations write it.")
-        size = int(metadata["image_size"])
-        network = build_unet(width=float(metadata["width"]), size=size)
+        try:
+            size, crop, width = int(metadata["image_size"]), metadata["crop"], float(metadata["width"])
+            network = build_unet(width=width, size=size)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{weights} does not say how its network is used ({error}); expected the weights.npz of a "
+                            "run of train_fg.py or distill.py.") from error
         checkpoint.assign_weights(network, arrays, path=weights)
         lines = metadata.get("flags", {}).values()
-        return LoadedNetwork(network, size, metadata["crop"], run_folder.parse_flags(lines),
+        return LoadedNetwork(network, size, crop, run_folder.parse_flags(lines),
                              metadata.get("area_constant"),
                              f"{weights} (step {metadata.get('num_steps')})")
     values = run_folder.read_flags(run_dir)
@@ -117,6 +122,19 @@ def load_network(*, run_dir=None, weights=None):
     area = values.get("area_constant")
     return LoadedNetwork(network, int(values["image_size"]), values["crop"], values, area and float(area),
                          f"{run_dir} (step {step})")
+
+
+def at_size(loaded, image_size):
+    """Returns a `LoadedNetwork` for crops of another size, which it is shown at its own (`models.resized`).
+
+    Args:
+      loaded: `LoadedNetwork`.
+      image_size: side in pixels of the crops; None is its own.
+    """
+    if image_size in (None, loaded.image_size):
+        return loaded
+    return loaded._replace(network=Resized(loaded.network, size=loaded.image_size), image_size=image_size,
+                           description=f"{loaded.description} on crops of {loaded.image_size} pixels")
 
 
 def load_networks(paths):

@@ -77,6 +77,32 @@ def test_masks_are_found_by_name_and_png_is_preferred(root):
     assert masks == [None, str(root / "masks" / "b.png"), str(root / "masks" / "deep" / "c.bmp")]
 
 
+def test_masks_and_backgrounds_inside_the_images_folder_are_no_photographs(root):
+    for name in ("images/masks/b.png", "images/walls/wall.jpg"):
+        (root / name).parent.mkdir()
+        Image.new("L", (20, 10)).save(root / name)
+    photographs = folder.list_photographs(str(root / "images"), mask_dir=str(root / "images" / "masks"),
+                                          excluded_dir=str(root / "images" / "walls"))
+    assert _names(photographs) == ["a dog.png", "b.JPG", "deep/c.webp"]
+    assert photographs[1].mask_path == str(root / "images" / "masks" / "b.png")
+    with pytest.raises(UserError, match="holds no image but masks and backgrounds"):
+        folder.list_photographs(str(root), excluded_dir=str(root / "images"))
+
+
+def test_one_folder_of_images_and_masks_is_refused(root):
+    with pytest.raises(UserError, match="is given for images and for masks; masks need a folder of their own"):
+        folder.list_photographs(str(root / "images"), mask_dir=str(root / "deep" / ".." / "images"))
+
+
+def test_a_link_that_leads_back_up_is_followed_no_second_time(root):
+    (root / "images" / "deep" / "back").symlink_to(root / "images", target_is_directory=True)
+    (root / "elsewhere").mkdir()
+    Image.new("RGB", (4, 4)).save(root / "elsewhere" / "far.png")
+    (root / "images" / "link").symlink_to(root / "elsewhere", target_is_directory=True)
+    assert _names(folder.list_photographs(str(root / "images"))) == ["a dog.png", "b.JPG", "deep/c.webp",
+                                                                     "link/far.png"]
+
+
 def test_masks_of_other_images_are_refused(root):
     (root / "masks").mkdir()
     Image.new("L", (20, 10)).save(root / "masks" / "other.png")

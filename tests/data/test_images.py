@@ -261,3 +261,10 @@ def test_a_channel_without_contrast_has_a_deviation_to_divide_by():
     means, deviations = images.channel_statistics([np.full([4, 4, 3], 51, np.uint8)])
     np.testing.assert_allclose(means, 0.2)
     np.testing.assert_allclose(deviations, 1.0 / 255.0)
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [0, 2, 2], [0, 38, 127]])
+def test_a_map_of_labels_is_no_mask(tmp_path, values):
+    Image.fromarray(np.array([values], np.uint8)).save(tmp_path / "trimap.png")
+    with pytest.raises(UserError, match=f"trimap.png is no mask .* largest value is {values[-1]}, expected 1 or at least 128"):
+        images.load_mask(str(tmp_path / "trimap.png"))

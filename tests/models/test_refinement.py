@@ -60,6 +60,11 @@ def test_uniform_masks_and_uniform_pictures_stay_finite_and_in_range():
     assert np.isfinite(flat).all() and flat.min() >= 0 and flat.max() <= 1 + 1e-6
 
 
+def test_full_masks_stay_in_range_to_the_last_bit():
+    images = np.random.default_rng(1).uniform(size=[2, 64, 64, 3])
+    assert refined(np.ones([2, 64, 64, 1]), images, iterations=10).max() <= 1.0
+
+
 def test_no_iteration_changes_nothing_and_fewer_is_refused():
     mask, image = square()
     np.testing.assert_array_equal(refined(mask, image, iterations=0), mask)

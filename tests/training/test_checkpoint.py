@@ -105,6 +105,16 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
         checkpoint.read_weights(tmp_path / "format.npz")
 
 
+def test_a_single_array_and_a_header_that_is_no_dict_are_no_weights(tmp_path):
+    with open(tmp_path / "array.npz", "wb") as file:
+        np.save(file, np.zeros(3))
+    np.savez(tmp_path / "list.npz", **{"": np.array("[1, 2]")})
+    for name, message in (("array", "array.npz is no weights file: it holds a single array"),
+                          ("list", "list.npz has format None")):
+        with pytest.raises(UserError, match=message):
+            checkpoint.read_weights(tmp_path / f"{name}.npz")
+
+
 def test_half_precision_takes_half_the_room_and_changes_masks_little(tmp_path):
     network, other = made(width=1 / 8)[0], made(width=1 / 8)[0]
     for name, half in (("full", False), ("half", True)):
