@@ -120,6 +120,7 @@ ROWS = {
                           arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "drawn": _cluster("Drawn ellipses, known shapes", flagfile="hoc_drawn"),
     "fruit_one": _cluster("Fruit, one instance on whole windows", flagfile="hoc_fruit_one"),
+    "fruit_shadow": _cluster("Fruit, one instance with its shadow on whole windows", flagfile="hoc_fruit_shadow"),
     "limes_one": _cluster("Fruit (bundled limes), one instance on whole windows", flagfile="hoc_fruit_one",
                           arguments=("--image={limes_image}", "--window_size=52")),
     "seed_one": _cluster("Seed, one instance on whole windows", flagfile="hoc_seed_one", needs=("{seed_image}",),
