@@ -18,7 +18,7 @@ import entry
 import settings
 from data import folder
 from errors import UserError
-from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, own_names
+from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, is_own_name
 from evaluation.segmenter import Segmenter
 
 
@@ -57,10 +57,10 @@ def output_stems(pictures):
 def check_overwriting(pictures, stems, *, out, boxes=None):
     """Raises UserError where something would be written over a picture that is read, or over the file of boxes."""
     inputs = {os.path.realpath(path) for path in (*(picture.path for picture in pictures), *([boxes] if boxes else []))}
-    written = [stem + suffix for stem in stems.values() for suffix in (MASK_SUFFIX, CUTOUT_SUFFIX)]
-    for name in (*written, *own_names(len(stems))):
-        path = os.path.join(out, name)
-        if os.path.realpath(path) in inputs:
+    written = {os.path.realpath(os.path.join(out, stem + suffix))
+               for stem in stems.values() for suffix in (MASK_SUFFIX, CUTOUT_SUFFIX)}
+    for path in sorted(inputs):
+        if path in written or (os.path.dirname(path) == os.path.realpath(out) and is_own_name(os.path.basename(path))):
             raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
 
 

@@ -48,9 +48,10 @@ def train(options, *, folder, spread, cluster, shapes, area):
                               disk_area=disk_area)
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
-        shadow_strength=options.shadow_strength, discriminator_options=settings.discriminator([cluster]), recognition_kind=options.recognition,
-        information_weight=options.information_weight, num_recognized_layers=options.num_recognized_layers,
-        optimization=settings.optimization(), **settings.objective(area=area))
+        shadow_strength=options.shadow_strength, discriminator_options=settings.discriminator([cluster]),
+        recognition_kind=options.recognition, information_weight=options.information_weight,
+        num_recognized_layers=options.num_recognized_layers, optimization=settings.optimization(),
+        **settings.objective(area=area))
     stream = {"cluster": cluster, "num_layers": options.num_layers, "latent_dim": options.latent_dim,
               "horizontal_flip": options.flip, "vertical_flip": options.vertical_flip,
               "disk_radius": options.disk_radius, "black_background": options.background == "black"}

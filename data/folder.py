@@ -82,8 +82,7 @@ def list_photographs(
                         "called as their images are.")
     paths = {
         os.path.relpath(path, image_dir).replace(os.sep, "/"): path
-        for path in list_image_files(image_dir, recursive=recursive)
-        if not (_is_within(path, mask_dir, of=image_dir) or _is_within(path, excluded_dir, of=image_dir))
+        for path in _outside(list_image_files(image_dir, recursive=recursive), (mask_dir, excluded_dir), of=image_dir)
     }
     if not paths:
         raise UserError(f"{image_dir} holds no image but masks and backgrounds.")
@@ -140,17 +139,15 @@ def _named_images(given: str, *, excluded_dir: Optional[str]) -> Iterator[tuple[
     if not os.path.isdir(given):
         yield os.path.basename(given), given
         return
-    for path in list_image_files(given):
-        if not _is_within(path, excluded_dir, of=given):
-            yield os.path.relpath(path, given).replace(os.sep, "/"), path
+    for path in _outside(list_image_files(given), (excluded_dir,), of=given):
+        yield os.path.relpath(path, given).replace(os.sep, "/"), path
 
 
-def _is_within(path: str, excluded_dir: Optional[str], *, of: str) -> bool:
-    """Whether a file is in a folder that itself lies inside the folder `of`."""
-    if not excluded_dir:
-        return False
-    excluded, whole = (os.path.join(os.path.realpath(directory), "") for directory in (excluded_dir, of))
-    return excluded != whole and excluded.startswith(whole) and os.path.realpath(path).startswith(excluded)
+def _outside(paths: list[str], excluded_dirs: Sequence[Optional[str]], *, of: str) -> list[str]:
+    """The files that are in none of some folders, of which those count that lie inside the folder `of`."""
+    whole, *excluded = (os.path.join(os.path.realpath(directory), "") for directory in (of, *filter(None, excluded_dirs)))
+    inner = tuple(one for one in excluded if one != whole and one.startswith(whole))
+    return [path for path in paths if not os.path.realpath(path).startswith(inner)] if inner else paths
 
 
 def _read_boxes(path: str, *, names: dict[str, str]) -> dict[str, list[Box]]:

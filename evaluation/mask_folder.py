@@ -1,6 +1,7 @@
 """The folder of masks that `segment.py` writes: pictures, a table, and contact sheets."""
 
 import csv
+import fnmatch
 import io
 import os
 import pathlib
@@ -22,7 +23,8 @@ SHEET_SIZE = 24  # pictures on a contact sheet
 TILE_SIZE = 128  # pixels
 THRESHOLD = 0.5
 _COMPRESS_LEVEL = 1
-_SHEET_NAME = "contact_sheet_{}.png"
+_SHEET_NAME = "contact_sheet_{:03d}.png"
+_ANY_SHEET = "contact_sheet_[0-9][0-9][0-9]*.png"
 
 
 class MaskFolder:
@@ -44,7 +46,7 @@ class MaskFolder:
         self._num_sheets = 0
         self._sheet = []  # (name, picture uint8 [h, w, 3], mask float32 [h, w]), all small
         atomic_file.write(self.path / TABLE_NAME, _csv_line(COLUMNS))
-        for old in self.path.glob(_SHEET_NAME.format("[0-9]" * 3)):
+        for old in self.path.glob(_ANY_SHEET):
             old.unlink(missing_ok=True)
 
     def add(self, segmentation: Segmentation, *, stem: str) -> None:
@@ -77,7 +79,7 @@ class MaskFolder:
             names, pictures, masks = zip(*self._sheet)
             self._sheet = []
             drawing.save_png(visualization.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
-                             self.path / _SHEET_NAME.format(f"{self._num_sheets:03d}"))
+                             self.path / _SHEET_NAME.format(self._num_sheets))
 
     def _append(self, row) -> None:
         path = self.path / TABLE_NAME
@@ -88,9 +90,9 @@ class MaskFolder:
             raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def own_names(num_masks: int) -> list[str]:
-    """Names of the files that the folder of so many masks holds beside those of each mask."""
-    return [TABLE_NAME, *(_SHEET_NAME.format(f"{number:03d}") for number in range(1, -(-num_masks // SHEET_SIZE) + 1))]
+def is_own_name(name: str) -> bool:
+    """Says whether a file in the folder is called as its table or one of its contact sheets, which are made anew."""
+    return name == TABLE_NAME or fnmatch.fnmatchcase(name, _ANY_SHEET)
 
 
 def _csv_line(row) -> str:

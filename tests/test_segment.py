@@ -17,6 +17,7 @@ from data import samples
 from data.folder import Picture
 from data.images import load_image
 from errors import UserError
+from evaluation.mask_folder import MaskFolder
 from evaluation.segmenter import Segmenter
 from training import foreground
 from training.checkpoint import save_weights
@@ -199,11 +200,18 @@ def test_a_picture_is_never_written_over(tmp_path):
 
 
 def test_neither_a_picture_called_as_a_contact_sheet_nor_the_boxes_are_written_over(tmp_path):
-    sheet = tmp_path / "contact_sheet_001.png"
+    sheet = tmp_path / "contact_sheet_017.png"
     pictures = [Picture(sheet.name, str(sheet), (None,))]
     stems = segment.output_stems(pictures)
-    with pytest.raises(UserError, match="contact_sheet_001.png, which is to be read, would be overwritten"):
+    with pytest.raises(UserError, match="contact_sheet_017.png, which is to be read, would be overwritten"):
         segment.check_overwriting(pictures, stems, out=str(tmp_path))
     with pytest.raises(UserError, match="masks.csv, which is to be read, would be overwritten"):
         segment.check_overwriting(pictures, stems, out=str(tmp_path / "out"), boxes=str(tmp_path / "out" / "masks.csv"))
     segment.check_overwriting(pictures, stems, out=str(tmp_path / "out"), boxes=str(tmp_path / "masks.csv"))
+
+
+def test_sheets_of_an_earlier_call_go_and_nothing_else(tmp_path):
+    for name in ("contact_sheet_001.png", "contact_sheet_1000.png", "contact_sheet_of_mine.png", "x_mask.png"):
+        (tmp_path / name).touch()
+    MaskFolder(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["contact_sheet_of_mine.png", "masks.csv", "x_mask.png"]
