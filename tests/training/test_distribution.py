@@ -30,7 +30,7 @@ from training import distribution, environment, foreground, hoc as task
 from data import backgrounds, batches, hoc, synthetic
 from models.discriminator import Discriminator
 from models.instance_generator import build_generator
-spread = distribution.make_distribution({kind!r}, num_replicas=2)
+spread = distribution.make_distribution({kind!r}, num_replicas=2 if {kind!r} == "mirrored" else 0)
 environment.set_up(seed=3, deterministic=True, mixed_precision="none")
 optimization = dict(generator_learning_rate=1e-4, discriminator_learning_rate=1e-4, num_steps=4)
 with spread.scope():
@@ -49,7 +49,7 @@ with spread.scope():
         network = build_generator(latent_dim=3, width=1 / 16)
         training = task.build_training(
             network=network, latent_dim=3, padding=20, discriminator_options={{}}, recognition_kind="shared",
-            information_weight=5.0, area=0.2, area_weight=10.0, optimization=optimization)
+            information_weight=5.0, shadow_strength=0.5, area=0.2, area_weight=10.0, optimization=optimization)
         stream = hoc.hoc_batches(cluster=synthetic.drawn_cluster("beans", size=128, seed=0)[0], num_layers=3,
                                  latent_dim=3, batch_size=4, seed=0, num_steps=4, **spread.shards())
     step = spread.step(training)
