@@ -56,7 +56,8 @@ def train(options, *, folder, spread, teacher):
     inferred = settings.inference()
     masks = distillation.teacher_masks(
         foreground.inference(teacher.network, **{**inferred, "sharpen_temperature": 1.0, "threshold": 0.5}), data.crops,
-        cache_dir=folder.path if spread.is_chief else None, max_megabytes=options.max_cache_megabytes)
+        description=teacher.description, cache_dir=folder.path if spread.is_chief else None,
+        max_megabytes=options.max_cache_megabytes)
     if options.label_area:
         inferred["threshold"] = refinement.threshold_of_area(masks, options.label_area)
     temperature, threshold = inferred["sharpen_temperature"], inferred["threshold"]
@@ -90,7 +91,7 @@ def train(options, *, folder, spread, teacher):
         "task": "distillation", "network": "unet", "width": options.student_width, "image_size": options.image_size,
         "crop": options.crop, "area_constant": teacher.area_constant, "num_steps": num_steps,
         "teacher": teacher.description,
-        "figures": folder.last_evaluation(), "flags": {name: line for name, line in flags.lines().items() if line}})
+        "figures": folder.last_evaluation(), "flags": folder.recorded()})
 
 
 def main(argv):

@@ -63,7 +63,7 @@ def train(options, *, folder, spread):
         "task": "foreground", "network": "unet", "width": options.generator_width, "image_size": options.image_size,
         "crop": options.crop, "area_constant": area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
-        "flags": {name: line for name, line in flags.lines().items() if line}})
+        "flags": folder.recorded()})
 
 
 def main(argv):

@@ -77,7 +77,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
         "latent_dim": options.latent_dim, "area_constant": area, "disk_area": disk_area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
-        "flags": {name: line for name, line in flags.lines().items() if line}})
+        "flags": folder.recorded()})
     pictures = inspection.sampler.pictures(options.num_samples) if options.num_samples else {}
     if pictures and spread.is_chief:
         for name, picture in pictures.items():

@@ -87,6 +87,10 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
     assert_same_weights(whole_run, tmp_path / "run")
     again = run_script("train_fg.py", *arguments, "--num_steps=4")
     assert again.returncode == 0 and "is complete: it has 4 steps" in again.stdout
+    shorter = run_script("train_fg.py", *arguments, "--num_steps=3")
+    assert shorter.returncode == 0 and "is complete: it has 4 steps" in shorter.stdout
+    assert "--num_steps=4\n" in (tmp_path / "run" / "flags.txt").read_text()
+    assert read_weights(tmp_path / "run" / "weights.npz")[0]["flags"]["num_steps"] == "--num_steps=4"
 
 
 def test_the_average_is_what_is_kept_and_loaded_from_the_folder(whole_run):

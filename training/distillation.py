@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
+import atomic_file
 import losses
 import visualization
 from data import images as image_ranges
@@ -20,6 +21,7 @@ from training.adversarial import descend, mask_statistics, objective_of
 INPUTS = ("composites", "photographs", "both")
 BOXES = "boxes"  # a teacher that is no network
 CACHE_NAME, CUT_CACHE_NAME = "teacher_masks.npy", "cut_labels.npy"
+TEACHER_FILE = "teacher.txt"
 
 
 class Distillation(tf.Module):
@@ -131,12 +133,13 @@ def load_teacher(paths, *, image_size, crop):
     return foreground.LoadedNetwork(mask, image_size or 128, crop or "box", {}, None, "of boxes alone")
 
 
-def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
+def teacher_masks(teacher, crops, *, description, cache_dir, max_megabytes):
     """Predicts the teacher's masks of all photographs once, and keeps them in the run folder.
 
     Args:
       teacher: network wrapped by `foreground.inference`.
       crops: uint8 [n, S, S, 3].
+      description: the teacher's, of `foreground.LoadedNetwork`, which names its step; noted in `teacher.txt`.
       cache_dir: the run's folder; its `teacher_masks.npy` is used if it is there. None for no cache (a worker that is
         not the chief).
       max_megabytes: largest size of the cache, n * S * S bytes, that is allowed.
@@ -145,15 +148,24 @@ def teacher_masks(teacher, crops, *, cache_dir, max_megabytes):
       uint8 [n, S, S, 1] in [0, 255], rounded.
 
     Raises:
-      UserError: the cache would be larger than allowed, is of other photographs, or cannot be written.
+      UserError: the cache would be larger than allowed, is of other photographs or of a teacher that has been trained
+        on since, or cannot be written.
     """
     shape = (*crops.shape[:-1], 1)
     megabytes = int(np.prod(shape)) / 2**20
     if megabytes > max_megabytes:
         raise UserError(f"the teacher's masks take {megabytes:.0f} MiB, more than "
                         f"--max_cache_megabytes={max_megabytes}; raise it, or train on fewer photographs.")
-    return _kept(lambda: _to_eight_bits(evaluator.predict_masks(teacher, crops)), shape=shape, cache_dir=cache_dir,
-                 name=CACHE_NAME)
+    note = pathlib.Path(cache_dir) / TEACHER_FILE if cache_dir else None
+    noted = note.read_text(encoding="utf-8").strip() if note and note.exists() else description
+    if noted != description:
+        raise UserError(f"{cache_dir} was begun with the masks of {noted}, and the teacher is {description} by now; "
+                        "give another --run_dir.")
+    masks = _kept(lambda: _to_eight_bits(evaluator.predict_masks(teacher, crops)), shape=shape, cache_dir=cache_dir,
+                  name=CACHE_NAME)
+    if note:
+        atomic_file.write(note, f"{description}\n")
+    return masks
 
 
 def cut_labels(labels, photographs, *, crop_mode, iterations, cache_dir):

@@ -131,7 +131,7 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
 
     Args:
       folder: `training.run_folder.RunFolder`, open.
-      flag_lines: dict of the flags' lines, for TensorBoard.
+      flag_lines: dict of the flags' lines, for `flags.txt` and TensorBoard.
       training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
       spread: `training.distribution.Distribution`, which makes a step of them; of several processes the chief writes.
       make_batches: callable of the number of steps done; returns the dataset that `run` takes.
@@ -155,6 +155,8 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
     if start_step >= num_steps:
         print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
         return start_step
+    if spread.is_chief:
+        folder.record(flag_lines)
     print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
     recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=batch_size,
                         screen_keys=screen_keys, is_chief=spread.is_chief)

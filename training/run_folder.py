@@ -42,6 +42,8 @@ class RunFolder:
     def open(self, *, flag_lines, changeable, default_lines=None):
         """Makes the folder, or enters the folder of the same run, or of one that left nothing but its flags.
 
+        What such a run's flags were is kept until `record`, which is for the first step that it makes.
+
         Args:
           flag_lines: dict from a flag's name to its line in a flagfile ('--name=value', or '' where it is None).
           changeable: names of flags that may differ from the folder's (how long, how often), without being another run.
@@ -58,15 +60,30 @@ class RunFolder:
             raise UserError(f"--run_dir={self.path} cannot be made: {error.strerror}.") from error
         flags_path = self.path / FLAGS_FILE
         names = {entry.name for entry in self.path.iterdir()} - {".lock"}
-        if FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE}:  # else a run that never came to its first step
+        begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE}  # else it never came to its first step
+        if begun:
             self._check_same_run(flags_path.read_text(encoding="utf-8").splitlines(), flag_lines, changeable,
                                  default_lines or {})
         elif names and FLAGS_FILE not in names:
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
                             "give an empty or a new one.")
         self._take_lock()
-        atomic_file.write(flags_path, "".join(f"{line}\n" for line in flag_lines.values() if line))
+        if not begun:
+            self.record(flag_lines)
+
+    def record(self, flag_lines):
+        """Writes `flags.txt`, of the flags that the run goes on with (a dict as of `open`), and `versions.json`."""
+        atomic_file.write(self.path / FLAGS_FILE, "".join(f"{line}\n" for line in flag_lines.values() if line))
         atomic_file.write(self.path / VERSIONS_FILE, json.dumps(_versions(), indent=2) + "\n")
+
+    def recorded(self):
+        """Returns the flags in `flags.txt`, lines by name; those of the last step, whatever this command says.
+
+        Empty where the file is not to be seen: a worker's that is not the chief, on another machine.
+        """
+        path = self.path / FLAGS_FILE
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return {name: "\n".join(line for line in lines if _names(line, name)) for name in parse_flags(lines)}
 
     def close(self):
         """Lets other processes have the folder; the end of the process does so too."""

@@ -18,11 +18,16 @@ def test_a_new_folder_gets_flags_and_versions(tmp_path):
     assert read_flags(tmp_path / "run") == {"area_constant": "0.25", "flip": "false", "num_steps": "10"}
 
 
-def test_the_same_flags_enter_the_folder_again_and_its_length_may_change(tmp_path):
+def test_the_same_flags_enter_the_folder_again_and_its_length_is_that_of_the_steps_made(tmp_path):
     first = RunFolder(tmp_path)
     first.open(flag_lines=LINES, changeable=("num_steps",))
     first.close()
-    RunFolder(tmp_path).open(flag_lines={**LINES, "num_steps": "--num_steps=99"}, changeable=("num_steps",))
+    (tmp_path / "metrics.json").write_text("{}")
+    longer, again = {**LINES, "num_steps": "--num_steps=99"}, RunFolder(tmp_path)
+    again.open(flag_lines=longer, changeable=("num_steps",))
+    assert again.recorded() == {name: line for name, line in LINES.items() if line}
+    again.record(longer)
+    assert again.recorded() == {name: line for name, line in longer.items() if line}
     assert "--num_steps=99" in (tmp_path / "flags.txt").read_text()
 
 
@@ -58,7 +63,6 @@ def test_a_flag_younger_than_the_run_has_its_default_there(tmp_path):
     with pytest.raises(UserError, match="says --outline_weight=0.0, this command --outline_weight=0.2"):
         RunFolder(tmp_path).open(flag_lines=younger, changeable=(), default_lines=defaults)
     RunFolder(tmp_path).open(flag_lines={**LINES, **defaults}, changeable=(), default_lines=defaults)
-    assert "--outline_weight=0.0" in (tmp_path / "flags.txt").read_text()
 
 
 def test_a_flag_given_twice_is_compared_with_both_its_values(tmp_path):
@@ -67,6 +71,7 @@ def test_a_flag_given_twice_is_compared_with_both_its_values(tmp_path):
         folder = RunFolder(tmp_path / "run")
         folder.open(flag_lines=both, changeable=())
         folder.close()
+    assert folder.recorded() == both
     (tmp_path / "run" / "metrics.json").write_text("{}")
     with pytest.raises(UserError, match="says --teacher=a --teacher=b, this command --teacher=a;"):
         RunFolder(tmp_path / "run").open(flag_lines={**both, "teacher": "--teacher=a"}, changeable=())
