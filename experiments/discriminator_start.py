@@ -8,8 +8,9 @@ and accuracies on a fixed set of such composites and real pictures that it is no
     python experiments/discriminator_start.py --task=cluster --image=beans.jpg --window_size=96
 
 Of photographs, composites are what every run must leave: each photograph blended over an unrelated background with a
-uniform mask of 0.25 (a ghost). Of a cluster, two soft disks cut from windows of it and pasted on another window at
-random: the appearance is real, and only the masks are wrong. With --weights of a run, its generator's masks of the
+uniform mask of 0.25 (a ghost). Of a cluster, two soft disks (--num_pasted) cut from windows of it and pasted on another
+window at random: the appearance is real, and only the masks are wrong. With --points, where its instances are, disks are cut
+about these instead of anywhere: does the discriminator like whole things better than pieces? With --weights of a run, its generator's masks of the
 photographs (train_fg.py), or two of its instances (train_hoc.py), instead: what of a trained generator can still be seen.
 """
 
@@ -70,7 +71,7 @@ CLUSTER_SETTINGS = {
 }
 GHOST_MASK = 0.25
 NUM_HELD_OUT = 160
-DISK_AREA, NUM_DISKS, PADDING = 0.17, 2, 22  # of the disks pasted on a cluster's windows
+DISK_AREA, PADDING = 0.17, 22  # of the disks pasted on a cluster's windows
 
 
 def blended_of(batch, *, network=None):
@@ -106,13 +107,49 @@ def generated_of(batch, *, network):
     return images.to_unit_range(batch["reals"]), image
 
 
-def pasted_disks_of(batch):
-    """Returns (reals, composites), float32 [B, 64, 64, 3] in [0, 1], of a cluster batch of (1 + N) * B windows."""
+def pasted_disks_of(batch, *, num_pasted=2, centred=None):
+    """Returns (reals, composites), float32 [B, 64, 64, 3] in [0, 1], of a cluster batch of (1 + N) * B windows.
+
+    Disks are cut from its windows or, where there are any, from the middle of windows about instances, uint8
+    [M, 64, 64, 3].
+    """
     scenes = scenes_of(providers.CarvedInstanceProvider(DiskMask()))
-    reals, *_ = tf.split(images.to_unit_range(batch["reals"]), 1 + NUM_DISKS)
-    bottom, *cut = tf.split(images.to_unit_range(batch["background_inputs"]), 1 + NUM_DISKS)
-    composites = scenes(tf.stack(cut), bottom, seed=tf.stack([tf.constant(0, tf.int64), batch["step"]]), training=False)
+    reals, *_ = tf.split(images.to_unit_range(batch["reals"]), 1 + num_pasted)
+    bottom, *cut = tf.split(images.to_unit_range(batch["background_inputs"]), 1 + num_pasted)
+    cut = tf.stack(cut)
+    if centred is not None:
+        chosen = tf.random.stateless_uniform(tf.shape(cut)[:2], tf.stack([tf.constant(1, tf.int64), batch["step"]]),
+                                             maxval=len(centred), dtype=tf.int32)
+        cut = images.to_unit_range(tf.gather(centred, chosen))
+    composites = scenes(cut, bottom, seed=tf.stack([tf.constant(0, tf.int64), batch["step"]]), training=False)
     return reals, composites.image
+
+
+def windows_about(path, cluster, *, scale):
+    """Cuts the windows of a cluster that have an instance in their middle.
+
+    Args:
+      path: JSON file, a list of {"x": ..., "y": ...} in the photograph's pixels.
+      cluster: uint8 [H, W, 3].
+      scale: its pixels per pixel of the photograph.
+
+    Returns:
+      uint8 [M, 64, 64, 3] of the points that are far enough from the edges.
+
+    Raises:
+      UserError: the file is missing or of another kind, or no point is.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            points = [(round(scale * point["x"]), round(scale * point["y"])) for point in json.load(file)]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"--points={path} is no JSON list of points with x and y ({error!r}).") from error
+    half = hoc.WINDOW // 2
+    windows = [cluster[y - half:y + half, x - half:x + half] for x, y in points
+               if half <= x <= cluster.shape[1] - half and half <= y <= cluster.shape[0] - half]
+    if not windows:
+        raise UserError(f"--points={path} has no point that a window of the photograph has in its middle.")
+    return np.stack(windows)
 
 
 def birds_pairs(options):
@@ -141,15 +178,20 @@ def cluster_pairs(options):
         raise UserError("--image needs --window_size.")
     cluster = (hoc.load_cluster(options.image, window_size=options.window_size) if options.image
                else synthetic.drawn_cluster("ellipses", seed=options.seed)[0])
-    latent_dim, windows_per_pair, pairs_of = 1, 1 + NUM_DISKS, pasted_disks_of
+    if options.points and (options.weights or not options.image):
+        raise UserError("--points says where --image has instances, and goes with no --weights.")
+    centred = windows_about(options.points, cluster, scale=hoc.WINDOW / options.window_size) if options.points else None
+    latent_dim, windows_per_pair = 1, 1 + options.num_pasted
+    pairs_of = functools.partial(pasted_disks_of, num_pasted=options.num_pasted, centred=centred)
     if options.weights:
         network, metadata = sampler.load_generator(options.weights)
         latent_dim, windows_per_pair = int(metadata["latent_dim"]), 1
         pairs_of = functools.partial(generated_of, network=network)
 
     def pairs(*, batch_size, **stream):
-        return hoc.hoc_batches(cluster=cluster, num_layers=NUM_DISKS, latent_dim=latent_dim, disk_radius=0.0,
-                               batch_size=windows_per_pair * batch_size, **stream).map(pairs_of)
+        return hoc.hoc_batches(cluster=cluster, num_layers=options.num_pasted, latent_dim=latent_dim, disk_radius=0.0,
+                               vertical_flip=options.vertical_flip, batch_size=windows_per_pair * batch_size,
+                               **stream).map(pairs_of)
 
     held_out = next(iter(pairs(batch_size=NUM_HELD_OUT, seed=options.seed + 1, num_steps=1)))
     make_dataset = functools.partial(pairs, batch_size=options.batch_size, seed=options.seed,
@@ -202,7 +244,7 @@ def main(argv):
     held_out, make_dataset, pictures = make_pairs(options)
     results = {}
     for name, setting in settings.items():
-        if options.only and options.only not in name:
+        if options.only and (options.only != name if options.only in settings else options.only not in name):
             continue
         results[name] = train_setting(setting, widths=widths, dataset=make_dataset(), held_out=held_out,
                                       pictures=pictures, seed=options.seed)
@@ -222,11 +264,15 @@ if __name__ == "__main__":
                                "'outside_boxes'.")
     absl_flags.DEFINE_string("image", None, "Photograph of a cluster. Default: drawn ellipses.")
     absl_flags.DEFINE_integer("window_size", None, "Side of its windows, in its pixels.", lower_bound=16)
+    absl_flags.DEFINE_integer("num_pasted", 2, "Disks or instances pasted on a cluster's window.", lower_bound=1)
+    absl_flags.DEFINE_bool("vertical_flip", True, "Turn a cluster's windows upside down half of the time.")
+    absl_flags.DEFINE_string("points", None, "JSON list of {x, y} in --image: disks are cut about these.")
     absl_flags.DEFINE_string("weights", None, "weights.npz of a run: its masks carve the photographs, or its instances "
                              "are pasted on the cluster's windows, instead of ghosts and disks.")
     absl_flags.DEFINE_integer("batch_size", 16, "Real pictures, and composites, per update.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Updates of the discriminator.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of networks and batches.")
-    absl_flags.DEFINE_string("only", None, "Runs just the settings whose name contains this.")
+    absl_flags.DEFINE_string("only", None, "Runs just the setting of this name, or those whose name contains "
+                             "this.")
     absl_flags.DEFINE_string("out", None, "JSON file for the figures.")
     entry.run(main)

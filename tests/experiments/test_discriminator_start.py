@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from conftest import ROOT
 from data import hoc, synthetic
+from errors import UserError
 from experiments import discriminator_start
 
 
@@ -24,6 +25,29 @@ def test_pasted_disks_are_the_clusters_own_pixels_on_its_windows():
     changed = np.abs(composites - bottom).max(axis=-1) > 0.02
     assert np.all((changed.mean(axis=(1, 2)) > 0.03) & (changed.mean(axis=(1, 2)) < 0.7))
     assert composites.min() >= 0.0 and composites.max() <= cluster.max() / 255.0 + 1e-6
+
+
+def test_disks_about_points_hold_what_is_there(tmp_path):
+    cluster = np.zeros([100, 140, 3], np.uint8)
+    cluster[42:54, 62:74] = 250  # a bright thing about x = 68, y = 48 in a picture that is dark elsewhere
+    (tmp_path / "points.json").write_text(json.dumps([{"x": 34, "y": 24}, {"x": 2, "y": 24}]))  # half its pixels
+    centred = discriminator_start.windows_about(tmp_path / "points.json", cluster, scale=2.0)
+    assert centred.shape == (1, 64, 64, 3) and centred[0, 26:38, 26:38].min() == 250
+    dark = tf.zeros([12, 64, 64, 3], tf.uint8)
+    batch = {"reals": dark, "background_inputs": dark, "step": tf.constant(3, tf.int64)}
+    _, anywhere = discriminator_start.pasted_disks_of(batch)
+    _, composites = discriminator_start.pasted_disks_of(batch, centred=centred)
+    assert anywhere.numpy().max() == 0.0 and composites.shape == (4, 64, 64, 3)
+    assert np.all(composites.numpy().max(axis=(1, 2, 3)) > 0.9)
+
+
+@pytest.mark.parametrize("content", ["[", "{}", "[{\"x\": 3}]", "[]", "[{\"x\": 3, \"y\": 3}]", None])
+def test_points_of_another_kind_or_all_at_the_edge_are_refused(tmp_path, content):
+    path = tmp_path / "points.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match="points.json"):
+        discriminator_start.windows_about(path, np.zeros([64, 64, 3], np.uint8), scale=1.0)
 
 
 @pytest.fixture(name="birds_folder")
@@ -75,7 +99,8 @@ def test_a_setting_is_trained_against_a_generator_and_measured(run_script, tmp_p
 
 
 @pytest.mark.parametrize("flags,words", [(["--task=birds"], "--data_dir and --backgrounds"),
-                                         (["--task=cluster", "--image=beans.jpg"], "needs --window_size")])
+                                         (["--task=cluster", "--image=beans.jpg"], "needs --window_size"),
+                                         (["--task=cluster", "--points=p.json"], "says where --image has")])
 def test_what_is_missing_is_one_sentence(run_script, flags, words):
     result = run_script("experiments/discriminator_start.py", *flags)
     assert result.returncode == 1 and words in result.stderr and "Traceback" not in result.stderr
