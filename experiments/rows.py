@@ -128,6 +128,9 @@ ROWS = {
     "crowd_one": _cluster("Crowd, one instance on whole windows", flagfile="hoc_crowd_one",
                             needs=("{crowd_image}",),
                             arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
+    "crowd_shadow": _cluster("Crowd, one instance with its shadow on whole windows", flagfile="hoc_crowd_shadow",
+                             needs=("{crowd_image}",),
+                             arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
     "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="hoc_drawn_one"),
 }
 
