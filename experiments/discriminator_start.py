@@ -9,9 +9,10 @@ and accuracies on a fixed set of such composites and real pictures that it is no
 
 Of photographs, composites are what every run must leave: each photograph blended over an unrelated background with a
 uniform mask of 0.25 (a ghost). Of a cluster, two soft disks (--num_pasted) cut from windows of it and pasted on another
-window at random: the appearance is real, and only the masks are wrong. With --points, where its instances are, disks are cut
-about these instead of anywhere: does the discriminator like whole things better than pieces? With --weights of a run, its generator's masks of the
-photographs (train_fg.py), or two of its instances (train_hoc.py), instead: what of a trained generator can still be seen.
+window at random: the appearance is real, and only the masks are wrong. With --points, where its instances are, disks are
+cut about these instead of anywhere: does the discriminator like whole things better than pieces? With --weights of a run,
+its generator's masks of the photographs (train_fg.py), or its instances (train_hoc.py), instead: what of a trained
+generator can still be seen.
 """
 
 import functools
