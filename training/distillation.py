@@ -156,16 +156,20 @@ def teacher_masks(teacher, crops, *, description, cache_dir, max_megabytes):
     if megabytes > max_megabytes:
         raise UserError(f"the teacher's masks take {megabytes:.0f} MiB, more than "
                         f"--max_cache_megabytes={max_megabytes}; raise it, or train on fewer photographs.")
-    note = pathlib.Path(cache_dir) / TEACHER_FILE if cache_dir else None
-    noted = note.read_text(encoding="utf-8").strip() if note and note.exists() else description
-    if noted != description:
+    if cache_dir:
+        _note_teacher(description, cache_dir=pathlib.Path(cache_dir))
+    return _kept(lambda: _to_eight_bits(evaluator.predict_masks(teacher, crops)), shape=shape, cache_dir=cache_dir,
+                 name=CACHE_NAME)
+
+
+def _note_teacher(description, *, cache_dir):
+    """Notes whose masks the folder is about to keep; UserError if those of a teacher noted otherwise are there."""
+    note = cache_dir / TEACHER_FILE
+    if not (cache_dir / CACHE_NAME).exists():
+        atomic_file.write(note, f"{description}\n")
+    elif note.exists() and (noted := note.read_text(encoding="utf-8").strip()) != description:
         raise UserError(f"{cache_dir} was begun with the masks of {noted}, and the teacher is {description} by now; "
                         "give another --run_dir.")
-    masks = _kept(lambda: _to_eight_bits(evaluator.predict_masks(teacher, crops)), shape=shape, cache_dir=cache_dir,
-                  name=CACHE_NAME)
-    if note:
-        atomic_file.write(note, f"{description}\n")
-    return masks
 
 
 def cut_labels(labels, photographs, *, crop_mode, iterations, cache_dir):
