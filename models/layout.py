@@ -1,7 +1,8 @@
 """The layout module (Eq. 4): a geometric warp shared by an instance's appearance and mask.
 
 A layout has `sample(shape, seed=...)`, which draws the warps' parameters `delta_r`, and `warp(instances, delta_r)`,
-which applies them. What a warp brings in from outside the picture has alpha 0.
+which applies them. What a warp brings in from outside the picture has alpha 0. With `margin`, pixels, the window that is
+seen of the warped instances is wider by so much on each side: what lies just outside of it casts shadows into it.
 """
 
 import tensorflow as tf
@@ -17,10 +18,10 @@ class IdentityLayout:
         del seed
         return tf.zeros([*shape, 2], tf.int32)
 
-    def warp(self, instances, delta_r):
-        """Returns the instances as they are. Defines Eq. (4) for `delta_r = 0`."""
+    def warp(self, instances, delta_r, *, margin=0):
+        """Returns the instances as they are, within a margin of alpha 0. Defines Eq. (4) for `delta_r = 0`."""
         del delta_r
-        return instances
+        return Instance(*(_padded(channels, margin) for channels in instances)) if margin else instances
 
 
 class TranslationLayout:
@@ -54,17 +55,18 @@ class TranslationLayout:
         """
         return tf.random.stateless_uniform([*shape, 2], seed, -self.padding, self.padding + 1, tf.int32)
 
-    def warp(self, instances, delta_r):
+    def warp(self, instances, delta_r, *, margin=0):
         """Moves each instance. Defines Eq. (4) for translations, in one operation for all instances.
 
         Args:
           instances: `Instance`, image [..., H, W, 3] and mask [..., H, W, 1].
           delta_r: int32 [..., 2], pixels down and to the right, each within [-padding, padding].
+          margin: pixels by which the window is wider on each side, m.
 
         Returns:
-          `Instance` of the same shapes; what came from outside is black with mask 0.
+          `Instance`, [..., H + 2m, W + 2m, 3] and [..., H + 2m, W + 2m, 1]; what came from outside is black with mask 0.
         """
-        rgba = tf.concat([instances.image, instances.mask], axis=-1)
+        rgba = _padded(tf.concat([instances.image, instances.mask], axis=-1), margin)
         flat = tf.reshape(rgba, [-1, *rgba.shape[-3:]])
         moved = translate(flat, tf.reshape(delta_r, [-1, 2]), padding=self.padding)
         return _split_rgba(tf.reshape(moved, tf.shape(rgba)))
@@ -88,6 +90,11 @@ def translate(pictures, shifts, *, padding):
     columns = origin[:, 1, tf.newaxis] + tf.range(width)
     padded = tf.gather(padded, rows, axis=1, batch_dims=1)  # [M, H, W + 2p, C]
     return tf.gather(padded, columns, axis=2, batch_dims=1)
+
+
+def _padded(pictures, margin):
+    """Puts a margin of zeros about pictures [..., H, W, C]."""
+    return tf.pad(pictures, [[0, 0]] * (pictures.shape.rank - 3) + [[margin, margin]] * 2 + [[0, 0]])
 
 
 class AffineLayout:
@@ -130,30 +137,32 @@ class AffineLayout:
         y_row = tf.stack([-sin, cos, sin * shift[..., 0] - cos * shift[..., 1]], axis=-1)
         return tf.stack([x_row, y_row], axis=-2)
 
-    def warp(self, instances, delta_r):
+    def warp(self, instances, delta_r, *, margin=0):
         """Resamples each instance bilinearly. Defines Eq. (4) for affine warps; differentiable in both arguments.
 
         Args:
           instances: `Instance`, image [..., H, W, 3] and mask [..., H, W, 1].
           delta_r: float32 [..., 2, 3], as `sample` gives it.
+          margin: pixels by which the window is wider on each side, m.
 
         Returns:
-          `Instance` of the same shapes; outside the input all four channels are 0.
+          `Instance`, [..., H + 2m, W + 2m, 3] and [..., H + 2m, W + 2m, 1]; outside the input all four channels are 0.
         """
         rgba = tf.concat([instances.image, instances.mask], axis=-1)
-        shape, height, width = tf.shape(rgba), rgba.shape[-3], rgba.shape[-2]
+        leading, height, width = tf.shape(rgba)[:-3], rgba.shape[-3], rgba.shape[-2]
         flat = tf.reshape(rgba, [-1, height, width, 4])
-        grid_y, grid_x = tf.meshgrid(_pixel_centres(height), _pixel_centres(width), indexing="ij")
+        grid_y, grid_x = tf.meshgrid(_pixel_centres(height, margin), _pixel_centres(width, margin), indexing="ij")
         grid = tf.stack([grid_x, grid_y, tf.ones_like(grid_x)], axis=-1)  # [H, W, 3]
         source = tf.einsum("mij,hwj->mhwi", tf.reshape(delta_r, [-1, 2, 3]), grid)
         x = (source[..., 0] + 1.0) * width / 2.0 - 0.5  # in pixels
         y = (source[..., 1] + 1.0) * height / 2.0 - 0.5
-        return _split_rgba(tf.reshape(_sample_bilinear(flat, x, y), shape))
+        sampled = _sample_bilinear(flat, x, y)
+        return _split_rgba(tf.reshape(sampled, tf.concat([leading, sampled.shape[1:]], axis=0)))
 
 
-def _pixel_centres(count):
-    """Returns the pixel centres' coordinates along a side of [-1, 1], float32 [count]."""
-    return (2.0 * tf.range(count, dtype=tf.float32) + 1.0) / count - 1.0
+def _pixel_centres(count, margin):
+    """Returns the centres of a side's pixels, which is [-1, 1], and of a margin's beyond: float32 [count + 2 margin]."""
+    return (2.0 * tf.range(-margin, count + margin, dtype=tf.float32) + 1.0) / count - 1.0
 
 
 def _sample_bilinear(pictures, x, y):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from models import composition
 from models.composition import Instance
+from models.shadow import MARGIN, without_margin
 
 
 class Scene(NamedTuple):
@@ -61,16 +62,22 @@ class SceneGenerator(tf.Module):
         num_layers, batch_size = foreground_inputs.shape[0], tf.shape(foreground_inputs)[1]
         index, count = place[0], place[1]
         shape, own = [num_layers, batch_size * count], slice(index * batch_size, (index + 1) * batch_size)
-        warped = self.layout.warp(foregrounds, self.layout.sample(shape, seed=seed)[:, own])
-        upper = warped if self.shadow is None else self._with_shadows(warped, shape, own, seed=seed)
+        delta_r = self.layout.sample(shape, seed=seed)[:, own]
+        if self.shadow is None:
+            warped = upper = self.layout.warp(foregrounds, delta_r)
+        else:
+            warped, upper = self._warp_with_shadows(foregrounds, delta_r, shape, own, seed=seed)
         layers = Instance(*(tf.concat([bottom[tf.newaxis], layer], axis=0)
                             for bottom, layer in zip(background, upper)))
         return Scene(image=composition.composite(layers), foregrounds=foregrounds, warped=warped,
                      background=background)
 
-    def _with_shadows(self, instances, shape, own, *, seed):
-        """Puts each instance's shadow right below it: `Instance` of 2N layers, the shadows first in each pair."""
+    def _warp_with_shadows(self, foregrounds, delta_r, shape, own, *, seed):
+        """Warps and shades: (`Instance` of N layers, of 2N layers in which each one's shadow lies right below it)."""
+        wide = self.layout.warp(foregrounds, delta_r, margin=MARGIN)
         opacities, shifts = self.shadow.sample(shape, seed=tf.random.experimental.stateless_fold_in(seed, 1))
-        shadows = self.shadow.cast(instances.mask, opacities[:, own], shifts[:, own])
-        return Instance(*(tf.reshape(tf.stack(pair, axis=1), [2 * shape[0], *pair[1].shape[1:]])
-                          for pair in zip(shadows, instances)))
+        shadows = self.shadow.cast(wide.mask, opacities[:, own], shifts[:, own])
+        warped = Instance(*(without_margin(channels) for channels in wide))
+        return warped, Instance(*(
+            tf.reshape(tf.stack(pair, axis=1), tf.concat([[2 * shape[0]], tf.shape(pair[1])[1:]], axis=0))
+            for pair in zip(shadows, warped)))

@@ -8,6 +8,8 @@ from models.composition import Instance
 
 SOFTNESS = 3.0  # pixels: standard deviation of the Gaussian that softens a mask into its shadow
 LARGEST_SHIFT = 4  # pixels by which a shadow lies beside its instance, per axis
+REACH = int(3 * SOFTNESS)  # pixels from its middle at which the Gaussian ends
+MARGIN = REACH + LARGEST_SHIFT  # pixels about a window from which shadows fall into it
 
 
 class ContactShadow:
@@ -50,7 +52,8 @@ class ContactShadow:
         """Makes the shadows of masks.
 
         Args:
-          masks: soft masks after the warp, float [..., H, W, 1] in [0, 1].
+          masks: soft masks after the warp and what lies within `MARGIN` pixels of their windows, float
+            [..., H + 26, W + 26, 1] in [0, 1].
           opacities: float [...], in [0, 1].
           shifts: int32 [..., 2], within [-4, 4].
 
@@ -59,14 +62,19 @@ class ContactShadow:
         """
         flat = tf.reshape(masks, [-1, *masks.shape[-3:]])
         softened = layout.translate(_softened(flat), tf.reshape(shifts, [-1, 2]), padding=LARGEST_SHIFT)
-        shadows = tf.reshape(softened, tf.shape(masks)) * opacities[..., tf.newaxis, tf.newaxis, tf.newaxis]
+        softened = without_margin(tf.reshape(softened, tf.shape(masks)))
+        shadows = softened * opacities[..., tf.newaxis, tf.newaxis, tf.newaxis]
         return Instance(image=tf.zeros_like(tf.repeat(shadows, 3, axis=-1)), mask=shadows)
+
+
+def without_margin(pictures):
+    """Cuts windows out of what lies about them as well: [..., H + 26, W + 26, C] becomes [..., H, W, C]."""
+    return pictures[..., MARGIN:-MARGIN, MARGIN:-MARGIN, :]
 
 
 def _softened(masks):
     """Filters masks [M, H, W, 1] with a Gaussian, which leaves them in [0, 1]; what is outside is 0."""
-    reach = int(3 * SOFTNESS)
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / SOFTNESS) ** 2)
+    taps = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SOFTNESS) ** 2)
     taps = tf.constant(taps / taps.sum(), tf.float32)
     for kernel in (taps[:, tf.newaxis], taps[tf.newaxis, :]):
         masks = tf.nn.conv2d(masks, kernel[:, :, tf.newaxis, tf.newaxis], strides=1, padding="SAME")

@@ -108,6 +108,21 @@ def test_affine_gradient_reaches_mask_and_warp():
         assert float(tf.reduce_max(tf.abs(tf.convert_to_tensor(gradient)))) > 0
 
 
+@pytest.mark.parametrize("layout, delta_r", [
+    (IdentityLayout(), tf.zeros([1, 1, 2], tf.int32)),
+    (TranslationLayout(padding=9), tf.constant([[[9, -3]]])),  # a row of the blob leaves the window
+    (AffineLayout(), tf.constant([[[[0.6, 0.3, 0.1], [-0.3, 0.6, -0.9]]]])),
+], ids=["identity", "translation", "affine"])
+def test_a_margin_shows_what_lies_about_the_window(layout, delta_r):
+    instance = blob()
+    narrow, wide = layout.warp(instance, delta_r), layout.warp(instance, delta_r, margin=7)
+    for inside, about in zip(narrow, wide):
+        assert about.shape[2:4] == (30, 30)
+        np.testing.assert_allclose(about[:, :, 7:-7, 7:-7], inside, atol=1e-6)
+    if not isinstance(layout, IdentityLayout):
+        assert float(tf.reduce_sum(wide.mask)) > float(tf.reduce_sum(narrow.mask)) + 1
+
+
 def test_impossible_layouts_are_refused():
     with pytest.raises(ValueError, match="padding is -1 pixels"):
         TranslationLayout(padding=-1)

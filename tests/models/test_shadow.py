@@ -8,7 +8,7 @@ from models.composition import Instance
 from models.layout import IdentityLayout, TranslationLayout
 from models.providers import PatchInstanceProvider
 from models.scene_generator import SceneGenerator
-from models.shadow import LARGEST_SHIFT, ContactShadow
+from models.shadow import LARGEST_SHIFT, MARGIN, ContactShadow
 
 
 class Squares(tf.Module):
@@ -22,11 +22,27 @@ class Squares(tf.Module):
 
 
 class FixedShadow(ContactShadow):
-    """A shadow right below its instance, of the largest opacity each time."""
+    """A shadow of the largest opacity each time, right below its instance or shifted."""
+
+    def __init__(self, *, strength, shift=(0, 0)):
+        super().__init__(strength=strength)
+        self._shift = shift
 
     def sample(self, shape, *, seed):
         del seed
-        return tf.fill(shape, self.strength), tf.zeros([*shape, 2], tf.int32)
+        return tf.fill(shape, self.strength), tf.broadcast_to(tf.constant(self._shift, tf.int32), [*shape, 2])
+
+
+class FixedLayout(TranslationLayout):
+    """Moves every instance by the same pixels."""
+
+    def __init__(self, shift):
+        super().__init__(padding=max(abs(pixels) for pixels in shift))
+        self._shift = shift
+
+    def sample(self, shape, *, seed):
+        del seed
+        return tf.broadcast_to(tf.constant(self._shift, tf.int32), [*shape, 2])
 
 
 def made_scene(*, shadow, num_layers=1, layout=None, grey=1.0, **call):
@@ -71,13 +87,28 @@ def test_opacities_and_shifts_are_drawn_anew_for_each_instance_within_their_boun
 
 
 def test_a_shadow_moves_with_its_shift_and_stays_in_the_unit_range():
-    shadow, masks = ContactShadow(strength=1.0), np.zeros([1, 64, 64, 1], np.float32)
-    masks[0, 30:34, 30:34] = 1.0
+    shadow, masks = ContactShadow(strength=1.0), np.zeros([1, 64 + 2 * MARGIN, 64 + 2 * MARGIN, 1], np.float32)
+    masks[0, 43:47, 43:47] = 1.0
     still, moved = (shadow.cast(tf.constant(masks), tf.ones([1]), tf.constant([shift])).mask.numpy()[0, ..., 0]
                     for shift in ([0, 0], [3, -2]))
+    assert still.shape == (64, 64)
     np.testing.assert_allclose(np.roll(still, (3, -2), axis=(0, 1)), moved, atol=1e-7)
-    full = shadow.cast(tf.ones([1, 64, 64, 1]), tf.ones([1]), tf.constant([[0, 0]])).mask.numpy()
-    assert full.max() == pytest.approx(1.0, abs=1e-6) and full.min() > 0.2
+    full = shadow.cast(tf.ones_like(masks), tf.ones([1]), tf.constant([[-4, 4]])).mask.numpy()
+    np.testing.assert_allclose(full, 1.0, atol=1e-6)  # up to the border: what is about a window shades it too
+
+
+@pytest.mark.parametrize("place", [(28, 0), (-28, -28), (36, 3), (-41, 30)])  # across a border, just outside of one
+@pytest.mark.parametrize("shift", [(0, 0), (4, -4), (-4, 4)])
+def test_a_shadow_across_a_border_is_that_of_a_larger_window(place, shift):
+    shadow = FixedShadow(strength=1.0, shift=shift)
+    seen = made_scene(shadow=shadow, layout=FixedLayout(place)).image.numpy()[0, ..., 0]
+    scene = np.zeros([1, 192 + 2 * MARGIN, 192 + 2 * MARGIN, 1], np.float32)  # the window lies in its middle
+    top, left = (64 + MARGIN + 24 + pixels for pixels in place)
+    scene[0, top:top + 16, left:left + 16] = 1.0
+    larger = shadow.cast(tf.constant(scene), tf.ones([1]), tf.constant([shift])).mask.numpy()[0, 64:128, 64:128, 0]
+    mask = scene[0, 64 + MARGIN:128 + MARGIN, 64 + MARGIN:128 + MARGIN, 0]
+    assert larger.max() > 0.01
+    np.testing.assert_allclose(seen, mask + 0.5 * (1 - larger) * (1 - mask), atol=1e-6)
 
 
 def test_parts_of_a_batch_have_the_shadows_of_the_whole():
