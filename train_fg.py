@@ -19,7 +19,7 @@ SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G
                "mask/undecided_fraction": "undecided"}
 
 
-def build(options, *, area, crops):
+def build(options, *, folder, area, crops):
     """Builds the networks and their training from the flags and the crops that are trained on.
 
     Returns:
@@ -27,7 +27,7 @@ def build(options, *, area, crops):
     """
     network, averaged = (foreground.build_unet(size=options.image_size, **settings.generator()) if wanted else None
                          for wanted in (True, options.generator_average))
-    if options.initial_weights:
+    if options.initial_weights and not checkpoint.has_checkpoint(folder.checkpoint_dir):
         checkpoint.start_from(options.initial_weights, (network, averaged), network="unet")
     training = foreground.build_training(
         network=network, averaged_network=averaged, discriminator=Discriminator(**settings.discriminator(crops)),
@@ -41,7 +41,7 @@ def train(options, *, folder, spread):
     area = photographs.default_area(dataset) if options.area_constant is None else options.area_constant
     data = photographs.load_training_data(**settings.data(), backgrounds_flag=options.backgrounds,
                                           num_evaluation_images=options.num_evaluation_images)
-    network, training = build(options, area=area, crops=data.crops)
+    network, training = build(options, folder=folder, area=area, crops=data.crops)
     print(f"area constant {area}", flush=True)
     own = photographs.load_own_backgrounds(data, backgrounds_flag=options.backgrounds,
                                            share=options.own_background_share)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import atomic_file
-from errors import UserError
+from errors import UserError, first_line
 
 WEIGHTS_FORMAT = "independence-prior-weights-1"
 # What TensorFlow raises for other shapes, missing objects, missing files, and truncated files.
@@ -54,7 +54,7 @@ class Checkpoints:
             try:
                 self._checkpoint.restore(self.latest).assert_consumed()
             except _RESTORE_ERRORS as error:
-                raise UserError(f"checkpoint {self.latest} does not fit this run: {_first_line(error)}") from error
+                raise UserError(f"checkpoint {self.latest} does not fit this run: {first_line(error)}") from error
         return int(self.step.numpy())
 
     def save(self, step):
@@ -71,8 +71,13 @@ class Checkpoints:
                 with tempfile.TemporaryDirectory() as directory:
                     tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=1).save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
-            raise UserError(f"the checkpoint of step {step} cannot be written: {_first_line(error)}; the last whole "
+            raise UserError(f"the checkpoint of step {step} cannot be written: {first_line(error)}; the last whole "
                             f"one is {self.latest or 'missing'}") from error
+
+
+def has_checkpoint(directory):
+    """Says whether a folder of checkpoints holds one, with which training goes on whatever it started from."""
+    return tf.train.latest_checkpoint(str(directory)) is not None
 
 
 def restore_network(directory, network, *, name="generator"):
@@ -97,7 +102,7 @@ def restore_network(directory, network, *, name="generator"):
         status = tf.train.Checkpoint(step=step, **{name: network}).restore(path)
         status.assert_existing_objects_matched().expect_partial()
     except _RESTORE_ERRORS as error:
-        raise UserError(f"checkpoint {path} does not fit the network: {_first_line(error)}") from error
+        raise UserError(f"checkpoint {path} does not fit the network: {first_line(error)}") from error
     return int(step.numpy())
 
 
@@ -151,7 +156,7 @@ def read_weights(path):
     except FileNotFoundError as error:
         raise UserError(f"weights file {path} does not exist.") from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no weights file, or a broken one: {_first_line(error)}.") from error
+        raise UserError(f"{path} is no weights file, or a broken one: {first_line(error)}.") from error
     try:
         metadata = json.loads(str(arrays.pop("")))
     except (KeyError, ValueError) as error:
@@ -200,8 +205,3 @@ def start_from(path, networks, **expected):
     for network in networks:
         if network is not None:
             assign_weights(network, arrays, path=path)
-
-
-def _first_line(error):
-    """Returns the first line of an error's message, at most 300 characters."""
-    return str(error).strip().partition("\n")[0][:300].rstrip(".")

@@ -17,9 +17,9 @@ PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl
 class RunFolder:
     """A folder that explains one run and can repeat it.
 
-    It holds `flags.txt` (a flagfile), `versions.json`, `metrics.json` (last values and best), `checkpoints/`,
-    `panels/step_NNNNNN.png`, TensorBoard's event files, and at the end `weights.npz`. Only one process at a time may
-    have it open, and only the run that it was made for.
+    It holds `flags.txt` (a flagfile), `versions.json`, `metrics.json` (last values, the step of the last evaluation, and
+    the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files, and at the end `weights.npz`. Only one
+    process at a time may have it open, and only the run that it was made for.
 
     Attributes:
       path: the folder.
@@ -101,8 +101,11 @@ class RunFolder:
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def last_evaluation(self):
-        """Returns the last figures measured, floats by name, from `metrics.json`."""
-        last = self.read_metrics().get("last", {})
+        """Returns the figures measured after the last step, floats by name, from `metrics.json`; else an empty dict."""
+        metrics = self.read_metrics()
+        if metrics.get("evaluated_step", metrics.get("step")) != metrics.get("step"):
+            return {}  # they are an earlier step's
+        last = metrics.get("last", {})
         return {name.partition("/")[2]: value for name, value in last.items() if name.startswith("evaluation/")}
 
     def _check_same_run(self, stored_lines, flag_lines, changeable, default_lines):

@@ -1,5 +1,6 @@
 """What a run tells while it goes on: TensorBoard, the screen, and metrics.json."""
 
+import contextlib
 import math
 import sys
 import time
@@ -8,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 import drawing
+from errors import UserError, first_line
 
 
 class Recorder:
@@ -38,7 +40,7 @@ class Recorder:
 
     def text(self, name, text):
         """Writes a text to TensorBoard, shown as it is."""
-        with self._writer.as_default(step=0):
+        with self._events(step=0):
             tf.summary.text(name, f"```\n{text}\n```")
 
     def add(self, metrics):
@@ -79,7 +81,7 @@ class Recorder:
 
     def scalars(self, values, step):
         """Writes floats to TensorBoard and keeps them as the last values; what is not finite is kept as null."""
-        with self._writer.as_default(step=step):
+        with self._events(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         self._metrics["last"].update({name: value if math.isfinite(value) else None for name, value in values.items()})
@@ -87,6 +89,7 @@ class Recorder:
     def evaluation(self, values, step, *, best_by):
         """Writes an evaluation's floats; keeps the best of them, by the value named `best_by` if any, apart."""
         self.scalars(values, step)
+        self._metrics["evaluated_step"] = step
         best = self._metrics["best"]
         if best_by and (not best or values[best_by] > best[best_by]):
             self._metrics["best"] = {"step": step, **values}
@@ -97,14 +100,14 @@ class Recorder:
         """Writes a uint8 panel [h, w, 3] as a PNG file of the run and to TensorBoard."""
         if self._is_chief:
             drawing.save_png(panel, self._folder.panel_path(step))
-        with self._writer.as_default(step=step):
+        with self._events(step):
             tf.summary.image(name, panel[tf.newaxis])
 
     def warn(self, warning):
         """Says a warning on the screen, in TensorBoard's texts and in `metrics.json`."""
         self.say(f"warning: {warning}")
         self._metrics["warnings"].append(warning)
-        with self._writer.as_default(step=self._metrics["step"]):
+        with self._events(self._metrics["step"]):
             tf.summary.text("warnings", warning)
 
     def say(self, line):
@@ -114,8 +117,13 @@ class Recorder:
             sys.stdout.flush()
 
     def write(self):
-        """Brings event files and `metrics.json` up to date."""
-        self._writer.flush()
+        """Brings event files and `metrics.json` up to date.
+
+        Raises:
+          UserError: they cannot be written (disk full).
+        """
+        with self._events():
+            self._writer.flush()
         if self._is_chief:
             self._folder.write_metrics(self._metrics)
 
@@ -124,6 +132,16 @@ class Recorder:
         self.write()
         self._writer.close()
         self._bar.close()
+
+    @contextlib.contextmanager
+    def _events(self, step=None):
+        """Lets summaries be written to the event file, after `step` steps; raises UserError where they cannot."""
+        try:
+            with self._writer.as_default(step=step):
+                yield
+        except tf.errors.OpError as error:
+            raise UserError(f"TensorBoard's event file in {self._folder.path} cannot be written (disk full?): "
+                            f"{first_line(error)}") from error
 
 
 def _short(name):
