@@ -21,7 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir", "distribute",
               "num_replicas", "convolutions", "max_cache_megabytes")
 
-
+MOST_INSTANCES = 10_000  # written at once: their names have four digits
+MOST_MEASURED = 4096  # each is compared with each
 AUGMENTATIONS = ("color", "hue", "blur", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
 
 
@@ -198,7 +199,8 @@ def define_cluster():
     absl_flags.DEFINE_float("shadow_strength", 0.0, "Largest opacity of a soft shadow that each instance casts on what is "
                             "below it, drawn anew each time; 0: none, as in the paper (S26).", lower_bound=0.0,
                             upper_bound=1.0)
-    absl_flags.DEFINE_float("disk_radius", 20.0, "Pixels of a window ('roughly 20').", lower_bound=0.0)
+    absl_flags.DEFINE_float("disk_radius", 20.0, "Radius of that disk in pixels of a window of 64 ('roughly 20'); 0: "
+                            "backgrounds are whole windows (S22).", lower_bound=0.0)
     absl_flags.DEFINE_bool("vertical_flip", True, "Turn windows upside down half of the time (not for crowds, S11).")
     absl_flags.DEFINE_enum("recognition", "shared", ["shared", "separate", "none"],
                            "Network of the information term: a head on the discriminator's layers, a network of its "
@@ -210,7 +212,9 @@ def define_cluster():
                            "Masks of the untrained generator: one grey, as the paper's network has them, or a soft "
                            "disk of the area constant in the middle (S19).")
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures at the end; 0: none.",
-                              lower_bound=0)
+                              lower_bound=0, upper_bound=MOST_INSTANCES)
+    absl_flags.DEFINE_integer("num_panel_layers", 4, "Layers that a panel shows, the topmost, as in Figures 9 and 10; 0: "
+                              "all, as in Figure 11.", lower_bound=0)
 
 
 def define_inference(masks="masks", *, with_pictures=True):
@@ -249,9 +253,9 @@ def define_sampling():
     """The sampled instances, and where they go."""
     absl_flags.DEFINE_string("out", None, "Folder for the pictures.", required=True)
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures.", lower_bound=1,
-                              upper_bound=10_000)
-    absl_flags.DEFINE_integer("num_evaluation_images", 256, "Instances that the figures are measured on, at least as "
-                              "many as are written.", lower_bound=1)
+                              upper_bound=MOST_INSTANCES)
+    absl_flags.DEFINE_integer("num_evaluation_images", 256, "Instances that the figures are measured on.", lower_bound=1,
+                              upper_bound=MOST_MEASURED)
     absl_flags.DEFINE_integer("seed", None, "Seed of the latents. Default: the latents that the run was measured on.",
                               lower_bound=0, upper_bound=2**31 - 1)
 
@@ -271,8 +275,8 @@ def define_export():
     absl_flags.DEFINE_string("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
 
 
-def define_run(*, run_dir, evaluated, num_evaluated):
-    """Run folder, how often what is written to it, and how many of what (`evaluated`) are evaluated."""
+def define_run(*, run_dir, evaluated, num_evaluated, most_evaluated=None):
+    """Run folder, how often what is written to it, and how many of what (`evaluated`) are evaluated, and at most."""
     absl_flags.DEFINE_string("run_dir", run_dir, "Run folder; the same command continues what it holds.")
     absl_flags.DEFINE_integer("log_every", 20, "Steps between means in TensorBoard and on the screen.", lower_bound=1)
     absl_flags.DEFINE_integer("panel_every", 250, "Steps between panels; 0: never.", lower_bound=0)
@@ -281,7 +285,7 @@ def define_run(*, run_dir, evaluated, num_evaluated):
     absl_flags.DEFINE_integer("save_every", 250, "Steps between checkpoints; 0: only the last.", lower_bound=0)
     absl_flags.DEFINE_integer("num_panel_images", 8, "Columns of a panel.", lower_bound=1, upper_bound=64)
     absl_flags.DEFINE_integer("num_evaluation_images", num_evaluated, f"At most this many {evaluated} are evaluated "
-                              "during training.", lower_bound=1)
+                              "during training.", lower_bound=1, upper_bound=most_evaluated)
 
 
 def lines():

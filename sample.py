@@ -14,15 +14,19 @@ import flags  # before TensorFlow, whose environment it sets
 import atomic_file
 import entry
 import drawing
-from evaluation.sampler import InstanceSampler
+from errors import UserError
+from evaluation.sampler import InstanceSampler, samples_beyond
 
 
 def main(argv):
     """Loads, samples, writes, prints."""
     del argv
     options = flags.FLAGS
+    if beyond := samples_beyond(options.out, options.num_samples):
+        raise UserError(f"--out={options.out} holds more instances than --num_samples={options.num_samples}, {beyond[0].name} "
+                        "for one, which would stay beside the new ones; give another folder.")
     sampler, metadata = InstanceSampler.from_weights(
-        options.weights, num_evaluated=max(options.num_evaluation_images, options.num_samples), seed=options.seed)
+        options.weights, num_evaluated=options.num_evaluation_images, seed=options.seed)
     figures = sampler.figures()
     print(f"{options.weights} (step {metadata.get('num_steps')})")
     for name, value in figures.items():

@@ -14,18 +14,28 @@ import drawing
 import settings
 from data import hoc, samples, synthetic
 from errors import UserError
+from evaluation.sampler import samples_beyond
 from models.instance_generator import build_generator
 from training import checkpoint, distribution, environment, loop, run_folder
 from training import hoc as task
 
 SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
                "mask/undecided_fraction": "undecided", "generator/information_loss": "z error"}
-SAMPLES_WINDOW_SIZE = 78  # 1.5 times the width of the biggest of the bundled oranges
 PAPER_AREA = 0.25  # Table 4, fruit and seed
 
 
 def load_data(options):
-    """Loads or draws the cluster. Returns (picture scaled for windows, shapes of its instances or None)."""
+    """Loads or draws the cluster.
+
+    Args:
+      options: the flags.
+
+    Returns:
+      (picture scaled for windows, uint8 [H, W, 3]; shapes of its instances, bool [m, T, T], or None of a photograph).
+
+    Raises:
+      UserError: flags contradict each other, or the photograph cannot be used (`data.hoc.load_cluster`).
+    """
     if options.drawn_cluster and (options.image or options.window_size is not None):
         raise UserError("--drawn_cluster needs no --image and no --window_size; give one or the other.")
     if options.drawn_cluster:
@@ -33,17 +43,29 @@ def load_data(options):
     if options.image and options.window_size is None:
         raise UserError("--image needs --window_size: about 1.5 times the biggest instance's width, in pixels of the "
                         "image.")
-    window_size = SAMPLES_WINDOW_SIZE if options.window_size is None else options.window_size
+    window_size = samples.FRUIT_WINDOW_SIZE if options.window_size is None else options.window_size
     return hoc.load_cluster(options.image or samples.FRUIT_IMAGE, window_size=window_size), None
 
 
 def train(options, *, folder, spread, cluster, shapes, area):
-    """Builds everything in a distribution's scope, trains, and writes what is left in the end."""
+    """Builds everything in a distribution's scope, trains, and writes what is left in the end.
+
+    Args:
+      options: the flags.
+      folder: `training.run_folder.RunFolder`, open.
+      spread: `training.distribution.Distribution`.
+      cluster: picture scaled for windows, uint8 [H, W, 3].
+      shapes: bool [m, T, T] as of `load_data`, or None.
+      area: area constant.
+
+    Raises:
+      UserError: weights or a checkpoint do not fit or cannot be written, or training failed (`loop.train_in_folder`).
+    """
     disk_area = area if options.mask_start == "disk" else None
     shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **settings.generator()}
     network, averaged = (build_generator(**shape) if wanted else None
                          for wanted in (True, options.generator_average))
-    if options.initial_weights:
+    if options.initial_weights and not checkpoint.has_checkpoint(folder.checkpoint_dir):
         checkpoint.start_from(options.initial_weights, (network, averaged), network="instance_generator",
                               disk_area=disk_area)
     training = task.build_training(
@@ -58,7 +80,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     shown = hoc.hoc_batches(**stream, batch_size=options.num_panel_images, num_steps=1, seed=options.seed + 1)
     inspection = task.HocInspection(
         training, latent_dim=options.latent_dim, batch=next(iter(shown)), seed=options.seed + 1, shapes=shapes,
-        num_evaluated=options.num_evaluation_images)
+        num_evaluated=options.num_evaluation_images, num_shown_layers=options.num_panel_layers)
     uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding)
     hole = (f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance"
             if options.disk_radius or options.background == "black" else "backgrounds are whole windows")
@@ -82,6 +104,8 @@ def train(options, *, folder, spread, cluster, shapes, area):
     if pictures and spread.is_chief:
         for name, picture in pictures.items():
             drawing.save_png(picture, folder.path / "samples" / name)
+        for path in samples_beyond(folder.path / "samples", options.num_samples):  # of fewer steps
+            path.unlink()
         print(f"{options.num_samples} instances, sheet.png and traversal.png are in {folder.path / 'samples'}")
 
 
@@ -93,12 +117,15 @@ def main(argv):
     task.check_padding(options.padding, area=area)
     if options.mask_start == "disk" and not 0.0 < area < 1.0:
         raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
+    if options.num_recognized_layers > options.num_layers:
+        raise UserError(f"--num_recognized_layers={options.num_recognized_layers} is more than --num_layers="
+                        f"{options.num_layers}; 0 is all of them.")
     cluster, shapes = load_data(options)
     spread = distribution.make_distribution(options.distribute, num_replicas=options.num_replicas)
     spread.check(batch_size=options.batch_size, spectral_norm=options.spectral_norm, jit_compile=options.jit_compile)
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
-        folder.open(flag_lines=flags.lines(), changeable=(*flags.CHANGEABLE, "num_samples"),
+        folder.open(flag_lines=flags.lines(), changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),
                     default_lines=flags.default_lines())
     environment.set_up(**settings.process())
     with spread.scope():
@@ -112,5 +139,6 @@ if __name__ == "__main__":
     flags.define_objective(area_constant=f"{PAPER_AREA} (Table 4, fruit and seed)", area_ramp_steps=0)
     flags.define_players()
     flags.define_optimization(batch_size=16, num_steps=5000)
-    flags.define_run(run_dir="runs/hoc", evaluated="sampled instances", num_evaluated=256)
+    flags.define_run(run_dir="runs/hoc", evaluated="sampled instances", num_evaluated=256,
+                     most_evaluated=flags.MOST_MEASURED)
     entry.run(main)

@@ -129,7 +129,7 @@ def background_visibility(*, disk_radius: float, black: bool) -> np.ndarray:
 def cut_windows(
     pixels: tf.Tensor, uniforms: tf.Tensor, *, horizontal_flip: bool, vertical_flip: bool
 ) -> tf.Tensor:
-    """Cuts windows at random whole pixels, in one gather.
+    """Cuts windows at random whole pixels, in one gather of numbered pixels.
 
     Args:
       pixels: uint8 [H, W, 3].
@@ -152,6 +152,5 @@ def cut_windows(
 
     rows = indices(pixels.shape[0], uniforms[:, 0], uniforms[:, 3], vertical_flip)
     columns = indices(pixels.shape[1], uniforms[:, 1], uniforms[:, 2], horizontal_flip)
-    rows, columns = tf.broadcast_to(rows[:, :, tf.newaxis], [len(rows), WINDOW, WINDOW]), columns[:, tf.newaxis, :]
-    columns = tf.broadcast_to(columns, tf.shape(rows))
-    return tf.gather_nd(pixels, tf.stack([rows, columns], axis=-1))
+    numbers = rows[:, :, tf.newaxis] * pixels.shape[1] + columns[:, tf.newaxis, :]  # [B, S, S], rows one after another
+    return tf.gather(tf.reshape(pixels, [-1, 3]), numbers)

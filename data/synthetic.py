@@ -108,10 +108,12 @@ def drawn_cluster(kind: str, *, size: int = 384, seed: int) -> tuple[np.ndarray,
       shapes: bool [m, 48, 48], each instance's full shape, whether hidden by others or not.
 
     Raises:
-      ValueError: on an unknown kind.
+      ValueError: on an unknown kind or a picture that is too small.
     """
     if kind not in CLUSTERS:
         raise ValueError(f"kind of cluster is {kind!r}, expected one of {', '.join(CLUSTERS)}.")
+    if size < 64:
+        raise ValueError(f"size is {size} pixels, expected at least 64.")
     generator = np.random.default_rng(seed)
     half = _SHAPE_SIZE // 2
     canvas = np.zeros((size + 2 * _SHAPE_SIZE, size + 2 * _SHAPE_SIZE, 3))  # wide enough for shapes at the border
@@ -132,7 +134,7 @@ def drawn_cluster(kind: str, *, size: int = 384, seed: int) -> tuple[np.ndarray,
 
 
 def _spread_points(count: int, *, extent: int, generator: np.random.Generator) -> np.ndarray:
-    """Points on a jittered grid in random order: int [at least count cells visited, cut to count, 2] in [0, extent]."""
+    """Points of a jittered grid, of a square of at least `count` cells, in random order: int [count, 2] in [0, extent]."""
     cells = int(np.ceil(np.sqrt(count)))
     rows, columns = np.divmod(generator.permutation(cells * cells)[:count], cells)
     places = np.stack([rows, columns], axis=-1) + generator.uniform(0.0, 1.0, (count, 2))

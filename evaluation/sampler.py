@@ -1,5 +1,8 @@
 """Instances sampled from a generator of the cluster task: their figures, and pictures of them."""
 
+import pathlib
+import re
+
 import numpy as np
 import tensorflow as tf
 
@@ -112,7 +115,7 @@ class InstanceSampler:
         """Samples instances and shows what each latent does.
 
         Args:
-          num_samples: instances; as far as there are as many, those that are evaluated.
+          num_samples: instances, the first of those that are evaluated, or more.
 
         Returns:
           dict from file names to uint8 pictures: `instance_NNNN.png` (RGBA), `sheet.png` (all of them on a
@@ -130,6 +133,20 @@ class InstanceSampler:
         pictures["traversal.png"] = visualization.traversal_panel(appearances.reshape(*shape, 3),
                                                                   masks.reshape(*shape, 1))
         return pictures
+
+
+def samples_beyond(folder, num_samples):
+    """Lists pictures of an earlier call's instances that a call for fewer would leave beside its own.
+
+    Args:
+      folder: where `InstanceSampler.pictures` are written; it need not exist.
+      num_samples: of the new call.
+
+    Returns:
+      list of `pathlib.Path`, `instance_NNNN.png` with a number of at least `num_samples`, sorted.
+    """
+    numbers = {path: re.fullmatch(r"instance_(\d{4,})\.png", path.name) for path in pathlib.Path(folder).glob("instance_*.png")}
+    return sorted(path for path, number in numbers.items() if number and int(number[1]) >= num_samples)
 
 
 def _in_batches(function, inputs):

@@ -43,7 +43,8 @@ class InstanceGenerator(tf.keras.Model):
           name: Keras name.
 
         Raises:
-          ValueError: if `width` leaves a layer without channels or `initial_mask` is not strictly inside (0, 1).
+          ValueError: if `width` leaves a layer without channels, or `initial_mask` or `disk_area` is not strictly inside
+            (0, 1).
         """
         super().__init__(name=name)
         if round(DECONVS[-1] * width) < 1:

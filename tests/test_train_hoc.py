@@ -17,7 +17,7 @@ import train_hoc
 
 # A generator of a size that makes a step take a fraction of a second; the discriminator is always Table 2's.
 SMALL = ("--generator_width=0.03125", "--batch_size=2", "--num_layers=3", "--log_every=1", "--num_panel_images=2",
-         "--num_evaluation_images=8", "--num_samples=5", "--shadow_strength=0.5")
+         "--num_evaluation_images=8", "--num_samples=5", "--num_panel_layers=2", "--shadow_strength=0.5")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_two_steps_on_the_bundled_oranges_leave_a_whole_run_folder(two_steps):
     assert expected <= set(metrics) and "evaluation/best_shape_iou" not in metrics
     assert all(np.isfinite(metrics[name]) for name in expected)
     with Image.open(folder / "panels" / "step_000002.png") as panel:
-        assert panel.height == 2 + (1 + 3 + 3) * 66 and panel.width > 2 + 2 * 66  # real, three layers, three more
+        assert panel.height == 2 + (1 + 2 + 3) * 66 and panel.width > 2 + 2 * 66  # real, two layers, three more
 
 
 def test_a_run_ends_with_samples_and_weights_that_say_how_they_are_made(two_steps):
@@ -73,7 +73,7 @@ def test_a_run_ends_with_samples_and_weights_that_say_how_they_are_made(two_step
 
 def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, two_steps, tmp_path):
     shutil.copytree(two_steps[1], tmp_path / "resumed")
-    arguments = (*SMALL, "--num_steps=4", "--panel_every=0", "--num_samples=0")
+    arguments = (*SMALL, "--num_steps=4", "--panel_every=0", "--num_samples=2")
     resumed = run_script("train_hoc.py", *arguments, f"--run_dir={tmp_path / 'resumed'}")
     assert "continues at step 2" in resumed.stdout, resumed.stderr
     whole = run_script("train_hoc.py", *arguments, f"--run_dir={tmp_path / 'whole'}")
@@ -82,6 +82,8 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
     assert first.keys() == second.keys()
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name], err_msg=name)
+    assert {path.name for path in (tmp_path / "resumed" / "samples").iterdir()} == {  # none of the first two steps' five
+        "instance_0000.png", "instance_0001.png", "sheet.png", "traversal.png"}
     before = read_weights(two_steps[1] / "weights.npz")[1]
     assert any((array != before[name]).any() for name, array in first.items())
     one, other = (last_metrics(tmp_path / name) for name in ("resumed", "whole"))
@@ -102,10 +104,15 @@ def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
 
 
 def test_a_run_starts_from_the_weights_of_another(run_script, two_steps, tmp_path):
-    """With a rate of zero and one step what is learnt stays as it was given."""
-    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", "--num_samples=0",
-                        "--generator_learning_rate=0", f"--initial_weights={two_steps[1] / 'weights.npz'}")
+    """With a rate of zero and one step what is learnt stays as it was given; it goes on when the file is gone."""
+    shutil.copy(two_steps[1] / "weights.npz", tmp_path / "first.npz")
+    arguments = (*SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", "--num_samples=0", "--generator_learning_rate=0",
+                 f"--initial_weights={tmp_path / 'first.npz'}")
+    result = run_script("train_hoc.py", *arguments)
     assert result.returncode == 0, result.stderr
+    (tmp_path / "first.npz").unlink()
+    again = run_script("train_hoc.py", *arguments)
+    assert "is complete: it has 1 steps" in again.stdout, again.stderr
     given, kept = (read_weights(folder / "weights.npz")[1] for folder in (two_steps[1], tmp_path / "run"))
     assert given.keys() == kept.keys()
     for name, array in kept.items():
@@ -135,6 +142,8 @@ def photograph(tmp_path_factory):
     (("--num_replicas=2",), "--num_replicas=2 needs --distribute=mirrored"),
     (("--num_layers=0",), "flag --num_layers=0"),
     (("--latent_dim=0",), "flag --latent_dim=0"),
+    (("--num_recognized_layers=4",), "--num_recognized_layers=4 is more than --num_layers=3; 0 is all of them"),
+    (("--num_evaluation_images=4097",), "flag --num_evaluation_images=4097"),
 ])
 def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, photograph, tmp_path, flags, message):
     flags = [flag.format(photograph=photograph) for flag in flags]

@@ -12,9 +12,6 @@ from models import layout, providers, recognition, scene_generator, shadow
 from models.discriminator import TABLE_2_WIDTHS, Discriminator
 from training import adversarial, optimizers
 
-NUM_SHOWN_LAYERS = 4  # of a panel, the topmost ones, as in Figures 9 and 10
-
-
 def check_padding(padding, *, area):
     """Refuses a padding that can push a whole instance out of its window.
 
@@ -92,13 +89,14 @@ def build_training(*, network, latent_dim, padding, discriminator_options, recog
 class HocInspection:
     """Panel, figures and samples of an instance generator, from latents that stay the same throughout a run."""
 
-    def __init__(self, training, *, batch, seed, **options):
+    def __init__(self, training, *, batch, seed, num_shown_layers=4, **options):
         """Takes what is looked at.
 
         Args:
           training: `AdversarialTraining` of the cluster task.
           batch: one batch of `data.hoc.hoc_batches`, for the panel; one scene per column.
           seed: seed of its layout and of the sampled latents.
+          num_shown_layers: how many of a scene's layers a panel shows, the topmost; 0: all.
           **options: `latent_dim`, `num_evaluated` and `shapes` of `InstanceSampler`.
         """
         scenes = training.shown_scenes
@@ -106,18 +104,18 @@ class HocInspection:
                                        **options)
         self._compose = tf.function(lambda latents, backgrounds: scenes(latents, backgrounds, seed=[seed, 0],
                                                                         training=False))
-        self._batch = batch
+        self._batch, self._num_shown_layers = batch, num_shown_layers
 
     def draw_panel(self):
         """Draws Figures 8 to 11: real windows, carved instances of the last layers, composites, appearance, mask."""
         backgrounds = image_ranges.to_unit_range(self._batch["background_inputs"])
         scene = self._compose(self._batch["foreground_inputs"], backgrounds)
-        shown = slice(-NUM_SHOWN_LAYERS, None)
+        shown = slice(-self._num_shown_layers, None)  # all if 0
         return visualization.hoc_panel(
             reals=self._batch["reals"].numpy(), layer_images=scene.warped.image[shown].numpy(),
             layer_masks=scene.warped.mask[shown].numpy(), num_layers=len(scene.warped.image),
             composites=scene.image.numpy(), appearances=scene.foregrounds.image[-1].numpy(),
-            masks=scene.foregrounds.mask[-1].numpy())
+            masks=scene.foregrounds.mask[-1].numpy(), max_columns=len(self._batch["reals"]))
 
     def evaluate(self):
         """Measures the sampler's figures. Returns a dict of floats for TensorBoard."""

@@ -6,7 +6,7 @@ from conftest import ROOT
 
 from data import synthetic
 from errors import UserError
-from evaluation.sampler import InstanceSampler
+from evaluation.sampler import InstanceSampler, samples_beyond
 from models.instance_generator import build_generator
 from training.checkpoint import save_weights
 
@@ -87,8 +87,8 @@ def test_what_is_no_generator_is_refused_in_a_sentence(network, tmp_path, change
         InstanceSampler.from_weights(tmp_path / "w.npz", num_evaluated=4)
 
 
-@pytest.mark.parametrize("name", ["oranges", "ellipses"])
-def test_a_pretrained_generator_has_the_figures_it_states(name):
-    sampler, metadata = InstanceSampler.from_weights(ROOT / "pretrained" / f"{name}.npz", num_evaluated=256)
-    assert sampler.figures() == pytest.approx(metadata["figures"], abs=0.005)
-    assert 0.1 < metadata["figures"]["area_mean"] < 0.3
+def test_pictures_of_an_earlier_call_for_more_instances_are_found(tmp_path):
+    for name in ("instance_0001.png", "instance_0002.png", "instance_0010.png", "instance_x.png", "sheet.png"):
+        (tmp_path / name).touch()
+    assert [path.name for path in samples_beyond(tmp_path, 2)] == ["instance_0002.png", "instance_0010.png"]
+    assert not samples_beyond(tmp_path, 11) and not samples_beyond(tmp_path / "none", 0)

@@ -128,6 +128,16 @@ def test_gradients_reach_masks_through_their_shadows():
     assert float(tape.gradient(darkness, masks)[0, 32, 32, 0]) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_a_batch_whose_size_is_not_known_beforehand_has_shadows_too():
+    @tf.function(input_signature=[tf.TensorSpec([None, 64, 64, 3])])
+    def composites(patches):
+        scenes = SceneGenerator(foreground_provider=PatchInstanceProvider(), background_provider=PatchInstanceProvider(),
+                                layout=TranslationLayout(padding=30), shadow=ContactShadow(strength=1.0))
+        return scenes(tf.stack([patches, patches]), 0.5 * patches, seed=[0, 3], training=False).image
+
+    assert composites(tf.ones([3, 64, 64, 3])).shape == (3, 64, 64, 3)
+
+
 @pytest.mark.parametrize("strength", [0.0, 1.5, -1.0])
 def test_a_strength_that_is_no_opacity_is_refused(strength):
     with pytest.raises(ValueError, match="strength is .* expected a value above 0 and at most 1"):

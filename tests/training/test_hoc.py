@@ -160,19 +160,23 @@ def test_paddings_that_push_an_instance_of_a_quarter_out_of_the_window_are_refus
 
 @pytest.fixture(scope="module", name="inspected")
 def inspected_fixture():
-    """A training with two latents and six layers, and its inspection."""
+    """A training with two latents and six layers, and what makes its inspection."""
     training = made_training(latent_dim=2)
     for variable in training.scene_generator.trainable_variables:
         if "kernel" in variable.name:
             variable.assign(3.0 * variable)  # so that even untrained, instances visibly differ
     cluster, shapes = synthetic.drawn_cluster("beans", size=96, seed=0)
-    batch = next(iter(hoc_data.hoc_batches(cluster=cluster, num_layers=6, latent_dim=2, batch_size=3, seed=1,
+    batch = next(iter(hoc_data.hoc_batches(cluster=cluster, num_layers=6, latent_dim=2, batch_size=9, seed=1,
                                            num_steps=1)))
-    return training, hoc.HocInspection(training, latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes)
+
+    def inspection(**options):
+        return hoc.HocInspection(training, latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes, **options)
+
+    return training, inspection
 
 
 def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
-    _, inspection = inspected
+    inspection = inspected[1]()
     figures = inspection.evaluate()
     names = (*instances.KEYS, "latent_r2", "latent_r2_1", "latent_r2_2", "best_shape_iou",
              "best_shape_iou_of_disk")
@@ -182,10 +186,11 @@ def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
     assert inspection.evaluate() == figures
 
 
-def test_the_panel_shows_the_topmost_four_of_six_layers(inspected):
-    _, inspection = inspected
+@pytest.mark.parametrize("options, num_rows", [({}, 4), ({"num_shown_layers": 2}, 2), ({"num_shown_layers": 0}, 6)])
+def test_the_panel_shows_all_nine_scenes_and_of_six_layers_the_topmost_or_all(inspected, options, num_rows):
+    inspection = inspected[1](**options)
     panel = inspection.draw_panel()
-    assert panel.dtype == np.uint8 and len(panel) == 2 + (1 + 4 + 3) * 66 and panel.shape[1] > 2 + 3 * 66
+    assert panel.dtype == np.uint8 and len(panel) == 2 + (1 + num_rows + 3) * 66 and panel.shape[1] > 2 + 9 * 66
     np.testing.assert_array_equal(inspection.draw_panel(), panel)
 
 
