@@ -1,5 +1,6 @@
 """Runs a script's main, and ends it in a sentence where what the user gave cannot be used."""
 
+import math
 import sys
 
 from absl import app
@@ -7,9 +8,14 @@ from absl import app
 from errors import UserError
 from flags import FLAGS
 
+OUT_OF_MEMORY = "memory does not suffice; lower --batch_size, --image_size or the network's width"
+
 
 def run(main, *, positional=False):
-    """Parses the flags and runs `main(argv)`; a `UserError` or a failed write ends in one sentence and status 1.
+    """Parses the flags and runs `main(argv)`.
+
+    A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and status 1.
+    `--help` lists the flags that the script has, `flags`' groups included.
 
     Args:
       main: the script's main.
@@ -19,13 +25,24 @@ def run(main, *, positional=False):
     def guarded(argv):
         if len(argv) > 1 and not positional:
             _fail(f"unexpected argument {argv[1]!r}: every option is a flag, --name=value")
+        for name, value in FLAGS.flag_values_dict().items():
+            if isinstance(value, float) and not math.isfinite(value):
+                _fail(f"--{name}={value} is no finite number; give one")
         try:
             return main(argv)
         except UserError as error:
             _fail(str(error))
         except OSError as error:
             _fail(f"{error.filename or 'what is printed cannot be written'}: {error.strerror or error}")
+        except MemoryError:
+            _fail(OUT_OF_MEMORY)
+        except Exception as error:
+            if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which is not imported here
+                _fail(OUT_OF_MEMORY)
+            raise
 
+    for flag in FLAGS.get_key_flags_for_module("flags"):  # what that module has declared is this script's
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
     app.run(guarded)
 

@@ -42,8 +42,8 @@ def define_data(*, crop="box", image_size=128, split="all"):
     absl_flags.DEFINE_enum("crop", crop, ["box", "square"],
                            "'box': the tight box, aspect not kept (the paper); 'square': 1.5 times its longer side.")
     absl_flags.DEFINE_integer("image_size", image_size, "Side of the crops in pixels, a multiple of 64 (Table 1: 128).")
-    absl_flags.register_validator("image_size", lambda value: value is None or (value >= 64 and value % 64 == 0),
-                                  message="must be a positive multiple of 64")
+    absl_flags.register_validator("image_size", lambda value: value is None or (64 <= value <= 4096 and value % 64 == 0),
+                                  message="must be a positive multiple of 64, at most 4096")
 
 
 def define_backgrounds():
@@ -158,7 +158,7 @@ def _define_augmentation(what, kinds):
 def define_optimization(*, batch_size, num_steps):
     """'Experimental Settings': Adam; batch size and number of steps are unstated (S9)."""
     absl_flags.DEFINE_integer("batch_size", batch_size, "Composites, and real photographs, per update (S9).",
-                              lower_bound=1)
+                              lower_bound=1, upper_bound=65_536)
     absl_flags.DEFINE_integer("num_steps", num_steps, "Generator updates in all (S9).", lower_bound=1)
     absl_flags.DEFINE_integer("learning_rate_fall_steps", 0, "The last that many steps of the run in which both rates "
                               "fall linearly to zero; 0: constant, as in the paper (S15).", lower_bound=0)
@@ -188,7 +188,7 @@ def define_cluster():
     absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans"],
                            "Instead of a photograph, draw a cluster whose masks are known, and measure against them.")
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
-                              "biggest instance's width, at least 16. Default for the bundled oranges: 78.")
+                              "biggest instance's width, or twice the width of most, at least 16. Default for the bundled oranges: 78.")
     absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
                               lower_bound=1, upper_bound=64)
     absl_flags.DEFINE_integer("latent_dim", 5, "Dimensions of z (Table 4: 6, 5, 2).", lower_bound=1, upper_bound=1024)
