@@ -27,7 +27,7 @@ def build(options, *, folder, area, crops):
     """
     network, averaged = (foreground.build_unet(size=options.image_size, **settings.generator()) if wanted else None
                          for wanted in (True, options.generator_average))
-    if options.initial_weights and not checkpoint.has_checkpoint(folder.checkpoint_dir):
+    if options.initial_weights and not checkpoint.latest_checkpoint(folder.checkpoint_dir):
         checkpoint.start_from(options.initial_weights, (network, averaged), network="unet")
     training = foreground.build_training(
         network=network, averaged_network=averaged, discriminator=Discriminator(**settings.discriminator(crops)),

@@ -65,7 +65,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **settings.generator()}
     network, averaged = (build_generator(**shape) if wanted else None
                          for wanted in (True, options.generator_average))
-    if options.initial_weights and not checkpoint.has_checkpoint(folder.checkpoint_dir):
+    if options.initial_weights and not checkpoint.latest_checkpoint(folder.checkpoint_dir):
         checkpoint.start_from(options.initial_weights, (network, averaged), network="instance_generator",
                               disk_area=disk_area)
     training = task.build_training(
@@ -104,9 +104,11 @@ def train(options, *, folder, spread, cluster, shapes, area):
     if pictures and spread.is_chief:
         for name, picture in pictures.items():
             drawing.save_png(picture, folder.path / "samples" / name)
-        for path in samples_beyond(folder.path / "samples", options.num_samples):  # of fewer steps
+        beyond = samples_beyond(folder.path / "samples", options.num_samples)  # of fewer steps, or of more samples
+        for path in beyond:
             path.unlink()
-        print(f"{options.num_samples} instances, sheet.png and traversal.png are in {folder.path / 'samples'}")
+        print(f"{options.num_samples} instances, sheet.png and traversal.png are in {folder.path / 'samples'}"
+              + (f"; {len(beyond)} more that were there from before are removed" if beyond else ""))
 
 
 def main(argv):

@@ -12,6 +12,7 @@ from conftest import ROOT, SMALL, script
 from PIL import Image
 
 from data import samples
+from errors import UserError
 from training import checkpoint, foreground
 from training.checkpoint import read_weights
 
@@ -103,6 +104,26 @@ def test_the_average_is_what_is_kept_and_loaded_from_the_folder(whole_run):
     for one, same, other in zip(loaded.variables, from_file.variables, raw.variables):
         np.testing.assert_array_equal(one, same)
         assert not np.array_equal(one, other)
+
+
+def test_a_run_whose_checkpoints_are_gone_is_not_begun_anew_over_its_weights(run_script, few_samples, whole_run, tmp_path):
+    shutil.copytree(whole_run, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    before = (tmp_path / "run" / "weights.npz").read_bytes()
+    result = run_script("train_fg.py", *AVERAGED, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--num_steps=6")
+    assert result.returncode == 1
+    assert "holds a run's weights.npz but no checkpoint to go on from" in result.stderr
+    assert (tmp_path / "run" / "weights.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("line, wrong", [("--generator_width=0.0625", ""), ("--generator_width=0.0625", "--generator_width=x"),
+                                         ("--crop=box", "")])
+def test_a_run_folder_whose_flags_were_edited_is_refused_in_a_sentence(whole_run, tmp_path, line, wrong):
+    text = (whole_run / "flags.txt").read_text()
+    assert line in text
+    (tmp_path / "flags.txt").write_text(text.replace(line, wrong))
+    with pytest.raises(UserError, match="does not say how its network is used: in its flags.txt a flag is missing or wrong"):
+        foreground.load_network(run_dir=str(tmp_path))
 
 
 def started(arguments, *, until):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pathlib
 import tempfile
 import zipfile
 
@@ -42,7 +43,7 @@ class Checkpoints:
     @property
     def latest(self):
         """Path of the last whole checkpoint, or None."""
-        return self._manager.latest_checkpoint
+        return self._manager.latest_checkpoint or latest_checkpoint(self._manager.directory)
 
     def restore(self):
         """Restores the last checkpoint, if there is one, strictly. Returns the number of steps done.
@@ -54,7 +55,7 @@ class Checkpoints:
             try:
                 self._checkpoint.restore(self.latest).assert_consumed()
             except _RESTORE_ERRORS as error:
-                raise UserError(f"checkpoint {self.latest} does not fit this run: {first_line(error)}") from error
+                raise UserError(f"checkpoint {self.latest} does not fit this run{_why(error)}.") from error
         return int(self.step.numpy())
 
     def save(self, step):
@@ -75,9 +76,21 @@ class Checkpoints:
                             f"one is {self.latest or 'missing'}") from error
 
 
-def has_checkpoint(directory):
-    """Says whether a folder of checkpoints holds one, with which training goes on whatever it started from."""
-    return tf.train.latest_checkpoint(str(directory)) is not None
+def latest_checkpoint(directory):
+    """Finds the last checkpoint in a folder, also where TensorFlow's own list of them is lost.
+
+    Args:
+      directory: folder of the checkpoints.
+
+    Returns:
+      Its path as `tf.train.Checkpoint.restore` takes it, or None.
+    """
+    latest = tf.train.latest_checkpoint(str(directory))
+    if latest:
+        return latest
+    paths = [path.with_suffix("") for path in pathlib.Path(directory).glob("step-*.index")]
+    steps = {int(path.name[len("step-"):]): str(path) for path in paths if path.name[len("step-"):].isdigit()}
+    return steps[max(steps)] if steps else None
 
 
 def restore_network(directory, network, *, name="generator"):
@@ -94,7 +107,7 @@ def restore_network(directory, network, *, name="generator"):
     Raises:
       UserError: there is no checkpoint, or it is of another network.
     """
-    path = tf.train.latest_checkpoint(str(directory))
+    path = latest_checkpoint(directory)
     if path is None:
         raise UserError(f"{directory} holds no checkpoint; has the run saved one yet?")
     step = tf.Variable(0, dtype=tf.int64)
@@ -102,7 +115,7 @@ def restore_network(directory, network, *, name="generator"):
         status = tf.train.Checkpoint(step=step, **{name: network}).restore(path)
         status.assert_existing_objects_matched().expect_partial()
     except _RESTORE_ERRORS as error:
-        raise UserError(f"checkpoint {path} does not fit the network: {first_line(error)}") from error
+        raise UserError(f"checkpoint {path} does not fit the network{_why(error)}.") from error
     return int(step.numpy())
 
 
@@ -164,6 +177,8 @@ def read_weights(path):
     kind = metadata.get("format") if isinstance(metadata, dict) else None
     if kind != WEIGHTS_FORMAT:
         raise UserError(f"{path} has format {kind!r}, expected {WEIGHTS_FORMAT!r}.")
+    if not isinstance(metadata.get("flags", {}), dict):
+        raise UserError(f"{path} is no weights file of this project: its header's flags are none.")
     return metadata, arrays
 
 
@@ -205,3 +220,9 @@ def start_from(path, networks, **expected):
     for network in networks:
         if network is not None:
             assign_weights(network, arrays, path=path)
+
+
+def _why(error):
+    """Says why a checkpoint was refused, as far as that fits in a sentence; silences the lines about each of its values."""
+    tf.get_logger().setLevel("ERROR")
+    return ", it is of other networks or another task" if isinstance(error, AssertionError) else f": {first_line(error)}"

@@ -9,7 +9,7 @@ import tensorflow as tf
 import visualization
 from data import batches
 from data import images as image_ranges
-from errors import UserError
+from errors import UserError, first_line
 from evaluation import evaluator
 from models import layout, providers, scene_generator, unet
 from models.composition import Instance, composite, stack_layers
@@ -104,8 +104,8 @@ def load_network(*, run_dir=None, weights=None):
             size, crop, width = int(metadata["image_size"]), metadata["crop"], float(metadata["width"])
             network = build_unet(width=width, size=size)
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{weights} does not say how its network is used ({error}); expected the weights.npz of a "
-                            "run of train_fg.py or distill.py.") from error
+            raise UserError(f"{weights} does not say how its network is used ({first_line(error)}); expected the weights.npz "
+                            "of a run of train_fg.py or distill.py.") from error
         checkpoint.assign_weights(network, arrays, path=weights)
         lines = metadata.get("flags", {}).values()
         return LoadedNetwork(network, size, crop, run_folder.parse_flags(lines),
@@ -115,13 +115,17 @@ def load_network(*, run_dir=None, weights=None):
     if "image_size" not in values:
         raise UserError(f"{run_dir} is the folder of another task; expected one of train_fg.py or distill.py.")
     name, width = ("student", "student_width") if "student_width" in values else ("generator", "generator_width")
-    if float(values.get("generator_average", 0)):
-        name = "generator_average"
-    network = build_unet(width=float(values[width]), size=int(values["image_size"]))
+    try:
+        if float(values.get("generator_average", 0)):
+            name = "generator_average"
+        network = build_unet(width=float(values[width]), size=int(values["image_size"]))
+        area = float(values["area_constant"]) if "area_constant" in values else None
+        crop = values["crop"]
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{run_dir} does not say how its network is used: in its {run_folder.FLAGS_FILE} a flag is missing or "
+                        f"wrong ({first_line(error)}).") from error
     step = checkpoint.restore_network(run_folder.RunFolder(run_dir).checkpoint_dir, network, name=name)
-    area = values.get("area_constant")
-    return LoadedNetwork(network, int(values["image_size"]), values["crop"], values, area and float(area),
-                         f"{run_dir} (step {step})")
+    return LoadedNetwork(network, int(values["image_size"]), crop, values, area, f"{run_dir} (step {step})")
 
 
 def at_size(loaded, image_size):

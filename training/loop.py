@@ -147,11 +147,15 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
       Number of steps done: `num_steps`, or more where the folder's run is longer.
 
     Raises:
-      UserError: the checkpoint does not fit, cannot be written, or a metric is not finite.
+      UserError: the checkpoint does not fit, is gone while the run's weights are there, or cannot be written; or a metric
+        is not finite.
       Stopped: after SIGINT or SIGTERM, when the run has been saved.
     """
     checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=spread.is_chief, **training.objects())
     start_step = checkpoints.restore()
+    if not checkpoints.latest and (folder.path / "weights.npz").exists():
+        raise UserError(f"{folder.path} holds a run's weights.npz but no checkpoint to go on from, so that a new run would "
+                        "write over it; bring the checkpoints back, or give another --run_dir.")
     if start_step >= num_steps:
         print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
         return start_step

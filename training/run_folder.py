@@ -62,7 +62,7 @@ class RunFolder:
         names = {entry.name for entry in self.path.iterdir()} - {".lock"}
         begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE}  # else it never came to its first step
         if begun:
-            self._check_same_run(flags_path.read_text(encoding="utf-8").splitlines(), flag_lines, changeable,
+            self._check_same_run(_read(flags_path).splitlines(), flag_lines, changeable,
                                  default_lines or {})
         elif names and FLAGS_FILE not in names:
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
@@ -82,7 +82,7 @@ class RunFolder:
         Empty where the file is not to be seen: a worker's that is not the chief, on another machine.
         """
         path = self.path / FLAGS_FILE
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = _read(path).splitlines() if path.exists() else []
         return {name: "\n".join(line for line in lines if _names(line, name)) for name in parse_flags(lines)}
 
     def close(self):
@@ -96,9 +96,15 @@ class RunFolder:
         atomic_file.write(self.path / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
 
     def read_metrics(self):
-        """Returns the dict in `metrics.json`, empty before the first was written."""
+        """Returns the dict in `metrics.json`, empty before the first was written; UserError where it is broken."""
         path = self.path / METRICS_FILE
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        try:
+            metrics = json.loads(_read(path)) if path.exists() else {}
+        except ValueError:
+            metrics = None
+        if not isinstance(metrics, dict):
+            raise UserError(f"{path} is broken; remove it, which loses the last values alone, or bring it back.")
+        return metrics
 
     def last_evaluation(self):
         """Returns the figures measured after the last step, floats by name, from `metrics.json`; else an empty dict."""
@@ -143,7 +149,15 @@ def read_flags(path):
     file = pathlib.Path(path) / FLAGS_FILE
     if not file.exists():
         raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}.")
-    return parse_flags(file.read_text(encoding="utf-8").splitlines())
+    return parse_flags(_read(file).splitlines())
+
+
+def _read(path):
+    """Returns a text file of a run folder; UserError where it is no text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is broken: it is no UTF-8 text.") from error
 
 
 def parse_flags(lines):

@@ -1,6 +1,7 @@
 """Checkpoints and weights files: strict, whole, and refused by name."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -24,6 +25,20 @@ def test_a_restored_run_has_the_saved_variables_slots_and_step(tmp_path):
     assert checkpoint.Checkpoints(tmp_path, generator=other, generator_optimizer=other_optimizer).restore() == 7
     for one, two in zip(network.variables + optimizer.variables(), other.variables + other_optimizer.variables()):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+@pytest.mark.parametrize("damage", [pathlib.Path.unlink, lambda path: path.write_text("garbage")], ids=["gone", "broken"])
+def test_the_last_checkpoint_is_found_without_tensorflows_list_of_them(tmp_path, damage):
+    network, optimizer = made()
+    checkpoints = checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer)
+    checkpoints.save(7)
+    checkpoints.save(12)
+    damage(tmp_path / "checkpoint")
+    assert checkpoint.latest_checkpoint(tmp_path) == str(tmp_path / "step-12")
+    other, other_optimizer = made()
+    assert checkpoint.Checkpoints(tmp_path, generator=other, generator_optimizer=other_optimizer).restore() == 12
+    assert checkpoint.restore_network(tmp_path, other) == 12
+    assert checkpoint.latest_checkpoint(tmp_path / "none") is None
 
 
 def test_without_a_checkpoint_a_run_starts_at_step_zero(tmp_path):

@@ -104,3 +104,16 @@ def test_metrics_are_read_back(tmp_path):
     assert folder.read_metrics() == {}
     folder.write_metrics({"step": 3})
     assert folder.read_metrics() == {"step": 3}
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe"])
+def test_broken_values_are_refused_in_a_sentence(tmp_path, content):
+    (tmp_path / "metrics.json").write_bytes(content)
+    with pytest.raises(UserError, match="metrics.json is broken"):
+        RunFolder(tmp_path).read_metrics()
+
+
+def test_flags_that_are_no_text_are_refused_in_a_sentence(tmp_path):
+    (tmp_path / "flags.txt").write_bytes(b"--seed=1\n\xff\xfe")
+    with pytest.raises(UserError, match="flags.txt is broken: it is no UTF-8 text"):
+        read_flags(tmp_path)

@@ -1,9 +1,8 @@
 """What a run tells: which step's figures are kept as the last, and what happens where they cannot be written."""
 
-import resource
-
 import pytest
 
+from conftest import file_size_limit
 from errors import UserError
 from training.run_folder import RunFolder
 from training.summaries import Recorder
@@ -34,12 +33,7 @@ def test_figures_are_kept_with_the_step_that_they_were_measured_after(tmp_path):
 def test_an_event_file_that_cannot_grow_ends_in_a_sentence(tmp_path):
     recorder = recorder_in(RunFolder(tmp_path))
     recorder.write()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))  # as a full disk would
-    try:
-        with pytest.raises(UserError, match=f"event file in {tmp_path} cannot be written"):
-            for step in range(200):
-                recorder.scalars({"generator/total_loss": 1.0}, step)
-                recorder.write()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with file_size_limit(200), pytest.raises(UserError, match=f"event file in {tmp_path} cannot be written"):
+        for step in range(200):
+            recorder.scalars({"generator/total_loss": 1.0}, step)
+            recorder.write()
