@@ -1,8 +1,9 @@
 # make demo   masks of pictures that a pretrained student has not seen; then a real, short training run of the foreground
 #             GAN on the bundled sample, its evaluation and a picture
 # make test   the test suite
+# make install   the virtual environment .venv alone, which all others make first, if it is not there
 # make reproduce DATA=data   every row of the paper, one after another, resumable; SMOKE=1 for two steps of each
-# All make the virtual environment .venv first, if it is not there; all can be called again at any time.
+# All can be called again at any time.
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -13,7 +14,9 @@ DATA ?= data
 PYTHON ?= $(shell for python in python3 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test reproduce clean
+.PHONY: demo test install reproduce clean
+
+install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	@echo "First, masks of 200 pets that the pretrained student has not seen:"

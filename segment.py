@@ -70,7 +70,7 @@ def main(argv):
     inputs, out = argv[1:], options.out
     if any(os.path.isdir(given) and os.path.realpath(given) == os.path.realpath(out) for given in inputs):
         raise UserError(f"--out={out} is a folder of pictures itself, of which masks would be made the next time; "
-                        f"give another, such as {os.path.join(out, 'masks')}.")
+                        f"give another, such as {os.path.normpath(out)}_masks.")
     pictures = folder.list_pictures(inputs, boxes_file=options.boxes, excluded_dir=out)
     stems = output_stems(pictures)
     check_overwriting(pictures, stems, out=out, boxes=options.boxes)

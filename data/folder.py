@@ -9,6 +9,7 @@ from data.windows import Box
 from errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+MASK_TABLE = ("masks.csv", "file,width,height,area_fraction,")  # file by which a folder of masks is known, how it begins
 
 
 class Picture(NamedTuple):
@@ -30,7 +31,8 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
 
     Args:
       directory: the folder.
-      recursive: whether the folders in it are searched too, each once. Hidden files and folders never are.
+      recursive: whether the folders in it are searched too, each once. Hidden files and folders never are, nor are folders
+        of masks that this project has written (`evaluation.mask_folder`).
 
     Returns:
       Paths below `directory` (joined to it), sorted.
@@ -42,7 +44,8 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
         raise UserError(f"There is no folder {directory}; give a folder of images.")
     paths, seen = [], {os.path.realpath(directory)}
     for folder, subfolders, files in os.walk(directory, followlinks=True):
-        below = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        below = sorted(name for name in subfolders if not name.startswith(".") and not _holds_masks(
+            os.path.join(folder, name))) if recursive else []
         targets = {name: os.path.realpath(os.path.join(folder, name)) for name in below}
         subfolders[:] = [name for name in below if targets[name] not in seen]  # a link may lead back up
         seen.update(targets.values())
@@ -51,6 +54,16 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
     if not paths:
         raise UserError(f"{directory} holds no image; expected files ending in {', '.join(IMAGE_SUFFIXES)}.")
     return sorted(paths)
+
+
+def _holds_masks(directory: str) -> bool:
+    """Says whether a folder is one of masks and cut-outs, which are no photographs."""
+    name, beginning = MASK_TABLE
+    try:
+        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
+            return file.read(len(beginning)) == beginning
+    except OSError:
+        return False
 
 
 def list_photographs(

@@ -15,6 +15,7 @@ import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
 import entry  # noqa: E402
+from errors import UserError  # noqa: E402
 from evaluation.sampler import InstanceSampler  # noqa: E402
 from training import checkpoint  # noqa: E402
 
@@ -25,6 +26,8 @@ def main(argv):
     """Reads, writes, and says the sizes."""
     del argv
     options = flags.FLAGS
+    if os.path.realpath(options.weights) == os.path.realpath(options.out):
+        raise UserError(f"--out={options.out} is the file of --weights, which it would replace; give another.")
     metadata, arrays = checkpoint.read_weights(options.weights)
     # What the run's machine called its folders is nobody else's business.
     metadata["flags"] = {name: line for name, line in metadata["flags"].items() if name not in options.leave_out}

@@ -7,6 +7,7 @@ import pytest
 
 from data import folder
 from errors import UserError
+from evaluation.mask_folder import MaskFolder
 
 
 @pytest.fixture(name="root")
@@ -30,6 +31,17 @@ def test_images_are_found_below_the_folder_sorted_by_name(root):
     assert _names(photographs) == ["a dog.png", "b.JPG", "deep/c.webp"]
     assert all(one.box is None and one.mask_path is None and one.is_training for one in photographs)
     assert all(os.path.isfile(one.path) for one in photographs)
+
+
+def test_masks_that_were_written_among_photographs_are_none(root):
+    before = folder.list_image_files(root)
+    for name in ("masks", "other"):
+        (root / name).mkdir()
+        (root / name / "a_mask.png").touch()
+    MaskFolder(root / "masks")
+    (root / "other" / "masks.csv").write_text("a table of the user's own")
+    assert folder.list_image_files(root) == sorted([*before, str(root / "other" / "a_mask.png")])
+    assert folder.list_image_files(root / "masks") == [str(root / "masks" / "a_mask.png")]  # where it is asked for
 
 
 def test_folders_inside_can_be_left_out(root):

@@ -30,3 +30,10 @@ def test_a_generator_states_the_figures_of_the_weights_as_released(run_script, t
                      width=1 / 8, latent_dim=2, disk_area=0.25, figures={"area_mean": -1.0})
     sampler, _ = InstanceSampler.from_weights(tmp_path / "out.npz", num_evaluated=256)
     assert found["figures"] == pytest.approx(sampler.figures(), abs=1e-5)
+
+
+def test_weights_are_not_replaced_by_their_release(run_script, tmp_path):
+    (tmp_path / "w.npz").write_bytes(b"precious")
+    result = run_script("experiments/release.py", f"--weights={tmp_path / 'w.npz'}", f"--out={tmp_path / '.' / 'w.npz'}")
+    assert result.returncode == 1 and "is the file of --weights, which it would replace" in result.stderr
+    assert (tmp_path / "w.npz").read_bytes() == b"precious"
