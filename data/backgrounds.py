@@ -48,16 +48,17 @@ class BackgroundPool(NamedTuple):
         """How many pictures the pool holds."""
         return self.offsets.shape[0]
 
-    def patch(self, index: tf.Tensor, *, size: int, seed: tf.Tensor) -> tf.Tensor:
+    def patch(self, index: tf.Tensor, *, size: int, seed: tf.Tensor, flip: bool = True) -> tf.Tensor:
         """Cuts a random square patch from a picture: a pure function of its arguments, in TensorFlow only.
 
         The patch's side is log-uniform between `size` and the picture's shorter side (that side itself in a picture
-        below `size`), its place uniform. It is resized with antialiasing and flipped horizontally half of the time.
+        below `size`), its place uniform. It is resized with antialiasing.
 
         Args:
           index: integer scalar in [0, num_images).
           size: S in pixels.
           seed: integer [2], the seed of the patch's random numbers.
+          flip: whether it is flipped horizontally half of the time.
 
         Returns:
           uint8 [S, S, 3].
@@ -72,7 +73,7 @@ class BackgroundPool(NamedTuple):
         rows = tf.slice(self.pixels, [self.offsets[index] + top * row_length], [side * row_length])
         patch = tf.reshape(rows, [side, width, 3])[:, left : left + side]  # [side, side, 3]
         resized = tf.image.resize(patch, [size, size], antialias=True)
-        flipped = tf.cond(uniforms[3] < 0.5, lambda: resized, lambda: tf.reverse(resized, [1]))
+        flipped = tf.cond(uniforms[3] >= 0.5, lambda: tf.reverse(resized, [1]), lambda: resized) if flip else resized
         return tf.ensure_shape(tf.cast(tf.clip_by_value(tf.round(flipped), 0.0, 255.0), tf.uint8), [size, size, 3])
 
 

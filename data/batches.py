@@ -76,12 +76,12 @@ def foreground_batches(
         return {"photographs": photographs, "reals": reals, "step": step}
 
     span = _Span(batch_size, in_shard, start_step, num_steps)
-    drawn = _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], seed=seed, span=span)
+    drawn = _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], seed=seed, flip=flip, span=span)
     if own is None:
         return drawn
     if own.pictures.shape != crops.shape[:1]:
         raise ValueError(f"own backgrounds are of {len(own.pictures)} crops, got {len(crops)}.")
-    return _with_own_backgrounds(drawn, own, size=crops.shape[1], seed=seed, span=span)
+    return _with_own_backgrounds(drawn, own, size=crops.shape[1], seed=seed, flip=flip, span=span)
 
 
 def distillation_batches(
@@ -132,7 +132,7 @@ def distillation_batches(
                             batch_size=batch_size, in_shard=in_shard, flip=flip)
         return {"photographs": drawn[..., :3], "masks": drawn[..., 3:], "step": step}
 
-    return _with_backgrounds(draw_labelled, background_pool, size=crops.shape[1], seed=seed,
+    return _with_backgrounds(draw_labelled, background_pool, size=crops.shape[1], seed=seed, flip=flip,
                              span=_Span(batch_size, in_shard, start_step, num_steps))
 
 
@@ -147,13 +147,14 @@ def _with_backgrounds(
     *,
     size: int,
     seed: int,
+    flip: bool,
     span: _Span,
 ) -> tf.data.Dataset:
     """The dataset of what `draw` makes of each step, with `backgrounds`, a patch for each place of the shard."""
     if not 0 <= span.start_step <= span.num_steps:
         raise ValueError(f"start_step is {span.start_step}, expected 0 to num_steps, which is {span.num_steps}.")
     def draw_background(position: tf.Tensor) -> tf.Tensor:
-        return _draw_patch(pool, position=position, size=size, seed=seed)
+        return _draw_patch(pool, position=position, size=size, seed=seed, flip=flip)
 
     steps = tf.data.Dataset.range(span.start_step, span.num_steps)
     photographs = steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -162,7 +163,7 @@ def _with_backgrounds(
 
 
 def _with_own_backgrounds(
-    drawn: tf.data.Dataset, own: OwnBackgrounds, *, size: int, seed: int, span: _Span
+    drawn: tf.data.Dataset, own: OwnBackgrounds, *, size: int, seed: int, flip: bool, span: _Span
 ) -> tf.data.Dataset:
     """The dataset `drawn` with `own_backgrounds` of its reals, which must be the stream `_REALS` of the same seed."""
     pictures = tf.constant(own.pictures)
@@ -173,7 +174,7 @@ def _with_own_backgrounds(
             tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), position)
             for stream in (_OWN_PATCHES, _OWN_COINS))
         is_own = (tf.random.stateless_uniform([], coin_seed) < own.share) & (pictures[real] >= 0)
-        return own.pool.patch(tf.maximum(pictures[real], 0), size=size, seed=own_seed), is_own
+        return own.pool.patch(tf.maximum(pictures[real], 0), size=size, seed=own_seed, flip=flip), is_own
 
     def add(batch: dict[str, tf.Tensor], found: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         is_own = found[1][:, tf.newaxis, tf.newaxis, tf.newaxis]
@@ -231,11 +232,11 @@ def _draw_crops(
     return tf.where(is_flipped[:, tf.newaxis, tf.newaxis, tf.newaxis], tf.reverse(images, [2]), images)
 
 
-def _draw_patch(pool: BackgroundPool, *, position: tf.Tensor, size: int, seed: int) -> tf.Tensor:
+def _draw_patch(pool: BackgroundPool, *, position: tf.Tensor, size: int, seed: int, flip: bool) -> tf.Tensor:
     """The patch at an int64 position in the endless stream of global batches: uint8 [S, S, 3]."""
     index = _permuted(position[tf.newaxis], num_items=pool.num_images, seed=[seed, _BACKGROUNDS])[0]
     patch_seed = tf.random.experimental.stateless_fold_in(tf.constant([seed, _PATCHES], tf.int64), position)
-    return pool.patch(index, size=size, seed=patch_seed)
+    return pool.patch(index, size=size, seed=patch_seed, flip=flip)
 
 
 def _permuted(positions: tf.Tensor, *, num_items: int, seed: list[int]) -> tf.Tensor:
@@ -246,6 +247,7 @@ def _permuted(positions: tf.Tensor, *, num_items: int, seed: list[int]) -> tf.Te
     """
     epochs, places = positions // num_items, positions % num_items
     seeds = tf.stack([tf.fill([len(positions)], tf.constant(part, tf.int64)) for part in seed] + [epochs], axis=1)
-    # tf.random.experimental.index_shuffle is this operation, but its padding of the seed allows no seed per index.
+    # tf.random.experimental.index_shuffle is this operation, but its padding of the seed allows no seed per index. With four
+    # rounds two streams have nearly the same permutation in the epoch whose number is the seed.
     largest = tf.constant(num_items - 1, tf.int64)
-    return tf.raw_ops.RandomIndexShuffle(index=places, seed=seeds, max_index=largest, rounds=4)
+    return tf.raw_ops.RandomIndexShuffle(index=places, seed=seeds, max_index=largest, rounds=8)

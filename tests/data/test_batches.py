@@ -91,12 +91,12 @@ def test_no_two_patches_of_one_picture_are_alike():
     assert len({patch.tobytes() for batch in batches for patch in batch["backgrounds"]}) == 20
 
 
-def test_photographs_and_reals_are_permuted_independently():
-    photographs, reals = (
-        np.concatenate([batch[key][:, 0, 0, 0] for batch in _batches(crops=_numbered_crops(100), num_steps=25)])
-        for key in ("photographs", "reals")
-    )
-    assert np.mean(photographs == reals) < 0.1
+@pytest.mark.parametrize("seed, epoch", [(3, 0), (0, 0), (1, 1), (3, 3)])  # equal numbers have tied streams together
+def test_photographs_and_reals_are_permuted_independently(seed, epoch):
+    batches = _batches(crops=_numbered_crops(100), seed=seed, start_step=25 * epoch, num_steps=25 * (epoch + 1))
+    photographs, reals = (np.concatenate([batch[key][:, 0, 0, 0] for batch in batches]) for key in ("photographs", "reals"))
+    assert len(set(photographs)) == len(set(reals)) == 100
+    assert np.mean(photographs == reals) < 0.06  # 0.01 by chance
     assert abs(np.corrcoef(photographs, reals)[0, 1]) < 0.3
 
 
@@ -111,8 +111,14 @@ def test_half_of_the_images_are_flipped_each_by_itself(stream):
 
 
 def test_nothing_is_flipped_unless_asked_for():
-    for batch in _batches(num_steps=5, flip=False):
+    ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[np.newaxis, :, np.newaxis], 100, axis=0).repeat(3, axis=2)
+    pool = BackgroundPool.from_images([ramp])  # brighter to the right
+    for batch in _batches(num_steps=5, flip=False, background_pool=pool):
         assert not batch["photographs"][:, :, 0, 1].any() and not batch["reals"][:, :, 0, 1].any()
+        assert (batch["backgrounds"][:, :, 0] < batch["backgrounds"][:, :, -1]).all()
+    flipped = [(batch["backgrounds"][:, 0, 0, 0] > batch["backgrounds"][:, 0, -1, 0]).mean()
+               for batch in _batches(num_steps=25, background_pool=pool)]
+    assert 0.3 < np.mean(flipped) < 0.7
 
 
 @pytest.mark.parametrize("shards", [2, 4])
