@@ -13,6 +13,7 @@ import atomic_file
 from errors import UserError, first_line
 
 WEIGHTS_FORMAT = "independence-prior-weights-1"
+LARGEST_VALUE = 1e15  # float32's products of two larger ones soon overflow; no trained variable comes near
 # What TensorFlow raises for other shapes, missing objects, missing files, and truncated files.
 _RESTORE_ERRORS = (ValueError, AssertionError, tf.errors.OpError, IndexError, RuntimeError)
 
@@ -38,7 +39,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(step=self.step, **objects)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=keep,
                                                    checkpoint_name="step")
-        self._is_chief = is_chief
+        self._is_chief, self._objects = is_chief, objects
 
     @property
     def latest(self):
@@ -57,6 +58,17 @@ class Checkpoints:
             except _RESTORE_ERRORS as error:
                 raise UserError(f"checkpoint {self.latest} does not fit this run{_why(error)}.") from error
         return int(self.step.numpy())
+
+    def unsound(self):
+        """Names the first variable that training has ruined, or returns None.
+
+        A step's losses are computed before its updates, so they do not tell what the last update has made.
+        """
+        for name, one in self._objects.items():
+            for variable in one.variables() if callable(one.variables) else one.variables:
+                if variable.dtype.is_floating and not bool(tf.reduce_max(tf.abs(variable)) <= LARGEST_VALUE):
+                    return f"{name}, {variable.name}"
+        return None
 
     def save(self, step):
         """Saves after `step` steps. The last whole checkpoint stays until the new one is whole.

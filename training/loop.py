@@ -77,7 +77,7 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
 
     Raises:
       Stopped: after SIGINT or SIGTERM, when the run has been saved.
-      UserError: a metric is not finite; the last good checkpoint stays.
+      UserError: a metric or a variable is not finite; the last good checkpoint stays.
     """
     detector = FailureDetector()
 
@@ -116,6 +116,10 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
                 recorder.evaluation(evaluate(), done, best_by=evaluation_key)
             recorder.write()
             if due(cadence.save_every, done) or stopping or done == num_steps:
+                if ruined := checkpoints.unsound():
+                    recorder.close()
+                    raise UserError(f"after step {done} the values of {ruined} are no numbers or too large: training stopped; "
+                                    f"the last good checkpoint is {checkpoints.latest or 'missing'}")
                 checkpoints.save(done)
             recorder.restart_clock(done)
             if stopping:
