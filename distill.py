@@ -56,7 +56,7 @@ def train(options, *, folder, spread, teacher):
     inferred = settings.inference()
     masks = distillation.teacher_masks(
         foreground.inference(teacher.network, **{**inferred, "sharpen_temperature": 1.0, "threshold": 0.5}), data.crops,
-        description=teacher.description, cache_dir=folder.path if spread.is_chief else None,
+        description=teacher.description, made_of=distillation.fingerprint(data.crops, teacher.network), cache_dir=folder.path if spread.is_chief else None,
         max_megabytes=options.max_cache_megabytes)
     if options.label_area:
         inferred["threshold"] = refinement.threshold_of_area(masks, options.label_area)

@@ -1,5 +1,6 @@
 """Teacher-student distillation (appendix, 'Data Distillation in the First Application', Eq. 8)."""
 
+import hashlib
 import os
 import pathlib
 
@@ -133,13 +134,22 @@ def load_teacher(paths, *, image_size, crop):
     return foreground.LoadedNetwork(mask, image_size or 128, crop or "box", {}, None, "of boxes alone")
 
 
-def teacher_masks(teacher, crops, *, description, cache_dir, max_megabytes):
+def fingerprint(crops, network):
+    """Returns a text that is another for other crops, uint8 [n, S, S, 3], and for a network with other values."""
+    digest = hashlib.sha256(np.ascontiguousarray(crops))
+    for variable in getattr(network, "variables", ()):
+        digest.update(np.ascontiguousarray(variable.numpy()))
+    return digest.hexdigest()
+
+
+def teacher_masks(teacher, crops, *, description, made_of, cache_dir, max_megabytes):
     """Predicts the teacher's masks of all photographs once, and keeps them in the run folder.
 
     Args:
       teacher: network wrapped by `foreground.inference`.
       crops: uint8 [n, S, S, 3].
       description: the teacher's, of `foreground.LoadedNetwork`, which names its step; noted in `teacher.txt`.
+      made_of: `fingerprint` of the crops and the teacher's network, noted there too.
       cache_dir: the run's folder; its `teacher_masks.npy` is used if it is there. None for no cache (a worker that is
         not the chief).
       max_megabytes: largest size of the cache, n * S * S bytes, that is allowed.
@@ -157,19 +167,25 @@ def teacher_masks(teacher, crops, *, description, cache_dir, max_megabytes):
         raise UserError(f"the teacher's masks take {megabytes:.0f} MiB, more than "
                         f"--max_cache_megabytes={max_megabytes}; raise it, or train on fewer photographs.")
     if cache_dir:
-        _note_teacher(description, cache_dir=pathlib.Path(cache_dir))
+        _note_teacher(description, made_of=made_of, cache_dir=pathlib.Path(cache_dir))
     return _kept(lambda: _to_eight_bits(evaluator.predict_masks(teacher, crops)), shape=shape, cache_dir=cache_dir,
                  name=CACHE_NAME)
 
 
-def _note_teacher(description, *, cache_dir):
-    """Notes whose masks the folder is about to keep; UserError if those of a teacher noted otherwise are there."""
+def _note_teacher(description, *, made_of, cache_dir):
+    """Notes whose masks of what the folder is about to keep; UserError if masks that were noted otherwise are there."""
     note = cache_dir / TEACHER_FILE
     if not (cache_dir / CACHE_NAME).exists():
-        atomic_file.write(note, f"{description}\n")
-    elif note.exists() and (noted := note.read_text(encoding="utf-8").strip()) != description:
-        raise UserError(f"{cache_dir} was begun with the masks of {noted}, and the teacher is {description} by now; "
-                        "give another --run_dir.")
+        (cache_dir / CUT_CACHE_NAME).unlink(missing_ok=True)  # cut of masks that are gone
+        atomic_file.write(note, f"{description}\n{made_of}\n")
+    elif note.exists():
+        noted, *noted_made_of = note.read_text(encoding="utf-8").splitlines() or [""]
+        if noted != description:
+            raise UserError(f"{cache_dir} was begun with the masks of {noted}, and the teacher is {description} by now; "
+                            "give another --run_dir.")
+        if noted_made_of and noted_made_of != [made_of]:  # older folders have no such line
+            raise UserError(f"{cache_dir} was begun with other photographs, or boxes, or with another teacher where "
+                            f"{description} is now; give another --run_dir.")
 
 
 def cut_labels(labels, photographs, *, crop_mode, iterations, cache_dir):

@@ -67,16 +67,39 @@ def test_labels_are_the_teachers_masks_computed_once(tmp_path):
     teacher = foreground.build_unet(width=1 / 16, size=64)
     crops = np.random.default_rng(0).integers(0, 256, [5, 64, 64, 3], np.uint8)
     expected = teacher(images.to_unit_range(crops), training=False).numpy()
-    labels = distillation.teacher_masks(foreground.inference(teacher), crops, description="a", cache_dir=tmp_path, max_megabytes=1)
+    labels = distillation.teacher_masks(foreground.inference(teacher), crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
     np.testing.assert_allclose(labels / 255.0, expected, atol=0.5 / 255 + 1e-5)
 
     def absent(*_, **__):
         raise AssertionError("the masks are in the cache")
 
-    again = distillation.teacher_masks(absent, crops, description="a", cache_dir=tmp_path, max_megabytes=1)
+    again = distillation.teacher_masks(absent, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
     np.testing.assert_array_equal(labels, again)
     with pytest.raises(UserError, match="was begun with the masks of a, and the teacher is b by now"):
-        distillation.teacher_masks(teacher, crops, description="b", cache_dir=tmp_path, max_megabytes=1)
+        distillation.teacher_masks(teacher, crops, description="b", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+
+
+def test_labels_of_other_photographs_or_of_a_teacher_with_other_values_are_refused(tmp_path):
+    teacher = foreground.build_unet(width=1 / 16, size=64)
+    crops = np.random.default_rng(0).integers(0, 256, [4, 64, 64, 3], np.uint8)
+
+    def labels(crops):
+        return distillation.teacher_masks(
+            foreground.inference(teacher), crops, description="a", made_of=distillation.fingerprint(crops, teacher),
+            cache_dir=tmp_path, max_megabytes=1)
+
+    made = labels(crops)
+    np.testing.assert_array_equal(labels(crops.copy()), made)
+    (tmp_path / distillation.CUT_CACHE_NAME).touch()
+    with pytest.raises(UserError, match="was begun with other photographs, or boxes, or with another teacher where a is now"):
+        labels(crops[::-1])
+    teacher.variables[0].assign_add(tf.ones_like(teacher.variables[0]))
+    with pytest.raises(UserError, match="was begun with other photographs, or boxes, or with another teacher where a is now"):
+        labels(crops)
+    assert (tmp_path / distillation.CUT_CACHE_NAME).exists()
+    (tmp_path / distillation.CACHE_NAME).unlink()
+    assert (labels(crops) != made).any()
+    assert not (tmp_path / distillation.CUT_CACHE_NAME).exists()  # it was cut of the masks that are gone
 
 
 def test_cut_labels_are_made_once(tmp_path):
@@ -100,13 +123,13 @@ def test_a_cache_too_large_foreign_or_broken_is_refused(tmp_path):
     teacher = foreground.inference(foreground.build_unet(width=1 / 16, size=64))
     crops = np.zeros([4, 64, 64, 3], np.uint8)
     with pytest.raises(UserError, match="more than --max_cache_megabytes=0.01"):
-        distillation.teacher_masks(teacher, crops, description="a", cache_dir=tmp_path, max_megabytes=0.01)
-    distillation.teacher_masks(teacher, crops, description="a", cache_dir=tmp_path, max_megabytes=1)
+        distillation.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=0.01)
+    distillation.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
     with pytest.raises(UserError, match=r"holds masks \[4, 64, 64, 1\], expected \[3, 64, 64, 1\]; delete it"):
-        distillation.teacher_masks(teacher, crops[:3], description="a", cache_dir=tmp_path, max_megabytes=1)
+        distillation.teacher_masks(teacher, crops[:3], description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
     (tmp_path / distillation.CACHE_NAME).write_bytes(b"x")
     with pytest.raises(UserError, match="cannot be read"):
-        distillation.teacher_masks(teacher, crops, description="a", cache_dir=tmp_path, max_megabytes=1)
+        distillation.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
 
 
 def test_a_mask_is_flipped_with_its_photograph():
