@@ -124,7 +124,7 @@ class AdversarialTraining(tf.Module):
         for part in extra:
             discriminator_update(shown_reals(part), compose(part).image, self._seed_of(part))
         reals = shown_reals(last)
-        generator_metrics, scene = generator_update(last)
+        generator_metrics, scene = generator_update({**last, "reals": reals})  # as the discriminator sees them (S24)
         discriminator_metrics = discriminator_update(reals, scene.image, self._seed_of(last))
         return {**generator_metrics, **discriminator_metrics}, scene
 

@@ -191,6 +191,20 @@ def test_reals_are_pasted_on_their_own_backgrounds_before_the_discriminator_alon
     assert float(metrics["discriminator/real_loss"]) != pytest.approx(float(plain["discriminator/real_loss"]), rel=1e-3)
 
 
+def test_features_are_matched_with_the_reals_that_the_discriminator_sees():
+    _, training = made_training(feature_matching_weight=1.0)
+    batch = random_batch()
+    own = batch["background_inputs"]
+    pasted = training.paste_reals(batch["reals"], own)
+    features = training.discriminator.features
+    composites = features(training.compose(batch).image, training=False)
+    expected, unpasted = (float(losses.feature_matching_loss(features(reals, training=False), composites))
+                          for reals in (pasted, images.to_unit_range(batch["reals"])))
+    assert expected != pytest.approx(unpasted, rel=1e-2)
+    metrics, _ = training.step({**batch, "own_backgrounds": own})
+    assert float(metrics["generator/feature_matching"]) == pytest.approx(expected, rel=1e-3)
+
+
 def test_several_discriminator_updates_use_their_own_share_of_the_batch():
     _, training = made_training(num_discriminator_updates=3)
     before = int(training.discriminator_optimizer.iterations)
