@@ -12,12 +12,13 @@ import numpy as np
 import atomic_file
 import drawing
 import visualization
+from data.folder import MASK_TABLE
 from data.images import to_uint8
 from data.windows import Window, tight_window
 from errors import UserError
 from evaluation.segmenter import Segmentation
 
-MASK_SUFFIX, CUTOUT_SUFFIX, TABLE_NAME = "_mask.png", "_cutout.png", "masks.csv"
+MASK_SUFFIX, CUTOUT_SUFFIX, TABLE_NAME = "_mask.png", "_cutout.png", MASK_TABLE[0]
 COLUMNS = ("file", "width", "height", "area_fraction", "box_x", "box_y", "box_width", "box_height", "mask")
 SHEET_SIZE = 24  # pictures on a contact sheet
 TILE_SIZE = 128  # pixels
