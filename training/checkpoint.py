@@ -190,7 +190,7 @@ def read_weights(path):
     if kind != WEIGHTS_FORMAT:
         raise UserError(f"{path} has format {kind!r}, expected {WEIGHTS_FORMAT!r}.")
     if not isinstance(metadata.get("flags", {}), dict):
-        raise UserError(f"{path} is no weights file of this project: its header's flags are none.")
+        raise UserError(f"{path} does not say how its network is used: its header holds no flags by name.")
     return metadata, arrays
 
 

@@ -54,6 +54,13 @@ def test_what_training_has_ruined_is_named(tmp_path, value):
     assert checkpoints.unsound() == f"generator, {network.variables[3].name}"
 
 
+@pytest.mark.parametrize("flags", [None, 5, "--seed=1"])
+def test_weights_whose_flags_are_no_flags_are_refused(tmp_path, flags):
+    checkpoint.write_weights(tmp_path / "w.npz", {}, metadata={"flags": flags}, half_precision=False)
+    with pytest.raises(UserError, match="w.npz does not say how its network is used: its header holds no flags by name"):
+        checkpoint.read_weights(tmp_path / "w.npz")
+
+
 def test_without_a_checkpoint_a_run_starts_at_step_zero(tmp_path):
     network, optimizer = made()
     assert checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer).restore() == 0
