@@ -1,44 +1,14 @@
-"""The two updates: who changes whom, and whether they learn."""
-
-import os
+"""The two updates: who changes whom, by which losses."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_training import OPTIMIZATION, changed, made_training, random_batch, state
 
 import losses
-from data import backgrounds, batches, images, synthetic
-from evaluation import evaluator
+from data import images
 from models.discriminator import Discriminator
 from training import foreground
-
-OPTIMIZATION = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000}
-
-
-def made_training(*, size=64, seed=0, width=1 / 16, mixed_precision="none", widths=(8, 16, 16, 32, 16), **options):
-    tf.keras.utils.set_random_seed(seed)
-    settings = {"area": 0.3, "area_weight": 10.0, "seed": seed, **options}
-    optimization = {**OPTIMIZATION, "mixed_precision": mixed_precision,
-                    **{name: settings.pop(name) for name in OPTIMIZATION if name in settings}}
-    network = foreground.build_unet(width=width, size=size, initial_mask=settings.get("area_start") or 0.5)
-    training = foreground.build_training(
-        network=network, discriminator=Discriminator(widths=widths, score_activation="linear"), size=size,
-        optimization=optimization, **settings)
-    return network, training
-
-
-def random_batch(*, batch_size=4, size=64, step=0):
-    pictures = np.random.default_rng(step).integers(0, 256, [3, batch_size, size, size, 3], np.uint8)
-    return {"foreground_inputs": tf.constant(pictures[:1]), "background_inputs": tf.constant(pictures[1]),
-            "reals": tf.constant(pictures[2]), "step": tf.constant(step, tf.int64)}
-
-
-def state(module):
-    return [variable.numpy().copy() for variable in module.variables]
-
-
-def changed(before, after):
-    return [not np.array_equal(old, new) for old, new in zip(before, after)]
 
 
 @pytest.mark.parametrize("normalization", ["sngan", "tfa"])
@@ -252,40 +222,6 @@ def test_updates_work_inside_a_distribution_strategy():
         metrics, scene = strategy.run(training.generator_update, (batch,))
         more = strategy.run(training.discriminator_update, (batch["reals"], scene.image))
     assert np.isfinite(float(metrics["generator/total_loss"])) and np.isfinite(float(more["discriminator/total_loss"]))
-
-
-@pytest.mark.parametrize("precision", ["none", "bfloat16", "float16"])
-def test_masks_of_drawn_scenes_are_learnt_without_labels(precision):
-    """From the first to the last step no mask is seen, and IoU ends far above the trivial masks', in every precision.
-
-    In float32 the mean IoU is 0.914.
-    """
-    if precision != "none" and not (tf.config.list_physical_devices("GPU") or os.environ.get("SLOW_TESTS")):
-        pytest.skip("half precision takes minutes on a processor without instructions for it; SLOW_TESTS=1 runs it")
-    policy = tf.keras.mixed_precision.global_policy()
-    tf.keras.mixed_precision.set_global_policy("float32" if precision == "none" else f"mixed_{precision}")
-    try:
-        report = report_of_drawn_scenes(precision)
-    finally:
-        tf.keras.mixed_precision.set_global_policy(policy)
-    trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
-    print(evaluator.format_table(report))
-    assert trivial < 0.7 and report["per_image"]["mean_iou"] > 0.87
-
-
-def report_of_drawn_scenes(precision):
-    """Trains on drawn scenes in a precision; returns the evaluation's report on them."""
-    size = 64
-    photographs, masks, pictures = synthetic.drawn_photographs(num_images=160, size=size, seed=0)
-    pool = backgrounds.BackgroundPool.from_images(pictures)
-    network, training = made_training(
-        width=0.25, widths=(32, 64, 128, 128, 128), area=0.22, area_weight=200.0, area_penalty="batch_mean",
-        area_start=0.92, area_ramp_steps=180, discriminator_learning_rate=5e-4, seed=1, mixed_precision=precision)
-    dataset = batches.foreground_batches(crops=photographs, background_pool=pool, batch_size=8, seed=1, num_steps=360)
-    for batch in dataset.map(foreground.to_training_batch):
-        training.step(batch)
-    soft = evaluator.predict_masks(network, photographs)
-    return evaluator.evaluate_masks(soft, masks, names=[str(index) for index in range(len(masks))])
 
 
 def test_training_is_the_same_with_an_average_which_is_what_is_shown_and_saved():
