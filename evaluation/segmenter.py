@@ -18,7 +18,7 @@ import tensorflow as tf
 from data.folder import Picture, list_pictures
 from data.images import load_image, map_in_threads, to_unit_range
 from data.windows import CROP_MODES, Box, Window, crop_window, place_window, take_window
-from errors import UserError
+from errors import UserError, first_line
 from evaluation import grabcut
 from training import foreground
 
@@ -193,8 +193,7 @@ class Segmenter:
             tf.saved_model.save(module, str(partial), signatures={"serving_default": module.infer})
             os.replace(partial, directory)
         except (OSError, tf.errors.OpError) as error:
-            reason = str(error).partition("\n")[0]
-            raise UserError(f"the SavedModel {directory} cannot be written: {reason}.") from error
+            raise UserError(f"the SavedModel {directory} cannot be written: {first_line(error)}.") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
