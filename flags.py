@@ -194,6 +194,10 @@ def define_cluster():
     absl_flags.DEFINE_integer("latent_dim", 5, "Dimensions of z (Table 4: 6, 5, 2).", lower_bound=1, upper_bound=1024)
     absl_flags.DEFINE_integer("padding", 32, "Pixels around an instance before it is cropped at random to a window: it "
                               "moves by up to as many (30 crowd, 32 fruit, 26 seed).", lower_bound=0)
+    absl_flags.DEFINE_float("max_rotation", 0.0, "Degrees by which instances are turned at most, to either side, drawn "
+                            "anew each time; the paper only moves them (S27).", lower_bound=0.0, upper_bound=180.0)
+    absl_flags.DEFINE_float("max_magnification", 1.0, "m: instances are scaled by a factor drawn anew from 1/m to m each "
+                            "time; 1: not (S27).", lower_bound=1.0, upper_bound=4.0)
     absl_flags.DEFINE_enum("background", "disk", ["disk", "black"],
                            "Bottom layer: windows with a black disk in the middle, or black altogether.")
     absl_flags.DEFINE_float("shadow_strength", 0.0, "Largest opacity of a soft shadow that each instance casts on what is "

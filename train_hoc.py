@@ -61,6 +61,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     Raises:
       UserError: weights or a checkpoint do not fit or cannot be written, or training failed (`loop.train_in_folder`).
     """
+    scales = {"max_magnification": options.max_magnification}
     disk_area = area if options.mask_start == "disk" else None
     shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **settings.generator()}
     network, averaged = (build_generator(**shape) if wanted else None
@@ -69,7 +70,8 @@ def train(options, *, folder, spread, cluster, shapes, area):
         checkpoint.start_from(options.initial_weights, (network, averaged), network="instance_generator",
                               disk_area=disk_area)
     training = task.build_training(
-        network=network, averaged_network=averaged, latent_dim=options.latent_dim, padding=options.padding,
+        network=network, averaged_network=averaged, latent_dim=options.latent_dim,
+        placement=task.make_layout(padding=options.padding, **scales, max_rotation=options.max_rotation),
         shadow_strength=options.shadow_strength, discriminator_options=settings.discriminator([cluster]),
         recognition_kind=options.recognition, information_weight=options.information_weight,
         num_recognized_layers=options.num_recognized_layers, optimization=settings.optimization(),
@@ -81,7 +83,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     inspection = task.HocInspection(
         training, latent_dim=options.latent_dim, batch=next(iter(shown)), seed=options.seed + 1, shapes=shapes,
         num_evaluated=options.num_evaluation_images, num_shown_layers=options.num_panel_layers)
-    uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding)
+    uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding, **scales)
     hole = (f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance"
             if options.disk_radius or options.background == "black" else "backgrounds are whole windows")
     print(f"cluster of {cluster.shape[1]}x{cluster.shape[0]} pixels in windows of {hoc.WINDOW}; area constant {area}; "
@@ -116,7 +118,7 @@ def main(argv):
     del argv
     options = flags.FLAGS
     area = PAPER_AREA if options.area_constant is None else options.area_constant
-    task.check_padding(options.padding, area=area)
+    task.check_padding(options.padding, area=area, max_magnification=options.max_magnification)
     if options.mask_start == "disk" and not 0.0 < area < 1.0:
         raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
     if options.num_recognized_layers > options.num_layers:

@@ -56,8 +56,8 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
     if task == "cluster":
         network = build_generator(latent_dim=5, width=width)
         training = cluster_task.build_training(
-            network=network, latent_dim=5, padding=30, discriminator_options={}, recognition_kind="shared",
-            information_weight=50.0, num_recognized_layers=num_recognized_layers, area=0.1, area_weight=1000.0,
+            network=network, latent_dim=5, placement=cluster_task.make_layout(padding=30), discriminator_options={},
+            recognition_kind="shared", information_weight=50.0, num_recognized_layers=num_recognized_layers, area=0.1, area_weight=1000.0,
             jit_compile=jit_compile, optimization=optimization)
         picture = generator.integers(0, 256, [128, 128, 3], np.uint8)
         batch = next(iter(hoc.hoc_batches(cluster=picture, num_layers=num_layers, latent_dim=5, batch_size=batch_size,

@@ -17,7 +17,8 @@ import train_hoc
 
 # A generator of a size that makes a step take a fraction of a second; the discriminator is always Table 2's.
 SMALL = ("--generator_width=0.03125", "--batch_size=2", "--num_layers=3", "--log_every=1", "--num_panel_images=2",
-         "--num_evaluation_images=8", "--num_samples=5", "--num_panel_layers=2", "--shadow_strength=0.5")
+         "--num_evaluation_images=8", "--num_samples=5", "--num_panel_layers=2", "--shadow_strength=0.5",
+         "--max_rotation=20", "--max_magnification=1.1")
 
 
 @pytest.fixture(scope="module")

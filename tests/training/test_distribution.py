@@ -48,8 +48,8 @@ with spread.scope():
     else:
         network = build_generator(latent_dim=3, width=1 / 16)
         training = task.build_training(
-            network=network, latent_dim=3, padding=20, discriminator_options={{}}, recognition_kind="shared",
-            information_weight=5.0, shadow_strength=0.5, area=0.2, area_weight=10.0, optimization=optimization)
+            network=network, latent_dim=3, placement=task.make_layout(padding=20, max_rotation=30.0),
+            discriminator_options={{}}, recognition_kind="shared", information_weight=5.0, shadow_strength=0.5, area=0.2, area_weight=10.0, optimization=optimization)
         stream = hoc.hoc_batches(cluster=synthetic.drawn_cluster("beans", size=128, seed=0)[0], num_layers=3,
                                  latent_dim=3, batch_size=4, seed=0, num_steps=4, **spread.shards())
     step = spread.step(training)

@@ -9,16 +9,19 @@ from data import hoc as hoc_data
 from data import synthetic
 from errors import UserError
 from evaluation import instances
+from models.composition import Instance
 from models.instance_generator import build_generator
+from models.layout import TranslationLayout
 from training import hoc
 
 
-def made_training(*, latent_dim=3, padding=20, recognition_kind="shared", generator_learning_rate=4e-4, **options):
+def made_training(*, latent_dim=3, placement=hoc.make_layout(padding=20), recognition_kind="shared",
+                  generator_learning_rate=4e-4, **options):
     """Returns the task's training with a narrow generator and Table 2's whole discriminator."""
     tf.keras.utils.set_random_seed(0)
     settings = {"area": 0.25, "area_weight": 10.0, "information_weight": 50.0, **options}
     return hoc.build_training(
-        network=build_generator(latent_dim=latent_dim, width=1 / 32), latent_dim=latent_dim, padding=padding,
+        network=build_generator(latent_dim=latent_dim, width=1 / 32), latent_dim=latent_dim, placement=placement,
         discriminator_options={"score_activation": "linear"}, recognition_kind=recognition_kind,
         optimization={"generator_learning_rate": generator_learning_rate, "discriminator_learning_rate": 2e-4,
                       "num_steps": 1000}, **settings)
@@ -158,6 +161,48 @@ def test_paddings_that_push_an_instance_of_a_quarter_out_of_the_window_are_refus
         hoc.check_padding(padding, area=0.25)
 
 
+@pytest.mark.parametrize("max_magnification", [1.0, 1.5])
+def test_a_padding_is_checked_for_the_smallest_instances(max_magnification):
+    hoc.check_padding(int(31.5 + 18.05 / max_magnification / 1.4142), area=0.25, max_magnification=max_magnification)
+    with pytest.raises(UserError, match="can push a whole instance out"):
+        hoc.check_padding(int(32.5 + 18.05 / max_magnification / 1.4142), area=0.25,
+                          max_magnification=max_magnification)
+
+
+def drawn_places(layout, *, count=300):
+    """Areas, centroids [count, 2] and directions of the longer axis, degrees in [0, 180), of one bar that is laid out."""
+    rows, columns = np.indices([64, 64])
+    bar = ((np.abs(rows - 31.5) < 3) & (np.abs(columns - 31.5) < 12)).astype(np.float32)
+    bars = tf.tile(tf.constant(bar)[tf.newaxis, tf.newaxis, :, :, tf.newaxis], [1, count, 1, 1, 1])
+    masks = layout.warp(Instance(tf.repeat(bars, 3, axis=-1), bars), layout.sample([1, count], seed=[3, 4])).mask
+    masks = masks[0, ..., 0].numpy()
+    areas = masks.sum(axis=(1, 2))
+    places = np.stack([(masks * axis).sum(axis=(1, 2)) / areas - 31.5 for axis in (rows, columns)], axis=-1)
+    down, right = rows - 31.5 - places[:, 0, None, None], columns - 31.5 - places[:, 1, None, None]
+    moments = [(masks * product).sum(axis=(1, 2)) / areas for product in (down * down, right * right, down * right)]
+    directions = np.degrees(0.5 * np.arctan2(2 * moments[2], moments[1] - moments[0])) % 180
+    return areas / bar.sum(), places, directions
+
+
+def test_the_papers_layout_moves_by_whole_pixels_and_nothing_else():
+    assert isinstance(hoc.make_layout(padding=7), TranslationLayout)
+    areas, places, directions = drawn_places(hoc.make_layout(padding=7))
+    np.testing.assert_allclose(areas, 1.0)
+    np.testing.assert_allclose(places, np.round(places), atol=1e-4)
+    assert np.abs(places).max() == pytest.approx(7) and np.minimum(directions, 180 - directions).max() < 0.1
+
+
+@pytest.mark.parametrize("degrees", [20.0, 180.0])
+def test_instances_are_turned_by_up_to_as_many_degrees_and_scaled_within_bounds(degrees):
+    areas, places, directions = drawn_places(
+        hoc.make_layout(padding=7, max_rotation=degrees, max_magnification=1.25))
+    factors = np.sqrt(areas)
+    assert 0.79 < factors.min() < 0.83 and 1.22 < factors.max() < 1.26  # 1 / 1.25 to 1.25
+    assert 6.5 < np.abs(places).max() < 7.01
+    turned = np.minimum(directions, 180 - directions).max()
+    assert 0.95 * min(degrees, 90) < turned < min(degrees, 90) + 0.5
+
+
 @pytest.fixture(scope="module", name="inspected")
 def inspected_fixture():
     """A training with two latents and six layers, and what makes its inspection."""
@@ -203,6 +248,13 @@ def test_the_uncovered_share_is_what_random_disks_leave():
     measured = (np.hypot(*np.moveaxis(points - centres, -1, 0)) > radius).all(axis=1).mean()
     estimated = hoc.uncovered_fraction(num_layers=num_layers, area=area, padding=padding)
     assert estimated == pytest.approx(measured, abs=0.03)
+
+
+def test_the_uncovered_share_counts_areas_of_scaled_instances():
+    """Of one instance it is one less what it covers, and scales on [0.5, 2] have a mean square of 1.75."""
+    plain, scaled = (hoc.uncovered_fraction(num_layers=1, area=0.1, padding=26, max_magnification=magnification)
+                     for magnification in (1.0, 2.0))
+    assert (1 - scaled) / (1 - plain) == pytest.approx(1.75)
 
 
 @pytest.mark.parametrize("row, expected", [((8, 0.1, 30), 0.39), ((10, 0.25, 32), 0.06), ((12, 0.25, 26), 0.004)])
