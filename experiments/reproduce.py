@@ -6,7 +6,8 @@
     python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything
     python experiments/reproduce.py --data=DATA --table_only               # the table of what has been run so far
 
-What is finished is passed over and what was stopped goes on, so that the same command can be given again at any time.
+What is finished is passed over and what was stopped goes on, so that the same command can be given again at any time;
+what was finished with other flags than its row has now is reported instead.
 A row whose data are not there is left out, and one that fails is reported; the rest is run all the same, and the exit
 status is 1. DATA has `CUB_200_2011/`, `landscapes/`, `CelebA/`, `INRIAPerson/Train/neg/`, and `hoc/` with
 `crowd.jpg` and `beans.jpg`, or other names by --crowd_image and --seed_image.
@@ -33,6 +34,7 @@ from experiments.rows import ABLATIONS, ALL_ROWS, ROWS  # noqa: E402
 
 SMOKE = ("--num_steps=2", "--batch_size=2", "--num_evaluation_images=4", "--num_panel_images=2",
          "--learning_rate_fall_steps=0")
+RECORD = "seconds.json"  # in a stage's folder: how long it took, and with what flags
 
 
 def is_done(folder):
@@ -50,29 +52,55 @@ def read_json(path):
         return json.load(file)
 
 
-def run_stage(stage, folder, *, seed, values, smoke):
-    """Runs or continues one stage; adds its seconds to those of its folder. Returns its exit status."""
-    command = [sys.executable, os.path.join(ROOT, stage.script),
-               f"--flagfile={os.path.join(ROOT, 'experiments', stage.flagfile)}.flags",
-               *(argument.format(**values) for argument in stage.arguments), *(SMOKE + stage.smoke if smoke else ()),
-               f"--seed={seed}", f"--run_dir={folder}"]
+def flagfile_of(stage):
+    """Returns the path of a stage's flagfile."""
+    return os.path.join(ROOT, "experiments", f"{stage.flagfile}.flags")
+
+
+def arguments_of(stage, *, values, smoke):
+    """Returns a stage's flags beside its flagfile."""
+    return [*(argument.format(**values) for argument in stage.arguments), *(SMOKE + stage.smoke if smoke else ())]
+
+
+def flags_of(stage, **options):
+    """Returns a stage's flags, those of its flagfile first: a list of '--name=value'."""
+    with open(flagfile_of(stage), encoding="utf-8") as file:
+        lines = [line.strip() for line in file if line.startswith("--")]
+    return [*lines, *arguments_of(stage, **options)]
+
+
+def run_stage(stage, folder, *, seed, **options):
+    """Runs or continues one stage; keeps its flags, and adds its seconds to those before. Returns its exit status."""
+    command = [sys.executable, os.path.join(ROOT, stage.script), f"--flagfile={flagfile_of(stage)}",
+               *arguments_of(stage, **options), f"--seed={seed}", f"--run_dir={folder}"]
     print("\n" + " ".join(command), flush=True)
     start = time.time()
     status = subprocess.run(command, check=False).returncode
-    path = os.path.join(folder, "seconds.json")
+    path = os.path.join(folder, RECORD)
     if os.path.exists(os.path.join(folder, "metrics.json")):
-        atomic_file.write(path, json.dumps({"seconds": read_json(path).get("seconds", 0.0) + time.time() - start}))
+        atomic_file.write(path, json.dumps({"seconds": read_json(path).get("seconds", 0.0) + time.time() - start,
+                                            "flags": flags_of(stage, **options)}))
     return status
 
 
+def changed_flag(stage, folder, **options):
+    """Returns the first flag in which a stage differs from what its folder's run was finished with, or None."""
+    before, now = read_json(os.path.join(folder, RECORD)).get("flags"), flags_of(stage, **options)
+    return next((flag for flag in [*now, *before] if (flag in now) != (flag in before)), None) if before else None
+
+
 def run_row(row, folder, *, seed, values, smoke):
-    """Runs a row's stages that are not done. Returns the failed stage's name, or None."""
+    """Runs a row's stages that are not done. Returns what failed, which begins with a stage's name, or None."""
     previous = None
     for stage in row.stages:
         place = os.path.join(folder, stage.name)
-        if not is_done(place) and run_stage(stage, place, seed=seed, smoke=smoke,
-                                            values={**values, "previous": previous}):
-            return stage.name
+        options = {"smoke": smoke, "values": {**values, "previous": previous}}
+        if not is_done(place):
+            if run_stage(stage, place, seed=seed, **options):
+                return stage.name
+        elif changed := changed_flag(stage, place, **options):
+            return (f"{stage.name}: {place} was finished by other flags ({changed} differs); remove it to run the stage "
+                    "again, or give another --runs_dir")
         previous = place
     return None
 
@@ -88,7 +116,7 @@ def table(runs_dir, seeds):
             if not folders:
                 continue
             metrics = [read_json(os.path.join(folder, "metrics.json")) for folder in folders]
-            seconds = [read_json(os.path.join(folder, "seconds.json")).get("seconds", 0.0) for folder in folders]
+            seconds = [read_json(os.path.join(folder, RECORD)).get("seconds", 0.0) for folder in folders]
             cells = [row.title, row.paper, stage.name, str(len(folders)), str(metrics[0]["num_steps"]),
                      ", ".join(_figures(metrics, row.figures)) or "pictures alone",
                      f"{statistics.mean(seconds) / 60:.0f}", str(sum(len(one["warnings"]) for one in metrics))]

@@ -32,6 +32,11 @@ def test_smoke_runs_rows_and_a_second_call_passes_them_over(run_script, tmp_path
     second = run_script(*command)
     assert second.returncode == 0 and "train_fg.py" not in second.stdout
     assert (tmp_path / "runs" / "table.md").read_text() == table
+    record = tmp_path / "runs" / "pets" / "seed_0" / "raw" / reproduce.RECORD
+    record.write_text(record.read_text().replace("--batch_size=2", "--batch_size=3"))  # as another flagfile had it
+    third = run_script(*command)
+    assert third.returncode == 1 and "distill.py" not in third.stdout
+    assert "failed: pets, seed 0, raw: " in third.stderr and "(--batch_size=2 differs); remove it" in third.stderr
 
 
 def test_the_table_has_mean_and_spread_over_the_finished_seeds(tmp_path):
