@@ -6,6 +6,7 @@
   their sides or corners; an empty mask is no piece.
 * `area_mean`, `area_std`: of the soft masks' areas, as shares of the picture.
 * `undecided_fraction`: share of all pixels whose mask lies strictly between 0.1 and 0.9.
+* `elongation`: mean over the binary masks (at 0.5) of the longer axis over the shorter (`elongations`); a disk has 1.
 * `centroid_distance`: mean distance of the soft masks' centroids from the picture's centre, as a share of its side.
 * `diversity`: mean over pairs of instances of the root mean squared difference, over pixels and channels, of the
   instances carved onto black; in [0, 1], 0 if all are the same.
@@ -17,7 +18,8 @@ import numpy as np
 
 from evaluation import metrics
 
-KEYS = ("single_piece_fraction", "area_mean", "area_std", "undecided_fraction", "centroid_distance", "diversity")
+KEYS = ("single_piece_fraction", "area_mean", "area_std", "undecided_fraction", "elongation", "centroid_distance",
+        "diversity")
 
 
 def instance_figures(appearances: np.ndarray, masks: np.ndarray) -> dict[str, float]:
@@ -46,6 +48,7 @@ def instance_figures(appearances: np.ndarray, masks: np.ndarray) -> dict[str, fl
         "area_mean": float(areas.mean()),
         "area_std": float(areas.std()),
         "undecided_fraction": float(np.mean((masks > low) & (masks < high))),
+        "elongation": float(elongations(metrics.binarize(masks)[..., 0]).mean()),
         "centroid_distance": float(distances.mean()),
         "diversity": mean_pairwise_distance(appearances * masks),
     }
@@ -88,6 +91,26 @@ def centroids(masks: np.ndarray) -> np.ndarray:
     axis = np.arange(size)
     positions = np.stack([masks.sum(axis=2) @ axis, masks.sum(axis=1) @ axis], axis=-1) / safe[:, np.newaxis]
     return np.where(total[:, np.newaxis] > 0, positions, (size - 1) / 2)
+
+
+def elongations(binary_masks: np.ndarray) -> np.ndarray:
+    """Says how long masks are: the longer axis over the shorter, of the ellipse that has a mask's second moments.
+
+    Args:
+      binary_masks: bool [n, S, S], whose pixels are squares of side 1.
+
+    Returns:
+      float64 [n], at least 1; 1 for an empty mask.
+    """
+    masks = np.asarray(binary_masks, np.float64)
+    total = np.maximum(masks.sum(axis=(1, 2)), 1.0)
+    middles, axis = centroids(masks), np.arange(masks.shape[-1])
+    down, right = axis - middles[:, :1], axis - middles[:, 1:]  # [n, S]
+    vertical = np.einsum("nij,ni->n", masks, down**2) / total + 1.0 / 12.0  # a square's own second moment
+    horizontal = np.einsum("nij,nj->n", masks, right**2) / total + 1.0 / 12.0
+    mixed = np.einsum("nij,ni,nj->n", masks, down, right) / total
+    mean, half_gap = (vertical + horizontal) / 2.0, np.hypot((vertical - horizontal) / 2.0, mixed)
+    return np.sqrt((mean + half_gap) / (mean - half_gap))
 
 
 def mean_pairwise_distance(pictures: np.ndarray) -> float:

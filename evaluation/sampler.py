@@ -104,6 +104,7 @@ class InstanceSampler:
             figures["best_shape_iou"] = float(
                 instances.best_shape_ious(masks[..., 0] >= 0.5, self._shapes).mean())
             figures["best_shape_iou_of_disk"] = instances.disk_shape_iou(self._shapes)
+            figures["elongation_of_shapes"] = float(instances.elongations(self._shapes).mean())
         return figures
 
     def generate(self, latents):

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 FOREGROUND_FIGURES = ("foreground_iou", "background_iou", "mean_iou")
-CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "diversity", "best_shape_iou",
-                   "best_shape_iou_of_disk")
+CLUSTER_FIGURES = ("single_piece_fraction", "undecided_fraction", "elongation", "diversity", "best_shape_iou",
+                   "best_shape_iou_of_disk", "elongation_of_shapes")
 
 
 class Stage(NamedTuple):

@@ -86,6 +86,24 @@ def test_centroids_by_hand():
     np.testing.assert_allclose(instances.centroids(masks), [[3, 1], [2 / 3, 1], [1.5, 1.5], [1.5, 1.5]])
 
 
+def test_elongations_by_hand():
+    """A w x h rectangle has the second moments w^2 / 12 and h^2 / 12, whichever way it lies."""
+    assert instances.elongations(picture("##.. ##.. .... ....")) == pytest.approx(1.0)
+    assert instances.elongations(picture(".... #### .... ....")) == pytest.approx(4.0)
+    assert instances.elongations(picture("..#. ..#. ..#. ....")) == pytest.approx(3.0)
+    assert instances.elongations(picture(".... ..#. .... ....")) == pytest.approx(1.0)
+    assert instances.elongations(picture("#... .#.. ..#. ...#")) == pytest.approx(np.sqrt((2.5 + 1 / 12) * 12))
+    assert instances.elongations(np.zeros((1, 4, 4), bool)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.5, 2.0])
+def test_elongation_of_an_ellipse_is_its_axes_ratio_whichever_way_it_lies(angle):
+    offset = np.arange(64) - 30.2
+    u = np.cos(angle) * offset + np.sin(angle) * offset[:, np.newaxis]
+    v = np.cos(angle) * offset[:, np.newaxis] - np.sin(angle) * offset
+    assert instances.elongations(np.hypot(u / 24, v / 15)[np.newaxis] <= 1) == pytest.approx(24 / 15, rel=0.01)
+
+
 def test_mean_pairwise_distance_by_hand():
     pictures = np.zeros((3, 2, 2, 1))
     pictures[1] = 0.5  # 0.5 from the first
@@ -175,8 +193,8 @@ def test_figures_of_two_instances_by_hand():
     assert tuple(figures) == instances.KEYS and all(type(value) is float for value in figures.values())
     # Carved, they differ by 1 - 0.5 in the corner and by 0.5 in seven other pixels of 16.
     expected = {"single_piece_fraction": 1 / 2, "area_mean": (1 / 16 + 4 / 16) / 2, "area_std": 1.5 / 16,
-                "undecided_fraction": 8 / 32, "centroid_distance": np.hypot(1.5, 1.5) / 4 / 2,
-                "diversity": np.sqrt(8 * 0.25 / 16)}
+                "undecided_fraction": 8 / 32, "elongation": (1 + np.sqrt(7 / 4)) / 2,  # moments 4 / 3, 7 / 3
+                "centroid_distance": np.hypot(1.5, 1.5) / 4 / 2, "diversity": np.sqrt(8 * 0.25 / 16)}
     assert figures == pytest.approx(expected)
 
 
