@@ -62,11 +62,15 @@ def arguments_of(stage, *, values, smoke):
     return [*(argument.format(**values) for argument in stage.arguments), *(SMOKE + stage.smoke if smoke else ())]
 
 
-def flags_of(stage, **options):
-    """Returns a stage's flags, those of its flagfile first: a list of '--name=value'."""
+def flags_of(stage, *, values, smoke):
+    """Returns a stage's flags, those of its flagfile first: a list of '--name=value'.
+
+    Where data and runs lie makes no other run, so that of photographs' paths only the files' names are in it.
+    """
     with open(flagfile_of(stage), encoding="utf-8") as file:
         lines = [line.strip() for line in file if line.startswith("--")]
-    return [*lines, *arguments_of(stage, **options)]
+    named = {key: os.path.basename(value) if isinstance(value, str) else value for key, value in values.items()}
+    return [*lines, *arguments_of(stage, values={**named, "data": "DATA", "previous": "PREVIOUS"}, smoke=smoke)]
 
 
 def run_stage(stage, folder, *, seed, **options):

@@ -32,6 +32,10 @@ def test_smoke_runs_rows_and_a_second_call_passes_them_over(run_script, tmp_path
     second = run_script(*command)
     assert second.returncode == 0 and "train_fg.py" not in second.stdout
     assert (tmp_path / "runs" / "table.md").read_text() == table
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    moved = run_script(*command[:-1], f"--runs_dir={tmp_path / 'moved'}")  # which makes no other run of it
+    assert moved.returncode == 0 and "distill.py" not in moved.stdout
+    (tmp_path / "moved").rename(tmp_path / "runs")
     record = tmp_path / "runs" / "pets" / "seed_0" / "raw" / reproduce.RECORD
     record.write_text(record.read_text().replace("--batch_size=2", "--batch_size=3"))  # as another flagfile had it
     third = run_script(*command)
