@@ -28,8 +28,10 @@ def check_padding(padding, *, area, max_magnification=1.0):
     area /= max_magnification**2
     largest = int((hoc.WINDOW - 1) / 2 + hoc.WINDOW * np.sqrt(area / np.pi) / np.sqrt(2.0))
     if padding > largest:
+        smallest = " where they are smallest" if max_magnification > 1.0 else ""
         raise UserError(f"--padding={padding} can push a whole instance out of its {hoc.WINDOW}-pixel window; "
-                        f"instances that cover {area:g} of it can be moved by at most {largest} (the paper: 26 to 32).")
+                        f"instances that cover {area:g} of it{smallest} can be moved by at most {largest} (the paper: "
+                        "26 to 32).")
 
 
 def uncovered_fraction(*, num_layers, area, padding, max_magnification=1.0):

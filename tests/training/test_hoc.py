@@ -161,10 +161,11 @@ def test_paddings_that_push_an_instance_of_a_quarter_out_of_the_window_are_refus
         hoc.check_padding(padding, area=0.25)
 
 
-@pytest.mark.parametrize("max_magnification", [1.0, 1.5])
-def test_a_padding_is_checked_for_the_smallest_instances(max_magnification):
+@pytest.mark.parametrize("max_magnification, words", [(1.0, "cover 0.25 of it can"),
+                                                      (1.5, "cover 0.111111 of it where they are smallest can")])
+def test_a_padding_is_checked_for_the_smallest_instances(max_magnification, words):
     hoc.check_padding(int(31.5 + 18.05 / max_magnification / 1.4142), area=0.25, max_magnification=max_magnification)
-    with pytest.raises(UserError, match="can push a whole instance out"):
+    with pytest.raises(UserError, match=words):
         hoc.check_padding(int(32.5 + 18.05 / max_magnification / 1.4142), area=0.25,
                           max_magnification=max_magnification)
 
