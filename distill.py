@@ -105,7 +105,8 @@ def main(argv):
     inherit(teacher)
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
-        folder.open(flag_lines=flags.lines(), changeable=flags.CHANGEABLE, default_lines=flags.default_lines())
+        folder.open(flag_lines=settings.flag_lines(), changeable=flags.CHANGEABLE,
+                    default_lines=settings.default_lines())
     environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread, teacher=teacher)

@@ -4,7 +4,6 @@ Each script calls the groups it needs, so that importing a module never touches 
 import this module before TensorFlow, since TensorFlow reads its environment once.
 """
 
-import copy
 import os
 
 from absl import flags as absl_flags
@@ -290,17 +289,3 @@ def define_run(*, run_dir, evaluated, num_evaluated, most_evaluated=None):
     absl_flags.DEFINE_integer("num_panel_images", 8, "Columns of a panel.", lower_bound=1, upper_bound=64)
     absl_flags.DEFINE_integer("num_evaluation_images", num_evaluated, f"At most this many {evaluated} are evaluated "
                               "during training.", lower_bound=1, upper_bound=most_evaluated)
-
-
-def lines():
-    """Returns the flagfile line of every flag this module has declared: dict from name to text, '' where it is None."""
-    declared = FLAGS.flags_by_module_dict().get(__name__, [])
-    return {flag.name: flag.serialize() for flag in sorted(declared, key=lambda flag: flag.name)}
-
-
-def default_lines():
-    """Returns what `lines` would, had no flag been given."""
-    clones = {name: copy.deepcopy(FLAGS[name]) for name in lines()}
-    for clone in clones.values():
-        clone.unparse()
-    return {name: clone.serialize() for name, clone in clones.items()}

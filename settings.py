@@ -3,9 +3,26 @@
 Each function reads flags that its script has declared with a group of `flags`, which itself builds nothing.
 """
 
-from flags import FLAGS, lines  # before TensorFlow
+import copy
+
+import flags  # before TensorFlow
+from flags import FLAGS
 from data import images
 from errors import UserError
+
+
+def flag_lines():
+    """Returns the flagfile line of every flag that `flags` has declared: dict from name to text, '' where it is None."""
+    declared = FLAGS.flags_by_module_dict().get(flags.__name__, [])
+    return {flag.name: flag.serialize() for flag in sorted(declared, key=lambda flag: flag.name)}
+
+
+def default_lines():
+    """Returns what `flag_lines` would, had no flag been given."""
+    clones = {name: copy.deepcopy(FLAGS[name]) for name in flag_lines()}
+    for clone in clones.values():
+        clone.unparse()
+    return {name: clone.serialize() for name, clone in clones.items()}
 
 
 def inference():
@@ -71,7 +88,8 @@ def process():
 def run_options():
     """Returns what `define_run` and `define_optimization` declared, as `training.loop.train_in_folder` takes it."""
     cadence = {name: FLAGS[name].value for name in ("log_every", "panel_every", "evaluate_every", "save_every")}
-    return {"flag_lines": lines(), "num_steps": FLAGS.num_steps, "batch_size": FLAGS.batch_size, "cadence": cadence}
+    return {"flag_lines": flag_lines(), "num_steps": FLAGS.num_steps, "batch_size": FLAGS.batch_size,
+            "cadence": cadence}
 
 
 def optimization():

@@ -61,7 +61,6 @@ def train(options, *, folder, spread, cluster, shapes, area):
     Raises:
       UserError: weights or a checkpoint do not fit or cannot be written, or training failed (`loop.train_in_folder`).
     """
-    scales = {"max_magnification": options.max_magnification}
     disk_area = area if options.mask_start == "disk" else None
     shape = {"latent_dim": options.latent_dim, "disk_area": disk_area, **settings.generator()}
     network, averaged = (build_generator(**shape) if wanted else None
@@ -71,7 +70,8 @@ def train(options, *, folder, spread, cluster, shapes, area):
                               disk_area=disk_area)
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim,
-        placement=task.make_layout(padding=options.padding, **scales, max_rotation=options.max_rotation),
+        placement=task.make_layout(padding=options.padding, max_rotation=options.max_rotation,
+                                   max_magnification=options.max_magnification),
         shadow_strength=options.shadow_strength, discriminator_options=settings.discriminator([cluster]),
         recognition_kind=options.recognition, information_weight=options.information_weight,
         num_recognized_layers=options.num_recognized_layers, optimization=settings.optimization(),
@@ -83,7 +83,8 @@ def train(options, *, folder, spread, cluster, shapes, area):
     inspection = task.HocInspection(
         training, latent_dim=options.latent_dim, batch=next(iter(shown)), seed=options.seed + 1, shapes=shapes,
         num_evaluated=options.num_evaluation_images, num_shown_layers=options.num_panel_layers)
-    uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding, **scales)
+    uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding,
+                                        max_magnification=options.max_magnification)
     hole = (f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance"
             if options.disk_radius or options.background == "black" else "backgrounds are whole windows")
     print(f"cluster of {cluster.shape[1]}x{cluster.shape[0]} pixels in windows of {hoc.WINDOW}; area constant {area}; "
@@ -129,8 +130,8 @@ def main(argv):
     spread.check(batch_size=options.batch_size, spectral_norm=options.spectral_norm, jit_compile=options.jit_compile)
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
-        folder.open(flag_lines=flags.lines(), changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),
-                    default_lines=flags.default_lines())
+        folder.open(flag_lines=settings.flag_lines(), changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),
+                    default_lines=settings.default_lines())
     environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread, cluster=cluster, shapes=shapes, area=area)

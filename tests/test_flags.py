@@ -22,12 +22,13 @@ flags.define_distillation(); flags.define_inference(); flags.define_data(crop=No
 }
 PRINT_FLAGS = """
 import flags
+import settings
 %s
 flags.define_optimization(batch_size=16, num_steps=5000)
 flags.define_run(run_dir='runs/fg', evaluated='', num_evaluated=2)
 import sys
 flags.FLAGS(sys.argv)
-print('\\n'.join(flags.lines().values()))
+print('\\n'.join(settings.flag_lines().values()))
 """
 
 
@@ -48,7 +49,7 @@ def parsed(*arguments, group="fg"):
     ("fg", ["--area_weight=10", "--noflip", "--augmentation=color", "--images=there", "--crop=square"]),
     ("distill", ["--teacher=run", "--teacher=another"])])
 def test_default_lines_are_those_of_a_command_without_flags(group, arguments):
-    program = PRINT_FLAGS.replace("flags.lines()", "flags.default_lines()") % GROUPS[group]
+    program = PRINT_FLAGS.replace("flag_lines()", "default_lines()") % GROUPS[group]
     result = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True,
                             check=False, timeout=120)
     assert result.returncode == 0, result.stderr
