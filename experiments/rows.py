@@ -173,5 +173,6 @@ ABLATIONS = {
     "small_together_own_1": _ablation("as with scale 2, all reals on their own backgrounds", *TOGETHER,
                                      "--spectral_norm_scale=2", "--own_background_share=1"),
     "small_together_scale_3": _ablation("these, D's kernels scaled by 3", *TOGETHER, "--spectral_norm_scale=3"),
+    "small_together_none": _ablation("these, D's kernels not normalized", *TOGETHER, "--spectral_norm=none"),
 }
 ALL_ROWS = {**ROWS, **ABLATIONS}
