@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/python segment.py --weights=pretrained/pets_compact.npz data/samples/pets/images \
 		--boxes=data/samples/pets/boxes_unseen.txt $(AFTERWARDS) --out=$(RUN)_masks
 	@echo "Look at $(RUN)_masks/contact_sheet_001.png. Now a training run of your own, eight minutes on two cores:"
-	$(VENV)/bin/python train_fg.py --flagfile=experiments/fg_demo.flags --run_dir=$(RUN)
+	$(VENV)/bin/python train_fg.py --flagfile=experiments/best/fg_demo.flags --run_dir=$(RUN)
 	$(VENV)/bin/python evaluate.py --run_dir=$(RUN) --out=$(RUN)/evaluation
 	@echo
 	@echo "Last panel:    $$(ls $(RUN)/panels/*.png | tail -n 1)"

@@ -1,7 +1,7 @@
 """Distils a student from the raw masks of a finished foreground run (appendix, Eq. 8).
 
     python distill.py --teacher=runs/fg                                    # on the data that the teacher saw
-    python distill.py --teacher=runs/birds --student_width=0.25 --distill_on=both --run_dir=runs/birds_student
+    python distill.py --teacher=runs/birds --student_width=0.25 --run_dir=runs/birds_student
     python distill.py --teacher=runs/birds_small --image_size=128 --run_dir=runs/large  # of a teacher of smaller crops
     python distill.py --teacher=boxes --grabcut_iterations=1 --run_dir=runs/boxes       # no GAN at all, to compare with
 
@@ -70,7 +70,7 @@ def train(options, *, folder, spread, teacher):
     student = foreground.build_unet(width=options.student_width, size=options.image_size,
                                     batch_norm_momentum=options.batch_norm_momentum)
     optimizer = optimizers.make_optimizer(student.trainable_variables, **settings.single_optimization())
-    training = distillation.Distillation(student=student, optimizer=optimizer, inputs=options.distill_on,
+    training = distillation.Distillation(student=student, optimizer=optimizer,
                                          augmentation=options.augmentation, seed=options.seed,
                                          jit_compile=options.jit_compile)
     inspection = distillation.DistillationInspection(
@@ -106,7 +106,7 @@ def main(argv):
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
         folder.open(flag_lines=settings.flag_lines(), changeable=flags.CHANGEABLE,
-                    default_lines=settings.default_lines())
+                    default_lines=settings.default_lines(), removed=flags.REMOVED)
     environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread, teacher=teacher)

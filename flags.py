@@ -20,9 +20,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir", "distribute",
               "num_replicas", "convolutions", "max_cache_megabytes")
 
+# Flags of features that were removed, with the line of a run that did not use them: such a run can go on.
+REMOVED = {"own_background_share": "--own_background_share=0.0", "feature_matching_weight": "--feature_matching_weight=0.0"}
+
 MOST_INSTANCES = 10_000  # written at once: their names have four digits
 MOST_MEASURED = 4096  # each is compared with each
-AUGMENTATIONS = ("color", "hue", "blur", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
+AUGMENTATIONS = ("color", "hue", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
 
 
 def define_data(*, crop="box", image_size=128, split="all"):
@@ -50,13 +53,6 @@ def define_backgrounds():
     absl_flags.DEFINE_string("backgrounds", None,
                              "Folder of photographs without the category, searched recursively, or 'outside_boxes': "
                              "patches of the given photographs that touch no box. Default with the samples: theirs.")
-
-
-def define_own_backgrounds():
-    """What real images are pasted on."""
-    absl_flags.DEFINE_float("own_background_share", 0.0, "Share of the real images that the discriminator sees carved "
-                            "by the network in inference, on a patch of their own photographs that touches no box; 0: none, "
-                            "as in the paper (S25).", lower_bound=0.0, upper_bound=1.0)
 
 
 def define_generator():
@@ -109,9 +105,6 @@ def define_objective(*, area_constant, area_ramp_steps):
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
     absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
                               "there from the start.", lower_bound=0)
-    absl_flags.DEFINE_float("feature_matching_weight", 0.0, "Weight of the squared distance between real images' and "
-                            "composites' mean features in the discriminator (Salimans et al. 2016), such as 0.1; 0: "
-                            "none, as in the paper (S24).", lower_bound=0.0)
     absl_flags.DEFINE_float("outline_weight", 0.0, "Weight of the length of the masks' outlines, their total variation "
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)
 
@@ -131,9 +124,8 @@ def define_distillation():
                                    "the boxes, cut by colours, to compare with (S21).", required=True)
     absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
                             "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
-    absl_flags.DEFINE_enum("distill_on", "composites", ["composites", "photographs", "both"],
-                           "What the student is shown: foregrounds carved by the teacher on random backgrounds (the "
-                           "paper), the photographs themselves, or half of each.")
+    absl_flags.DEFINE_enum("distill_on", "composites", ["composites"], "Deprecated: has no effect. The student is shown "
+                           "foregrounds carved by the teacher on random backgrounds, as in the paper.")
     _define_augmentation("How photographs and, independently, backgrounds are changed at random before the student "
                          "sees them", AUGMENTATIONS[:-1])
     absl_flags.DEFINE_float("student_learning_rate", 4e-4, "Adam's rate of the student (S10).", lower_bound=0.0)

@@ -113,24 +113,6 @@ def total_variation(masks):
     return tf.reduce_mean(tf.reduce_sum(length, axis=[1, 2])) / (height * width) ** 0.5
 
 
-def feature_matching_loss(real_features, fake_features):
-    """Returns the squared distance between real images' and composites' mean features (S24).
-
-    Salimans et al. (2016), *Improved Techniques for Training GANs*, with the mean over places as well, since the
-    discriminator scores every place by itself (S2).
-
-    Args:
-      real_features: discriminator's features of real images, float [B, h, w, C].
-      fake_features: of composites, float of the same shape.
-
-    Returns:
-      Scalar at least 0: a sum over channels.
-    """
-    real, fake = (_mean_over_replicas(tf.reduce_mean(tf.cast(features, tf.float32), axis=[0, 1, 2]))
-                  for features in (real_features, fake_features))
-    return tf.reduce_sum(tf.square(real - fake))
-
-
 def information_loss(latents, estimates):
     """Defines the information term of the second application (S8): mean squared error of the recognised latents.
 

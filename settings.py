@@ -75,7 +75,6 @@ def objective(*, area):
             "num_discriminator_updates": FLAGS.num_discriminator_updates, "average_decay": FLAGS.generator_average,
             "augmentation": FLAGS.augmentation, "decision_weight": FLAGS.decision_weight,
             "decision_ramp_steps": FLAGS.decision_ramp_steps, "outline_weight": FLAGS.outline_weight,
-            "feature_matching_weight": FLAGS.feature_matching_weight,
             "seed": FLAGS.seed, "jit_compile": FLAGS.jit_compile}
 
 

@@ -1,7 +1,7 @@
 """Learns foreground masks from box-labelled photographs: the paper's first application.
 
     python train_fg.py                                                     # the bundled sample
-    python train_fg.py --flagfile=experiments/fg_birds.flags --data_dir=CUB_200_2011 --backgrounds=landscapes
+    python train_fg.py --flagfile=experiments/paper/fg_birds.flags --data_dir=CUB_200_2011 --backgrounds=landscapes
     python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=my/landscapes --run_dir=runs/mine
 
 The same command continues a run that was stopped or killed.
@@ -43,8 +43,6 @@ def train(options, *, folder, spread):
                                           num_evaluation_images=options.num_evaluation_images)
     network, training = build(options, folder=folder, area=area, crops=data.crops)
     print(f"area constant {area}", flush=True)
-    own = photographs.load_own_backgrounds(data, backgrounds_flag=options.backgrounds,
-                                           share=options.own_background_share)
     inspection = foreground.ForegroundInspection(network, foreground.choose_shown(
         data, num_panel_images=options.num_panel_images, seed=options.seed + 1))
 
@@ -52,7 +50,7 @@ def train(options, *, folder, spread):
         return batches.foreground_batches(
             crops=data.crops, background_pool=data.pool, seed=options.seed, start_step=start_step,
             batch_size=options.batch_size * options.num_discriminator_updates, num_steps=options.num_steps,
-            flip=options.flip, own=own, **spread.shards(),
+            flip=options.flip, **spread.shards(),
         ).map(foreground.to_training_batch)
 
     num_steps = loop.train_in_folder(
@@ -77,7 +75,7 @@ def main(argv):
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
         folder.open(flag_lines=settings.flag_lines(), changeable=flags.CHANGEABLE,
-                    default_lines=settings.default_lines())
+                    default_lines=settings.default_lines(), removed=flags.REMOVED)
     environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread)
@@ -86,7 +84,6 @@ def main(argv):
 if __name__ == "__main__":
     flags.define_data()
     flags.define_backgrounds()
-    flags.define_own_backgrounds()
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{photographs.PAPER_AREA} (Table 3), with the bundled pets "

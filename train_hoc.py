@@ -1,7 +1,7 @@
 """Learns single instances with masks from one photograph of a cluster: the paper's second application.
 
     python train_hoc.py                                                    # the bundled oranges
-    python train_hoc.py --flagfile=experiments/hoc_seed.flags --image=beans.jpg --window_size=96
+    python train_hoc.py --flagfile=experiments/paper/hoc_seed.flags --image=beans.jpg --window_size=96
     python train_hoc.py --drawn_cluster=ellipses                           # known masks, measured against
 
 The same command continues a run that was stopped or killed.
@@ -131,7 +131,7 @@ def main(argv):
     folder = run_folder.RunFolder(options.run_dir)
     if spread.is_chief:
         folder.open(flag_lines=settings.flag_lines(), changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),
-                    default_lines=settings.default_lines())
+                    default_lines=settings.default_lines(), removed=flags.REMOVED)
     environment.set_up(**settings.process())
     with spread.scope():
         train(options, folder=folder, spread=spread, cluster=cluster, shapes=shapes, area=area)

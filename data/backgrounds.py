@@ -21,16 +21,14 @@ class BackgroundPool(NamedTuple):
       pixels: uint8 [sum of H * W * 3], the pictures one after another.
       offsets: int64 [num_images], where each begins in `pixels`.
       sizes: int64 [num_images, 2], the height and width of each in pixels.
-      paths: the image file that each was cut from, where that is known; else empty.
     """
 
     pixels: tf.Tensor
     offsets: tf.Tensor
     sizes: tf.Tensor
-    paths: tuple[str, ...] = ()
 
     @classmethod
-    def from_images(cls, images: Sequence[np.ndarray], *, paths: Sequence[str] = ()) -> "BackgroundPool":
+    def from_images(cls, images: Sequence[np.ndarray]) -> "BackgroundPool":
         """Builds a pool from uint8 arrays [H, W, 3] of any sizes; ValueError if there are none or of another kind."""
         if not images:
             raise ValueError("A BackgroundPool needs at least one image.")
@@ -41,7 +39,7 @@ class BackgroundPool(NamedTuple):
         ends = np.cumsum([image.size for image in images], dtype=np.int64)
         with tf.device("/CPU:0"):
             pixels = tf.constant(np.concatenate([image.reshape(-1) for image in images]))
-            return cls(pixels, tf.constant(np.concatenate([[0], ends[:-1]])), tf.constant(sizes), tuple(paths))
+            return cls(pixels, tf.constant(np.concatenate([[0], ends[:-1]])), tf.constant(sizes))
 
     @property
     def num_images(self) -> int:
@@ -138,36 +136,7 @@ def outside_boxes(
             f"None of the {len(groups)} images has a rectangle of {least} pixels or more outside its boxes; "
             "give a folder of backgrounds, or larger images."
         )
-    paths = [path for path, pictures in zip(groups, cuts) for _ in pictures]
-    return BackgroundPool.from_images(pictures, paths=paths)
-
-
-class OwnBackgrounds(NamedTuple):
-    """Backgrounds of photographs from their own image files (S25).
-
-    Attributes:
-      pool: pictures cut from the photographs' files.
-      pictures: int64 [n], each photograph's picture in the pool, or -1 where its file has none.
-      share: how many of the real photographs they are for, in [0, 1].
-    """
-
-    pool: BackgroundPool
-    pictures: np.ndarray
-    share: float
-
-
-def own_backgrounds(pool: BackgroundPool, photographs: Sequence[Photograph], *, share: float) -> OwnBackgrounds:
-    """Finds, for each photograph, the largest of a pool's pictures that was cut from its own file.
-
-    Args:
-      pool: of `outside_boxes`.
-      photographs: n of them.
-      share: of `OwnBackgrounds`.
-    """
-    by_area = np.argsort(np.prod(pool.sizes.numpy(), axis=1), kind="stable")
-    largest = {pool.paths[index]: index for index in by_area}
-    pictures = np.array([largest.get(photograph.path, -1) for photograph in photographs], np.int64)
-    return OwnBackgrounds(pool, pictures, share)
+    return BackgroundPool.from_images(pictures)
 
 
 def empty_rectangles(boxes: Sequence[Window], *, image_size: tuple[int, int], min_size: int) -> list[Window]:

@@ -3,17 +3,16 @@
 A run resumed at step k therefore draws exactly the batches of an uninterrupted one, without replaying k steps.
 """
 
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from data.backgrounds import BackgroundPool, OwnBackgrounds
+from data.backgrounds import BackgroundPool
 from errors import UserError
 
 # Independent streams of random numbers under one seed.
 _PHOTOGRAPHS, _REALS, _BACKGROUNDS, _PHOTOGRAPH_FLIPS, _REAL_FLIPS, _PATCHES = range(6)
-_OWN_PATCHES, _OWN_COINS = 6, 7
 
 
 class _Span(NamedTuple):
@@ -34,7 +33,6 @@ def foreground_batches(
     start_step: int = 0,
     num_steps: int,
     flip: bool = True,
-    own: Optional[OwnBackgrounds] = None,
     shards: int = 1,
     shard_index: int = 0,
 ) -> tf.data.Dataset:
@@ -51,18 +49,16 @@ def foreground_batches(
       start_step: the first batch's step, number of updates made before it.
       num_steps: one more than the last batch's step.
       flip: whether each photograph and each real is flipped horizontally half of the time.
-      own: backgrounds of the crops' own files, of which the reals get some (S25), or None.
       shards: among how many workers each global batch is divided, in equal slices.
       shard_index: which slice this dataset yields, in [0, shards).
 
     Returns:
       A dataset of `num_steps - start_step` dicts: `photographs`, `backgrounds`, `reals`, each uint8
-      [B / shards, S, S, 3], and `step`, an int64 scalar. With `own` also `own_backgrounds`, uint8
-      [B / shards, S, S, 3]: a patch of each real's own file, or the real itself by a coin or if the file has none.
+      [B / shards, S, S, 3], and `step`, an int64 scalar.
 
     Raises:
       UserError: there are no crops, or the batch cannot be divided.
-      ValueError: crops of another kind, own backgrounds of other crops, or steps or shards out of order.
+      ValueError: crops of another kind, or steps or shards out of order.
     """
     _check(crops=crops, channels=3, batch_size=batch_size, shards=shards, shard_index=shard_index)
     in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
@@ -76,12 +72,7 @@ def foreground_batches(
         return {"photographs": photographs, "reals": reals, "step": step}
 
     span = _Span(batch_size, in_shard, start_step, num_steps)
-    drawn = _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], seed=seed, flip=flip, span=span)
-    if own is None:
-        return drawn
-    if own.pictures.shape != crops.shape[:1]:
-        raise ValueError(f"own backgrounds are of {len(own.pictures)} crops, got {len(crops)}.")
-    return _with_own_backgrounds(drawn, own, size=crops.shape[1], seed=seed, flip=flip, span=span)
+    return _with_backgrounds(draw_photographs, background_pool, size=crops.shape[1], seed=seed, flip=flip, span=span)
 
 
 def distillation_batches(
@@ -160,27 +151,6 @@ def _with_backgrounds(
     photographs = steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = tf.data.Dataset.zip((photographs, _one_by_one(draw_background, span=span)))
     return batches.map(lambda batch, patches: {**batch, "backgrounds": patches}).prefetch(2)
-
-
-def _with_own_backgrounds(
-    drawn: tf.data.Dataset, own: OwnBackgrounds, *, size: int, seed: int, flip: bool, span: _Span
-) -> tf.data.Dataset:
-    """The dataset `drawn` with `own_backgrounds` of its reals, which must be the stream `_REALS` of the same seed."""
-    pictures = tf.constant(own.pictures)
-
-    def draw_own(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        real = _permuted(position[tf.newaxis], num_items=len(own.pictures), seed=[seed, _REALS])[0]
-        own_seed, coin_seed = (
-            tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), position)
-            for stream in (_OWN_PATCHES, _OWN_COINS))
-        is_own = (tf.random.stateless_uniform([], coin_seed) < own.share) & (pictures[real] >= 0)
-        return own.pool.patch(tf.maximum(pictures[real], 0), size=size, seed=own_seed, flip=flip), is_own
-
-    def add(batch: dict[str, tf.Tensor], found: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        is_own = found[1][:, tf.newaxis, tf.newaxis, tf.newaxis]
-        return {**batch, "own_backgrounds": tf.where(is_own, found[0], batch["reals"])}
-
-    return tf.data.Dataset.zip((drawn, _one_by_one(draw_own, span=span))).map(add).prefetch(2)
 
 
 def _one_by_one(draw: Callable, *, span: _Span) -> tf.data.Dataset:

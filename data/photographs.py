@@ -100,31 +100,6 @@ def load_backgrounds(*, backgrounds_flag, dataset, photographs, size) -> backgro
     return backgrounds.load_folder(backgrounds_flag or samples.BACKGROUNDS, patch_size=size)
 
 
-def load_own_backgrounds(data, *, backgrounds_flag, share):
-    """Finds what `--own_background_share` asks for.
-
-    Args:
-      data: `TrainingData`.
-      backgrounds_flag: as for `load_backgrounds`; of 'outside_boxes' the pool is used again.
-      share: of the real images, in [0, 1].
-
-    Returns:
-      `backgrounds.OwnBackgrounds`, or None for a share of 0.
-
-    Raises:
-      UserError: a photograph has no box, or none has anything outside its boxes.
-    """
-    if not share:
-        return None
-    pool = data.pool
-    if backgrounds_flag != "outside_boxes":
-        try:
-            pool = backgrounds.outside_boxes(data.photographs, patch_size=data.crops.shape[1])
-        except UserError as error:
-            raise UserError(f"--own_background_share={share} takes patches of the photographs: {error}") from error
-    return backgrounds.own_backgrounds(pool, data.photographs, share=share)
-
-
 def default_area(dataset):
     """Returns the area constant where none is given: the paper's, or what the bundled sample needs."""
     return SAMPLES_AREA if dataset == "samples" else PAPER_AREA

@@ -184,7 +184,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_string("crowd_image", None, "Photograph of a crowd. Default: hoc/crowd.jpg in the data.")
     absl_flags.DEFINE_string("seed_image", None, "Photograph of seeds. Default: hoc/beans.jpg in the data.")
     absl_flags.DEFINE_integer("crowd_window_size", 60, "Its --window_size, in pixels.", lower_bound=16)
-    absl_flags.DEFINE_integer("crowd_one_window_size", 44, "Its --window_size in the row crowd_one, in pixels.",
+    absl_flags.DEFINE_integer("crowd_one_window_size", 44, "Its --window_size in the row crowd_shadow, in pixels.",
                               lower_bound=16)
     absl_flags.DEFINE_integer("seed_window_size", 96, "Its --window_size, in pixels.", lower_bound=16)
     entry.run(main)

@@ -13,7 +13,7 @@ class Stage(NamedTuple):
     Attributes:
       name: what it is, which is its folder's name too.
       script: script of the project.
-      flagfile: name in `experiments/`, without its ending.
+      flagfile: path below `experiments/`, without its ending.
       arguments: flags beside it; `{data}`, `{previous}` (the stage before) and the images' names are filled in.
       smoke: further flags that make it small.
     """
@@ -64,74 +64,63 @@ def _cluster(title, *, flagfile, needs=(), arguments=()):
 BIRDS, LANDSCAPES = "{data}/CUB_200_2011", "{data}/landscapes"
 FACES, NEGATIVES = "{data}/CelebA", "{data}/INRIAPerson/Train/neg"
 PRINTED = ("--area_penalty=per_mask", "--area_constant=0.25", "--area_weight=1000")  # the area penalty of Table 3
-COLOURED = ("distill_compact", "--augmentation=color,hue")  # a student shown changed colours
+COLOURED = ("best/distill_compact", "--augmentation=color,hue")  # a student shown changed colours
 ROWS = {
     "birds_printed": _foreground(
-        "Birds, Table 3 as printed", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds",
-        distilled=["distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
-    "birds_landscapes": _foreground(
-        "Birds, masks that shrink", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="fg_birds_ramp",
-        distilled=["distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
+        "Birds, Table 3 as printed", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="paper/fg_birds",
+        distilled=["paper/distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
     "birds": _foreground(
         "Birds, batch's mean area, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
-        flagfile="fg_birds_batch_mean", distilled=["distill_compact"],
-        cut=["distill_cut", "--label_area=0.36"], arguments=(f"--data_dir={BIRDS}",)),
+        flagfile="best/fg_birds_batch_mean", distilled=["best/distill_compact"],
+        cut=["best/distill_cut", "--label_area=0.36"], arguments=(f"--data_dir={BIRDS}",)),
     "birds_light": _foreground(
         "Birds, light area penalty, own backgrounds", "mIOU 0.78 distilled", needs=(BIRDS,),
-        flagfile="fg_birds_light_penalty", distilled=["distill_compact"], arguments=(f"--data_dir={BIRDS}",)),
+        flagfile="best/fg_birds_light_penalty", distilled=["best/distill_compact"], arguments=(f"--data_dir={BIRDS}",)),
     "birds_64": _foreground(
-        "Birds, crops of 64 pixels, students of 128", "mIOU 0.78 distilled", needs=(BIRDS,), flagfile="fg_birds_64",
-        distilled=["distill_compact", "--image_size=128"], arguments=(f"--data_dir={BIRDS}",)),
+        "Birds, crops of 64 pixels, students of 128", "mIOU 0.78 distilled", needs=(BIRDS,), flagfile="best/fg_birds_64",
+        distilled=["best/distill_compact", "--image_size=128"], arguments=(f"--data_dir={BIRDS}",)),
     "birds_64_printed": _foreground(
         "Birds, crops of 64 pixels, Table 3's area penalty; students of 128", "mIOU 0.78 distilled", needs=(BIRDS,),
-        flagfile="fg_birds_64", distilled=["distill_compact", "--image_size=128"],
+        flagfile="best/fg_birds_64", distilled=["best/distill_compact", "--image_size=128"],
         arguments=(f"--data_dir={BIRDS}", *PRINTED)),
     "birds_64_half": _foreground(
         "Birds, crops of 64 pixels, half the width, students of 128 in changed colours", "mIOU 0.78 distilled",
-        needs=(BIRDS,), flagfile="fg_birds_64",
+        needs=(BIRDS,), flagfile="best/fg_birds_64",
         distilled=[*COLOURED, "--image_size=128"], second=COLOURED, third=COLOURED,
         arguments=(f"--data_dir={BIRDS}", "--generator_width=0.5")),
     "birds_64_long": _foreground(
         "Birds, crops of 64 pixels, half the width, one long student of 128 in changed colours", "mIOU 0.78 distilled",
-        needs=(BIRDS,), flagfile="fg_birds_64", distilled=["distill_long", "--image_size=128"],
+        needs=(BIRDS,), flagfile="best/fg_birds_64", distilled=["best/distill_long", "--image_size=128"],
         arguments=(f"--data_dir={BIRDS}", "--generator_width=0.5")),
     "birds_boxes": Row(
         "Birds, cut boxes alone (no GAN)", "-", (BIRDS,), FOREGROUND_FIGURES,
-        (Stage("student", "distill.py", "distill_cut", ("--teacher=boxes", "--dataset=birds", f"--data_dir={BIRDS}",
+        (Stage("student", "distill.py", "best/distill_cut", ("--teacher=boxes", "--dataset=birds", f"--data_dir={BIRDS}",
                                                         "--backgrounds=outside_boxes"),
                ("--image_size=64", "--student_width=0.0625")),)),
     "faces_printed": _foreground(
-        "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces",
-        distilled=["distill_birds"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+        "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="paper/fg_faces",
+        distilled=["paper/distill_birds"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
     "faces": _foreground(
-        "Faces, batch's mean area", "pictures alone", needs=(FACES, NEGATIVES), flagfile="fg_faces_batch_mean",
-        distilled=["distill_compact"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
-    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="fg_demo", arguments=(),
-                        distilled=["distill_compact"]),
-    "crowd": _cluster("Crowd, Table 4", flagfile="hoc_crowd", needs=("{crowd_image}",),
+        "Faces, batch's mean area", "pictures alone", needs=(FACES, NEGATIVES), flagfile="best/fg_faces_batch_mean",
+        distilled=["best/distill_compact"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
+    "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="best/fg_demo", arguments=(),
+                        distilled=["best/distill_compact"]),
+    "crowd": _cluster("Crowd, Table 4", flagfile="paper/hoc_crowd", needs=("{crowd_image}",),
                       arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
-    "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="hoc_fruit"),
-    "fruit_disk": _cluster("Fruit, masks from disks", flagfile="hoc_fruit_disk"),
-    "seed": _cluster("Seed, Table 4", flagfile="hoc_seed", needs=("{seed_image}",),
+    "fruit": _cluster("Fruit (bundled oranges), Table 4", flagfile="paper/hoc_fruit"),
+    "seed": _cluster("Seed, Table 4", flagfile="paper/hoc_seed", needs=("{seed_image}",),
                      arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
-    "crowd_disk": _cluster("Crowd, masks from disks", flagfile="hoc_crowd_disk", needs=("{crowd_image}",),
-                           arguments=("--image={crowd_image}", "--window_size={crowd_window_size}")),
-    "seed_disk": _cluster("Seed, masks from disks", flagfile="hoc_seed_disk", needs=("{seed_image}",),
-                          arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
-    "drawn": _cluster("Drawn ellipses, known shapes", flagfile="hoc_drawn"),
-    "fruit_one": _cluster("Fruit, one instance on whole windows", flagfile="hoc_fruit_one"),
-    "fruit_shadow": _cluster("Fruit, one instance with its shadow on whole windows", flagfile="hoc_fruit_shadow"),
-    "limes_one": _cluster("Fruit (bundled limes), one instance on whole windows", flagfile="hoc_fruit_one",
+    "drawn": _cluster("Drawn ellipses, known shapes", flagfile="best/hoc_drawn"),
+    "fruit_one": _cluster("Fruit, one instance on whole windows", flagfile="best/hoc_fruit_one"),
+    "fruit_shadow": _cluster("Fruit, one instance with its shadow on whole windows", flagfile="best/hoc_fruit_shadow"),
+    "limes_one": _cluster("Fruit (bundled limes), one instance on whole windows", flagfile="best/hoc_fruit_one",
                           arguments=("--image={limes_image}", "--window_size=52")),
-    "seed_one": _cluster("Seed, one instance on whole windows, D not normalized", flagfile="hoc_seed_one", needs=("{seed_image}",),
+    "seed_one": _cluster("Seed, one instance on whole windows, D not normalized", flagfile="best/hoc_seed_one", needs=("{seed_image}",),
                            arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
-    "crowd_one": _cluster("Crowd, one instance on whole windows", flagfile="hoc_crowd_one",
-                            needs=("{crowd_image}",),
-                            arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
     "crowd_shadow": _cluster("Crowd, one instance with its shadow on whole windows, D not normalized",
-                             flagfile="hoc_crowd_shadow", needs=("{crowd_image}",),
+                             flagfile="best/hoc_crowd_shadow", needs=("{crowd_image}",),
                              arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
-    "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="hoc_drawn_one"),
+    "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="best/hoc_drawn_one"),
 }
 
 
@@ -140,7 +129,7 @@ TOGETHER = ("--area_weight=10", "--area_ramp_steps=0", "--discriminator_inputs=s
 
 def _ablation(title, *arguments):
     """Makes a row of birds in small with some flags changed."""
-    return _foreground(f"Birds in small: {title}", "-", needs=(BIRDS,), flagfile="fg_birds_small",
+    return _foreground(f"Birds in small: {title}", "-", needs=(BIRDS,), flagfile="ablations/fg_birds_small",
                        arguments=(f"--data_dir={BIRDS}", *arguments))
 
 
@@ -168,10 +157,6 @@ ABLATIONS = {
     "small_together": _ablation("lambda 10, no schedule, standardized inputs", *TOGETHER),
     "small_together_scale_1.5": _ablation("these, D's kernels scaled by 1.5", *TOGETHER, "--spectral_norm_scale=1.5"),
     "small_together_scale_2": _ablation("these, D's kernels scaled by 2", *TOGETHER, "--spectral_norm_scale=2"),
-    "small_together_own_0.5": _ablation("as with scale 2, half of the reals on their own backgrounds", *TOGETHER,
-                                       "--spectral_norm_scale=2", "--own_background_share=0.5"),
-    "small_together_own_1": _ablation("as with scale 2, all reals on their own backgrounds", *TOGETHER,
-                                     "--spectral_norm_scale=2", "--own_background_share=1"),
     "small_together_scale_3": _ablation("these, D's kernels scaled by 3", *TOGETHER, "--spectral_norm_scale=3"),
     "small_together_none": _ablation("these, D's kernels not normalized", *TOGETHER, "--spectral_norm=none"),
 }

@@ -101,15 +101,6 @@ def test_total_variation_of_a_disk_is_its_perimeter_and_that_of_a_grey_mask_noth
     assert np.abs(tape.gradient(length, grey)).max() == 0.0
 
 
-def test_feature_matching_is_the_squared_distance_of_the_means_over_images_and_places():
-    real = tf.constant([[[[1.0, 0.0]], [[3.0, 0.0]]], [[[1.0, 2.0]], [[3.0, 6.0]]]])  # [2, 2, 1, 2], means 2 and 2
-    fake = tf.constant([[[[5.0, 1.0]], [[5.0, 1.0]]], [[[5.0, 1.0]], [[5.0, 1.0]]]])
-    assert float(losses.feature_matching_loss(real, fake)) == pytest.approx(9.0 + 1.0)
-    assert float(losses.feature_matching_loss(real, tf.reverse(real, axis=[0, 1]))) == 0.0
-    half = tf.cast(real, tf.float16)  # of a discriminator in half precision
-    assert losses.feature_matching_loss(half, half).dtype == tf.float32
-
-
 def test_information_loss_by_hand():
     latents = tf.constant([[1.0, 0.0], [-1.0, 0.5]])
     estimates = tf.constant([[0.0, 0.0], [-1.0, -0.5]])

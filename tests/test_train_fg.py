@@ -18,7 +18,7 @@ from training.checkpoint import read_weights
 
 UNSEEN = (*SMALL, "--panel_every=0", "--evaluate_every=0")  # where nobody looks at them
 # What resuming has the most to keep of.
-AVERAGED = (*UNSEEN, "--generator_average=0.9", "--discriminator_inputs=standardized", "--own_background_share=0.5")
+AVERAGED = (*UNSEEN, "--generator_average=0.9", "--discriminator_inputs=standardized")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import losses
 from data import images as image_ranges
 from evaluation.metrics import UNDECIDED
 from models import gradients
-from models.composition import Instance, composite, stack_layers
 from training import augmentation as augmentations
 from training import averaging
 
@@ -18,7 +17,6 @@ class AdversarialTraining(tf.Module):
       foreground_inputs: what the trainable providers take, [N, B, ...];
       background_inputs: what the background provider takes, [B, H, W, 3];
       reals: real images, [B, H, W, 3];
-      own_backgrounds: what the reals are pasted on before the discriminator sees them (S25), [B, H, W, 3], or absent;
       step: int64 scalar, the number of steps done before this one;
       place: with several replicas, which one this is and how many there are, int32 [2].
     uint8 pictures are brought to [0, 1] here, so that little travels to the device.
@@ -33,7 +31,7 @@ class AdversarialTraining(tf.Module):
                  area_weight, area_penalty="per_mask", area_start=None, area_ramp_steps=0,
                  recognition=None, information_weight=0.0, num_recognized_layers=0, num_discriminator_updates=1,
                  averaged=None, average_decay=0.0, augmentation=(), decision_weight=0.0,
-                 decision_ramp_steps=0, outline_weight=0.0, feature_matching_weight=0.0, seed=0, jit_compile=False):
+                 decision_ramp_steps=0, outline_weight=0.0, seed=0, jit_compile=False):
         """Wires the players; networks and optimizers must have been built.
 
         Args:
@@ -58,7 +56,6 @@ class AdversarialTraining(tf.Module):
           decision_weight: weight of `losses.indecision`, which pushes masks away from one half.
           decision_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
           outline_weight: weight of `losses.total_variation` of the masks, which pulls them together.
-          feature_matching_weight: weight of `losses.feature_matching_loss` of the discriminator's last features.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
         """
@@ -72,14 +69,13 @@ class AdversarialTraining(tf.Module):
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
         self.augmentation = tuple(augmentation)
         self.decision_weight, self.decision_ramp_steps = decision_weight, decision_ramp_steps
-        self.outline_weight, self.feature_matching_weight = outline_weight, feature_matching_weight
+        self.outline_weight = outline_weight
         self._averaged = averaged
         self._average = averaging.MovingAverage(self.network, averaged.foreground_provider.network,
                                                 decay=average_decay) if averaged else None
         self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile)
         self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile)
         self.compose = tf.function(self._compose, jit_compile=jit_compile)
-        self.paste_reals = tf.function(self._paste_reals, jit_compile=jit_compile)
 
     def step(self, batch):
         """Makes one step: each player's update on the same composites, which are computed once.
@@ -92,13 +88,13 @@ class AdversarialTraining(tf.Module):
         Returns:
           (metrics, scene): dict of named scalar tensors, and the last `Scene`.
         """
-        made = self._step(batch, self.compose, self.paste_reals, self.generator_update, self.discriminator_update)
+        made = self._step(batch, self.compose, self.generator_update, self.discriminator_update)
         self.finish_step()
         return made
 
     def replica_step(self, batch):
         """Makes a step as one of several replicas, inside a `tf.function` around all of them; as `step` otherwise."""
-        return self._step(batch, self._compose, self._paste_reals, self._generator_update, self._discriminator_update)
+        return self._step(batch, self._compose, self._generator_update, self._discriminator_update)
 
     def finish_step(self):
         """Does what follows a step once for all replicas: `step` does it itself, `replica_step` does not."""
@@ -115,17 +111,13 @@ class AdversarialTraining(tf.Module):
         """The scene generator that is shown, evaluated and kept: the averaged one, if there is one."""
         return self._averaged or self.scene_generator
 
-    def _step(self, batch, compose, paste_reals, generator_update, discriminator_update):
+    def _step(self, batch, compose, generator_update, discriminator_update):
         """Makes one step with the given functions."""
-        def shown_reals(part):
-            return paste_reals(part["reals"], part["own_backgrounds"]) if "own_backgrounds" in part else part["reals"]
-
         *extra, last = self._split(batch)
         for part in extra:
-            discriminator_update(shown_reals(part), compose(part).image, self._seed_of(part))
-        reals = shown_reals(last)
-        generator_metrics, scene = generator_update({**last, "reals": reals})  # as the discriminator sees them (S24)
-        discriminator_metrics = discriminator_update(reals, scene.image, self._seed_of(last))
+            discriminator_update(part["reals"], compose(part).image, self._seed_of(part))
+        generator_metrics, scene = generator_update(last)
+        discriminator_metrics = discriminator_update(last["reals"], scene.image, self._seed_of(last))
         return {**generator_metrics, **discriminator_metrics}, scene
 
     def objects(self):
@@ -142,9 +134,10 @@ class AdversarialTraining(tf.Module):
         variables = self.generator_variables
         with tf.GradientTape() as tape:
             scene = self._compose(batch)
-            fake_logits, matching = self._judge(batch, scene.image)
+            seen = self._as_seen(scene.image, self._seed_of(batch), stream=0)
+            fake_logits = self.discriminator(seen, training=False)
             adversarial_loss = losses.generator_adversarial_loss(fake_logits)
-            terms = {**self._terms_of(batch, scene.foregrounds, area=area), **matching}
+            terms = self._terms_of(batch, scene.foregrounds, area=area)
             # One sum of all: a chain of additions may be made in another order by another process.
             total = tf.reduce_sum([adversarial_loss, *(weight * value for weight, value in terms.values())])
             objective = objective_of(total, self.generator_optimizer)
@@ -157,17 +150,6 @@ class AdversarialTraining(tf.Module):
             if not unused.get(name):
                 metrics.update({f"generator/{name}": value, f"generator/{name}_weighted": weight * value})
         return metrics, scene
-
-    def _judge(self, batch, composites):
-        """Returns the discriminator's logits of composites, and {'feature_matching': (weight, loss)}, {} without it."""
-        seen = self._as_seen(composites, self._seed_of(batch), stream=0)
-        if not self.feature_matching_weight:
-            return self.discriminator(seen, training=False), {}
-        reals = self._as_seen(_unit_range(batch["reals"]), self._seed_of(batch), stream=2)
-        scored, matched = gradients.fan_out(self.discriminator.features(seen, training=False), 2)
-        loss = losses.feature_matching_loss(self.discriminator.features(reals, training=False), matched)
-        return (self.discriminator.score_features(scored, training=False),
-                {"feature_matching": (self.feature_matching_weight, loss)})
 
     def _terms_of(self, batch, foregrounds, *, area):
         """Returns what is added to the adversarial loss, by name: (weight, value), 0 for what there is none of."""
@@ -218,13 +200,6 @@ class AdversarialTraining(tf.Module):
         """Generates scenes from a batch's foreground and background inputs."""
         return self.scene_generator(_unit_range(batch["foreground_inputs"]), _unit_range(batch["background_inputs"]),
                                     seed=self._seed_of(batch), training=True, place=batch.get("place", (0, 1)))
-
-    def _paste_reals(self, reals, own_backgrounds):
-        """Pastes what the network carves of real images on other images, which changes none that is its own (S25)."""
-        reals, own_backgrounds = _unit_range(reals), _unit_range(own_backgrounds)
-        masks = self.network(reals, training=False)
-        layers = stack_layers([Instance(own_backgrounds, tf.ones_like(masks)), Instance(reals, masks)])
-        return composite(layers)
 
     def _seed_of(self, batch):
         """Returns the seed of what is drawn for a batch: int64 [2], another one for each part of a step."""

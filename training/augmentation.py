@@ -12,11 +12,10 @@ import tensorflow as tf
 
 from models import layout
 
-KINDS = ("color", "hue", "blur", "translation")
+KINDS = ("color", "hue", "translation")
 _MAX_BRIGHTNESS = 0.25  # half of Zhao et al.'s where pictures are in [0, 1]: they are in [-1, 1] there
 _MAX_SHIFT = 1 / 8  # of the side
 _NUM_STREAMS = 3  # uses of a step's seed
-_BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 
 def augment(images, *, kinds, seed):
@@ -25,9 +24,8 @@ def augment(images, *, kinds, seed):
     Args:
       images: float [B, H, W, 3] in [0, 1].
       kinds: of `KINDS`, made in the order of `KINDS`: 'color' changes brightness, saturation and contrast; 'hue' turns
-        colours about the grey axis by any angle; 'blur' mixes each image with its blurred version (two passes of a
-        5x5 binomial filter) in a random proportion; 'translation' shifts by up to an eighth of the side, and what
-        comes in is black.
+        colours about the grey axis by any angle; 'translation' shifts by up to an eighth of the side, and what comes in
+        is black.
       seed: two integers; the same seed makes the same changes.
 
     Returns:
@@ -50,8 +48,6 @@ def augment(images, *, kinds, seed):
         folded = tf.random.experimental.stateless_fold_in(seed, 1)
         angles = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], folded, -math.pi, math.pi)
         images = _turned(images, angles)
-    if "blur" in kinds:
-        images = _blurred(_blurred(images)) * uniform[3] + images * (1.0 - uniform[3])
     if "translation" in kinds:
         largest = int(images.shape[1] * _MAX_SHIFT)
         shifts = tf.cast(tf.transpose(uniform[4:, :, 0, 0, 0]) * (2 * largest + 1), tf.int32) - largest  # [B, 2]
@@ -71,11 +67,3 @@ def _turned(images, angles):
     red, green, blue = tf.split(images, 3, axis=-1)
     across = tf.concat([blue - green, red - blue, green - red], axis=-1) / math.sqrt(3.0)
     return grey + (images - grey) * tf.cos(angles) + across * tf.sin(angles)
-
-
-def _blurred(images):
-    """Filters with the 5x5 binomial filter; beyond the border is the reflected image."""
-    taps = tf.constant(_BINOMIAL) / sum(_BINOMIAL)
-    kernel = tf.tile((taps[:, tf.newaxis] * taps)[:, :, tf.newaxis, tf.newaxis], [1, 1, 3, 1])
-    padded = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]], "REFLECT")
-    return tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")

@@ -19,7 +19,6 @@ from training import augmentation as augmentations
 from training import foreground
 from training.adversarial import descend, mask_statistics, objective_of
 
-INPUTS = ("composites", "photographs", "both")
 BOXES = "boxes"  # a teacher that is no network
 CACHE_NAME, CUT_CACHE_NAME = "teacher_masks.npy", "cut_labels.npy"
 TEACHER_FILE = "teacher.txt"
@@ -31,28 +30,24 @@ class Distillation(tf.Module):
     A batch is a dict as of `data.batches.distillation_batches`.
     """
 
-    def __init__(self, *, student, optimizer, inputs="composites", augmentation=(), seed=0, jit_compile=False):
+    def __init__(self, *, student, optimizer, augmentation=(), seed=0, jit_compile=False):
         """Wires the student; network and optimizer must have been built.
 
         Args:
           student: images [B, S, S, 3] in [0, 1] to soft masks.
           optimizer: optimizer of its variables.
-          inputs: 'composites', foregrounds that the teacher's masks carve on random backgrounds, as in the paper;
-            'photographs' as they are; 'both', the first half of each batch composites and the rest photographs.
           augmentation: of `training.augmentation.KINDS` but 'translation': how photographs, and independently of them
             backgrounds, are changed before the student sees them; their masks stay (S18).
           seed: seed of these changes.
           jit_compile: whether the update is compiled by XLA.
 
         Raises:
-          ValueError: on unknown inputs, and on a translation.
+          ValueError: on a translation.
         """
         super().__init__(name="distillation")
-        if inputs not in INPUTS:
-            raise ValueError(f"inputs are {inputs!r}, expected one of {', '.join(INPUTS)}")
         if "translation" in augmentation:
             raise ValueError("augmentation 'translation' would move photographs away from their masks")
-        self.student, self.optimizer, self.inputs = student, optimizer, inputs
+        self.student, self.optimizer = student, optimizer
         self.augmentation, self.seed = tuple(augmentation), seed
         self.update = tf.function(self._update, jit_compile=jit_compile)
 
@@ -72,15 +67,8 @@ class Distillation(tf.Module):
         return self._update(batch), None
 
     def student_inputs(self, photographs, labels, backgrounds):
-        """Makes the student's input images from a batch's pictures, all float in [0, 1] and [B, S, S, C]."""
-        if self.inputs == "photographs":
-            return photographs
-        layers = stack_layers([Instance(backgrounds, tf.ones_like(labels)), Instance(photographs, labels)])
-        composites = composite(layers)
-        if self.inputs == "composites":
-            return composites
-        half = (tf.shape(photographs)[0] + 1) // 2
-        return tf.concat([composites[:half], photographs[half:]], axis=0)
+        """Pastes what the labels carve of photographs on backgrounds, all float in [0, 1] and [B, S, S, C]."""
+        return composite(stack_layers([Instance(backgrounds, tf.ones_like(labels)), Instance(photographs, labels)]))
 
     def _changed(self, images, step, *, stream):
         """Returns images [B, S, S, 3] as the augmentation changes them, in [0, 1]."""

@@ -56,7 +56,7 @@ def build_training(*, network, discriminator, size, optimization, averaged_netwo
 
 def to_training_batch(batch):
     """Renames a foreground batch's streams to those of `AdversarialTraining`; photographs become its one layer."""
-    same = {name: batch[name] for name in ("reals", "own_backgrounds", "step") if name in batch}
+    same = {name: batch[name] for name in ("reals", "step")}
     return {"foreground_inputs": batch["photographs"][tf.newaxis], "background_inputs": batch["backgrounds"], **same}
 
 

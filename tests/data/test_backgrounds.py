@@ -129,24 +129,6 @@ def test_backgrounds_outside_boxes_touch_no_box(tmp_path):
         np.testing.assert_array_equal(_patches(pool, 3, index=index, size=32)[..., 0], 0)
 
 
-def test_own_background_of_a_photograph_is_the_largest_picture_of_its_file(tmp_path):
-    photographs = []
-    for number, box in enumerate([(10.0, 0.0, 100.0, 60.0), (2.0, 2.0, 56.0, 56.0), (0.0, 0.0, 30.0, 60.0)]):
-        path = str(tmp_path / f"{number}.png")
-        Image.new("RGB", (160, 60), (number, 0, 0)).crop((0, 0, 60 if number == 1 else 160, 60)).save(path)
-        photographs += [Photograph(f"{number}", path, box, None)] * (2 if number == 2 else 1)
-    pool = backgrounds.outside_boxes(photographs, patch_size=8)
-    own = backgrounds.own_backgrounds(pool, photographs, share=0.5)
-    assert own.pool is pool and own.share == 0.5 and own.pictures.dtype == np.int64 and own.pictures.shape == (4,)
-    assert own.pictures[1] == -1 and own.pictures[2] == own.pictures[3]
-    pictures = list(_images_of(pool))
-    for number in (0, 2):
-        mine = [picture for picture in pictures if picture[0, 0, 0] == number]
-        chosen = pictures[own.pictures[number]]
-        assert chosen[0, 0, 0] == number and chosen.size == max(picture.size for picture in mine)
-    assert len(pictures) > 2
-
-
 def test_images_that_are_all_box_leave_no_background(tmp_path):
     path = str(tmp_path / "full.png")
     Image.new("RGB", (60, 60)).save(path)

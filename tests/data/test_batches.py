@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from data.backgrounds import BackgroundPool, OwnBackgrounds
+from data.backgrounds import BackgroundPool
 from data.batches import foreground_batches
 from errors import UserError
 
@@ -131,34 +131,6 @@ def test_shards_together_are_the_global_batch(shards):
     _assert_same(joined, _batches(num_steps=5, start_step=1))
 
 
-def _numbered_own(num_crops, *, share, without=()):
-    """Own backgrounds whose red channel is 100 and their crop's number, in another order than the crops."""
-    order = np.arange(num_crops)[::-1]
-    pool = BackgroundPool.from_images([np.full((9, 9, 3), 100 + number, np.uint8) for number in order])
-    pictures = np.array([-1 if number in without else order[number] for number in range(num_crops)])
-    return OwnBackgrounds(pool, pictures, share)
-
-
-def test_own_backgrounds_are_of_the_reals_files_where_there_are_any_and_change_nothing_else():
-    batches = _batches(num_steps=10, own=_numbered_own(10, share=1.0, without=(3, 7)))
-    _assert_same(batches, _batches(num_steps=10))
-    for batch in batches:
-        for real, background in zip(batch["reals"], batch["own_backgrounds"], strict=True):
-            number = real[0, 0, 0]
-            np.testing.assert_array_equal(background, real if number in (3, 7) else np.full_like(real, 100 + number))
-
-
-def test_reals_have_own_backgrounds_by_their_share_however_they_are_divided():
-    arguments = {"num_steps": 100, "own": _numbered_own(10, share=0.3)}
-    batches = _batches(**arguments)
-    has_own = np.stack([batch["own_backgrounds"][:, 0, 0, 0] >= 100 for batch in batches])  # [100, B]
-    assert 0.2 < has_own.mean() < 0.4
-    parts = [_batches(**arguments, shards=2, shard_index=index) for index in range(2)]
-    for batch, *step in zip(batches, *parts, strict=True):
-        joined = np.concatenate([one["own_backgrounds"] for one in step])
-        np.testing.assert_array_equal(batch["own_backgrounds"], joined)
-
-
 def test_one_photograph_is_enough():
     for batch in _batches(crops=_numbered_crops(1), num_steps=2):
         assert not batch["photographs"][..., 0].any()
@@ -173,7 +145,6 @@ def test_one_photograph_is_enough():
         ({"shards": 2, "shard_index": 2}, ValueError, "shard_index is 2"),
         ({"crops": np.zeros((2, 8, 8, 3))}, ValueError, r"got float64 \[2, 8, 8, 3\]"),
         ({"start_step": 8}, ValueError, "start_step is 8"),
-        ({"own": _numbered_own(4, share=0.5)}, ValueError, "own backgrounds are of 4 crops, got 10"),
     ],
 )
 def test_what_cannot_be_batched_is_refused(options, error, message):

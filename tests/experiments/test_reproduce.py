@@ -78,12 +78,12 @@ def test_ablations_are_run_when_asked_for_and_not_otherwise(run_script, tmp_path
 
 
 def test_an_ablation_changes_a_setting_that_the_flagfile_has():
-    with open(f"{reproduce.ROOT}/experiments/fg_birds_small.flags", encoding="utf-8") as file:
+    with open(f"{reproduce.ROOT}/experiments/ablations/fg_birds_small.flags", encoding="utf-8") as file:
         settings = dict(line.strip().split("=") for line in file if line.startswith("--"))
     settings.update({  # defaults
         "--spectral_norm": "sngan", "--discriminator_initializer": "orthogonal", "--discriminator_inputs": "symmetric",
         "--num_discriminator_updates": "1", "--spectral_norm_scale": "1", "--decision_weight": "0",
-        "--outline_weight": "0", "--generator_average": "0", "--own_background_share": "0"})
+        "--outline_weight": "0", "--generator_average": "0"})
     for name, row in rows.ABLATIONS.items():
         changed = dict(argument.split("=") for argument in row.stages[0].arguments[1:])
         assert bool(changed) == (name != "small")

@@ -28,16 +28,8 @@ def test_each_kind_changes_each_picture_in_its_own_way_and_repeats_with_the_seed
 def test_nothing_is_changed_without_kinds_and_an_unknown_one_is_refused():
     images = pictures()
     np.testing.assert_array_equal(augmentation.augment(images, kinds=[], seed=[0, 1]), images)
-    with pytest.raises(ValueError, match="'noise'.*color, hue, blur, translation"):
+    with pytest.raises(ValueError, match="'noise'.*color, hue, translation"):
         augmentation.augment(images, kinds=["noise"], seed=[0, 1])
-
-
-def test_blur_keeps_flat_pictures_and_takes_detail_away():
-    flat = tf.fill([2, 16, 16, 3], 0.3)
-    np.testing.assert_allclose(augmentation.augment(flat, kinds=["blur"], seed=[0, 1]), flat, atol=1e-6)
-    images = pictures()
-    blurred = augmentation.augment(images, kinds=["blur"], seed=[0, 1])
-    assert np.all(np.std(blurred, axis=(1, 2, 3)) < np.std(images, axis=(1, 2, 3)))
 
 
 def test_hue_turns_colours_about_the_grey_axis():

@@ -13,12 +13,12 @@ from evaluation import evaluator
 from training import distillation, foreground, optimizers
 
 
-def made_distillation(*, inputs="composites", width=1 / 16, size=64, seed=0, num_steps=1000, fall_steps=0):
+def made_distillation(*, width=1 / 16, size=64, seed=0, num_steps=1000, fall_steps=0):
     tf.keras.utils.set_random_seed(seed)
     student = foreground.build_unet(width=width, size=size, batch_norm_momentum=0.9)
     optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=2e-3, num_steps=num_steps,
                                           fall_steps=fall_steps)
-    return distillation.Distillation(student=student, optimizer=optimizer, inputs=inputs)
+    return distillation.Distillation(student=student, optimizer=optimizer)
 
 
 def random_batch(size=64):
@@ -37,20 +37,6 @@ def test_composites_are_the_teachers_foregrounds_on_the_backgrounds():
     photographs, masks, patches = unit(random_batch())
     made = made_distillation().student_inputs(photographs, masks, patches)
     np.testing.assert_allclose(made, photographs * masks + patches * (1 - masks), atol=1e-6)
-
-
-def test_photographs_are_shown_as_they_are_and_both_is_half_of_each():
-    photographs, masks, patches = unit(random_batch())
-    np.testing.assert_array_equal(
-        made_distillation(inputs="photographs").student_inputs(photographs, masks, patches), photographs)
-    both = made_distillation(inputs="both").student_inputs(photographs, masks, patches).numpy()
-    np.testing.assert_allclose(both[:2], (photographs * masks + patches * (1 - masks))[:2], atol=1e-6)
-    np.testing.assert_array_equal(both[2:], photographs[2:])
-
-
-def test_unknown_inputs_are_refused():
-    with pytest.raises(ValueError, match="inputs are 'noise', expected one of composites"):
-        made_distillation(inputs="noise")
 
 
 def test_an_update_minimises_equation_8_between_student_and_teacher():
@@ -157,7 +143,7 @@ def test_a_student_beats_its_noisy_teacher_on_drawn_scenes():
     photographs, masks, pictures = synthetic.drawn_photographs(num_images=160, size=64, seed=0)
     raw = noisy(masks, seed=0)
     pool = backgrounds.BackgroundPool.from_images(pictures)
-    training = made_distillation(width=0.125, inputs="both", num_steps=240, fall_steps=120)
+    training = made_distillation(width=0.125, num_steps=240, fall_steps=120)
     for batch in batches.distillation_batches(crops=photographs, masks=np.round(255 * raw).astype(np.uint8),
                                               background_pool=pool, batch_size=8, seed=0, num_steps=240):
         training.step(batch)

@@ -39,12 +39,11 @@ with spread.scope():
         training = foreground.build_training(
             network=network, size=64, discriminator=Discriminator(widths=(8, 16, 16, 32, 16)), area=0.3,
             averaged_network=foreground.build_unet(width=1 / 16, size=64, initial_mask=0.8), average_decay=0.9,
-            area_weight=10.0, area_penalty="batch_mean", feature_matching_weight=1.0, optimization=optimization)
+            area_weight=10.0, area_penalty="batch_mean", optimization=optimization)
         crops, _, pictures = synthetic.drawn_photographs(num_images=12, size=64, seed=0)
         pool = backgrounds.BackgroundPool.from_images(pictures)
         stream = batches.foreground_batches(
-            crops=crops, background_pool=pool, own=backgrounds.OwnBackgrounds(pool, np.zeros(12, int), 0.5),
-            batch_size=8, seed=0, num_steps=4, **spread.shards()).map(foreground.to_training_batch)
+            crops=crops, background_pool=pool, batch_size=8, seed=0, num_steps=4, **spread.shards()).map(foreground.to_training_batch)
     else:
         network = build_generator(latent_dim=3, width=1 / 16)
         training = task.build_training(
