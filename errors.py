@@ -1,14 +1,65 @@
-"""The one exception that means: what the user gave cannot be used."""
+"""The one exception that means: what the user gave cannot be used; and how scripts end in a sentence."""
+
+import math
+import sys
+
+from absl import app
+from absl import flags as absl_flags
+
+FLAGS = absl_flags.FLAGS
+OUT_OF_MEMORY = "memory does not suffice; lower --batch_size, --image_size or the network's width"
 
 
 class UserError(Exception):
     """Something the user gave (a file, a folder, a flag's value) cannot be used.
 
     Its message is one sentence that says what was found, what was expected and what to do. The scripts print it
-    and exit with status 1, without a traceback; see `entry.run`.
+    and exit with status 1, without a traceback; see `run`.
     """
 
 
 def first_line(error):
     """Returns the first line of an error's message, at most 300 characters and without a full stop, for a sentence."""
     return str(error).strip().partition("\n")[0][:300].rstrip(".")
+
+
+def run(main, *, positional=False):
+    """Parses the flags and runs `main(argv)`.
+
+    A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and status 1.
+    `--help` lists the flags that the script has, `flags`' groups included.
+
+    Args:
+      main: the script's main.
+      positional: whether it takes arguments that are no flags, before, between and after the flags: `argv[1:]`.
+    """
+
+    def guarded(argv):
+        if len(argv) > 1 and not positional:
+            _fail(f"unexpected argument {argv[1]!r}: every option is a flag, --name=value")
+        for name, value in FLAGS.flag_values_dict().items():
+            if isinstance(value, float) and not math.isfinite(value):
+                _fail(f"--{name}={value} is no finite number; give one")
+        try:
+            return main(argv)
+        except UserError as error:
+            _fail(str(error))
+        except OSError as error:
+            _fail(f"{error.filename or 'what is printed cannot be written'}: {error.strerror or error}")
+        except MemoryError:
+            _fail(OUT_OF_MEMORY)
+        except Exception as error:
+            if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which is not imported here
+                _fail(OUT_OF_MEMORY)
+            raise
+
+    for flag in FLAGS.get_key_flags_for_module("flags"):  # what that module has declared is this script's
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
+    app.run(guarded)
+
+
+def _fail(sentence):
+    """Prints a sentence on standard error and exits with status 1."""
+    print(f"error: {sentence}", file=sys.stderr)
+    sys.exit(1)

@@ -8,14 +8,14 @@
 import flags  # before TensorFlow, whose environment it sets
 from absl import flags as absl_flags
 
-import entry
-import drawing
+import errors
 import settings
-import visualization
 from data import images, photographs
 from errors import UserError
-from evaluation import evaluator, grabcut
-from training import foreground
+from evaluation import report
+from extensions import grabcut
+from inference import networks, pipeline
+from visualization import panels, tiles
 
 
 def main(argv):
@@ -30,31 +30,31 @@ def main(argv):
         raise UserError(f"none of the {len(found)} photographs has a reference mask; give --masks, or a data set "
                         "that has some.")
     if options.weights and not options.run_dir:
-        loaded = foreground.load_networks(options.weights)
+        loaded = networks.load_networks(options.weights)
     else:
-        loaded = foreground.load_network(run_dir=options.run_dir, weights=options.weights)
-    loaded = foreground.at_size(loaded, options.image_size)
+        loaded = networks.load_network(run_dir=options.run_dir, weights=options.weights)
+    loaded = networks.at_size(loaded, options.image_size)
     crop_options = {"size": loaded.image_size, "crop_mode": options.crop or loaded.crop}
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
-    soft = evaluator.predict_masks(foreground.inference(loaded.network, **settings.inference()), crops)
+    soft = pipeline.predict_masks(pipeline.inference(loaded.network, **settings.inference()), crops)
     baselines = {}
     if options.grabcut_iterations:
         cut_options = {"crop_mode": crop_options["crop_mode"], "iterations": options.grabcut_iterations}
         boxes = grabcut.masks_of_boxes(len(labelled), size=crop_options["size"])
         soft, boxes = (grabcut.cut_masks(masks, labelled, **cut_options) for masks in (soft, boxes))
         baselines["the boxes alone, cut"] = boxes
-    report = evaluator.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled],
+    scores = report.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled],
                                       baselines=baselines)
     dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
     print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)} ('{dataset}'), "
           f"crop '{crop_options['crop_mode']}'\n")
-    print(evaluator.format_table(report))
-    path = evaluator.write_report(report, options.out)
-    ranked = evaluator.ranked_indices(report, num_each=min(4, max(1, len(labelled) // 3)))
-    panel = visualization.ranked_panel(images=crops, masks=soft, references=references, ranked=ranked,
-                                       mean_ious=[entry["mean_iou"] for entry in report["images"]])
-    drawing.save_png(panel, path.parent / "evaluation.png")
+    print(report.format_table(scores))
+    path = report.write_report(scores, options.out)
+    ranked = report.ranked_indices(scores, num_each=min(4, max(1, len(labelled) // 3)))
+    panel = panels.ranked_panel(images=crops, masks=soft, references=references, ranked=ranked,
+                                       mean_ious=[entry["mean_iou"] for entry in scores["images"]])
+    tiles.save_png(panel, path.parent / "evaluation.png")
     print(f"\nwrote {path} and {path.parent / 'evaluation.png'}")
 
 
@@ -65,4 +65,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_string("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
     flags.define_inference()
     flags.define_data(crop=None, image_size=None)
-    entry.run(main)
+    errors.run(main)

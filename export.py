@@ -9,9 +9,9 @@ import flags  # before TensorFlow, whose environment it sets
 import tensorflow as tf
 from absl import logging
 
-import entry
+import errors
 import settings
-from evaluation.segmenter import Segmenter
+from inference.segmenter import Segmenter
 
 
 def main(argv):
@@ -31,4 +31,4 @@ if __name__ == "__main__":
     flags.define_weights()
     flags.define_inference(with_pictures=False)
     flags.define_export()
-    entry.run(main)
+    errors.run(main)

@@ -25,7 +25,7 @@ REMOVED = {"own_background_share": "--own_background_share=0.0", "feature_matchi
 
 MOST_INSTANCES = 10_000  # written at once: their names have four digits
 MOST_MEASURED = 4096  # each is compared with each
-AUGMENTATIONS = ("color", "hue", "translation")  # `training.augmentation.KINDS`, which needs TensorFlow
+AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
 
 
 def define_data(*, crop="box", image_size=128, split="all"):

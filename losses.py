@@ -79,40 +79,6 @@ def _mean_over_replicas(value):
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
-def indecision(masks):
-    """Returns the mean of `min(m, 1 - m)` over all pixels: 0 for masks of zeros and ones, 0.5 for uniform halves (S18).
-
-    Args:
-      masks: soft masks, float [..., H, W, 1] in [0, 1].
-
-    Returns:
-      Scalar in [0, 0.5].
-    """
-    return tf.reduce_mean(tf.minimum(masks, 1.0 - masks))
-
-
-def total_variation(masks):
-    """Returns the mean over masks of their total variation, the length of their outlines (S23).
-
-    Isotropic (Rudin et al. 1992): the sum of `|grad m|` of forward differences, smoothed below 1e-3 so that it can be
-    differentiated where a mask is uniform. Unlike `tf.image.total_variation`, which adds up both directions' changes, it
-    does not prefer outlines along rows and columns.
-
-    Args:
-      masks: soft masks, float [..., H, W, 1] in [0, 1].
-
-    Returns:
-      Scalar at least 0, in sides of the picture (`sqrt(H * W)` pixels): about `2 sqrt(pi a)` for a disk of area a; an
-      outline that is the picture's own border has no length.
-    """
-    height, width, smoothing = masks.shape[-3], masks.shape[-2], 1e-3
-    down, right = [[-1.0, 0.0], [1.0, 0.0]], [[-1.0, 1.0], [0.0, 0.0]]
-    kernel = tf.transpose(tf.constant([[down, right]]), [2, 3, 0, 1])  # one convolution, so that gradients add up one way
-    changes = tf.nn.conv2d(tf.reshape(masks, [-1, height, width, 1]), kernel, strides=1, padding="VALID")
-    length = tf.sqrt(tf.reduce_sum(tf.square(changes), axis=-1) + smoothing**2) - smoothing
-    return tf.reduce_mean(tf.reduce_sum(length, axis=[1, 2])) / (height * width) ** 0.5
-
-
 def information_loss(latents, estimates):
     """Defines the information term of the second application (S8): mean squared error of the recognised latents.
 
@@ -150,18 +116,3 @@ def distillation_loss(masks, labels):
       Scalar in [0, 1].
     """
     return tf.reduce_mean(smooth_l1(masks - labels))
-
-
-def scheduled_area(progress, *, start, end):
-    """Defines S12's schedule: the area constant falls linearly from `start` to `end`.
-
-    Args:
-      progress: share of the ramp done, scalar tensor; clipped to [0, 1].
-      start: area at the ramp's start, in [0, 1].
-      end: `a` of Eq. (7), in [0, 1].
-
-    Returns:
-      Scalar float32 in [0, 1].
-    """
-    progress = tf.clip_by_value(tf.cast(progress, tf.float32), 0.0, 1.0)
-    return start + (end - start) * progress

@@ -11,11 +11,11 @@ import os
 
 import flags  # before TensorFlow, whose environment it sets
 
-import atomic_file
-import entry
-import drawing
+import errors
 from errors import UserError
-from evaluation.sampler import InstanceSampler, samples_beyond
+from inference.sampler import InstanceSampler, samples_beyond
+from storage import atomic
+from visualization import tiles
 
 
 def main(argv):
@@ -32,12 +32,12 @@ def main(argv):
     for name, value in figures.items():
         print(f"    {name:24} {value:.3f}")
     for name, picture in sampler.pictures(options.num_samples).items():
-        drawing.save_png(picture, os.path.join(options.out, name))
-    atomic_file.write(os.path.join(options.out, "figures.json"), json.dumps(figures, indent=2) + "\n")
+        tiles.save_png(picture, os.path.join(options.out, name))
+    atomic.write(os.path.join(options.out, "figures.json"), json.dumps(figures, indent=2) + "\n")
     print(f"{options.num_samples} instances, sheet.png, traversal.png and figures.json are in {options.out}")
 
 
 if __name__ == "__main__":
     flags.define_weights("an instance generator: weights.npz of a run folder of train_hoc.py")
     flags.define_sampling()
-    entry.run(main)
+    errors.run(main)

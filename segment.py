@@ -14,12 +14,12 @@ import sys
 import flags  # before TensorFlow, whose environment it sets
 from tqdm import tqdm
 
-import entry
+import errors
 import settings
 from data import folder
 from errors import UserError
-from evaluation.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, is_own_name
-from evaluation.segmenter import Segmenter
+from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, is_own_name
+from inference.segmenter import Segmenter
 
 
 def output_stems(pictures):
@@ -97,4 +97,4 @@ if __name__ == "__main__":
     flags.define_weights()
     flags.define_inference()
     flags.define_segmentation()
-    entry.run(main, positional=True)
+    errors.run(main, positional=True)

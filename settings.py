@@ -26,7 +26,7 @@ def default_lines():
 
 
 def inference():
-    """Returns what `define_inference` declared of S20, as `training.foreground.inference` takes it."""
+    """Returns what `define_inference` declared of S20, as `training.pipeline.inference` takes it."""
     return {"average_flips": FLAGS.average_flips, "refine_iterations": FLAGS.refine_iterations,
             "sharpen_temperature": FLAGS.sharpen_temperature, "threshold": FLAGS.mask_threshold}
 

@@ -9,11 +9,14 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 
-import entry
+import errors
 import settings
 from data import batches, photographs
 from models.discriminator import Discriminator
-from training import checkpoint, distribution, environment, foreground, loop, run_folder
+from models.unet import build_unet
+from storage import checkpoint, run_folder
+from storage.weights import save_weights, start_from
+from training import distribution, environment, foreground, loop, monitors
 
 SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
                "mask/undecided_fraction": "undecided"}
@@ -25,10 +28,10 @@ def build(options, *, folder, area, crops):
     Returns:
       (network to be shown, `AdversarialTraining`).
     """
-    network, averaged = (foreground.build_unet(size=options.image_size, **settings.generator()) if wanted else None
+    network, averaged = (build_unet(size=options.image_size, **settings.generator()) if wanted else None
                          for wanted in (True, options.generator_average))
     if options.initial_weights and not checkpoint.latest_checkpoint(folder.checkpoint_dir):
-        checkpoint.start_from(options.initial_weights, (network, averaged), network="unet")
+        start_from(options.initial_weights, (network, averaged), network="unet")
     training = foreground.build_training(
         network=network, averaged_network=averaged, discriminator=Discriminator(**settings.discriminator(crops)),
         size=options.image_size, optimization=settings.optimization(), **settings.objective(area=area))
@@ -43,7 +46,7 @@ def train(options, *, folder, spread):
                                           num_evaluation_images=options.num_evaluation_images)
     network, training = build(options, folder=folder, area=area, crops=data.crops)
     print(f"area constant {area}", flush=True)
-    inspection = foreground.ForegroundInspection(network, foreground.choose_shown(
+    monitor = monitors.ForegroundMonitor(network, monitors.choose_validation_set(
         data, num_panel_images=options.num_panel_images, seed=options.seed + 1))
 
     def make_batches(start_step):
@@ -55,9 +58,9 @@ def train(options, *, folder, spread):
 
     num_steps = loop.train_in_folder(
         folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
-        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate if data.masks else None,
+        draw_panel=monitor.draw_panel, evaluate=monitor.evaluate if data.masks else None,
         evaluation_key="evaluation/mean_iou", **settings.run_options())
-    checkpoint.save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
+    save_weights(folder.path / "weights.npz", network, is_chief=spread.is_chief, metadata={
         "task": "foreground", "network": "unet", "width": options.generator_width, "image_size": options.image_size,
         "crop": options.crop, "area_constant": area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
@@ -91,4 +94,4 @@ if __name__ == "__main__":
     flags.define_players()
     flags.define_optimization(batch_size=16, num_steps=5000)
     flags.define_run(run_dir="runs/fg", evaluated="labelled photographs", num_evaluated=200)
-    entry.run(main)
+    errors.run(main)

@@ -9,15 +9,17 @@ The same command continues a run that was stopped or killed.
 
 import flags  # before TensorFlow, whose environment it sets
 
-import entry
-import drawing
+import errors
 import settings
 from data import hoc, samples, synthetic
 from errors import UserError
-from evaluation.sampler import samples_beyond
+from inference.sampler import samples_beyond
 from models.instance_generator import build_generator
-from training import checkpoint, distribution, environment, loop, run_folder
+from storage import checkpoint, run_folder
+from storage.weights import save_weights, start_from
+from training import distribution, environment, loop, monitors
 from training import hoc as task
+from visualization import tiles
 
 SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
                "mask/undecided_fraction": "undecided", "generator/information_loss": "z error"}
@@ -52,7 +54,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
 
     Args:
       options: the flags.
-      folder: `training.run_folder.RunFolder`, open.
+      folder: `storage.run_folder.RunFolder`, open.
       spread: `training.distribution.Distribution`.
       cluster: picture scaled for windows, uint8 [H, W, 3].
       shapes: bool [m, T, T] as of `load_data`, or None.
@@ -66,7 +68,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
     network, averaged = (build_generator(**shape) if wanted else None
                          for wanted in (True, options.generator_average))
     if options.initial_weights and not checkpoint.latest_checkpoint(folder.checkpoint_dir):
-        checkpoint.start_from(options.initial_weights, (network, averaged), network="instance_generator",
+        start_from(options.initial_weights, (network, averaged), network="instance_generator",
                               disk_area=disk_area)
     training = task.build_training(
         network=network, averaged_network=averaged, latent_dim=options.latent_dim,
@@ -80,7 +82,7 @@ def train(options, *, folder, spread, cluster, shapes, area):
               "horizontal_flip": options.flip, "vertical_flip": options.vertical_flip,
               "disk_radius": options.disk_radius, "black_background": options.background == "black"}
     shown = hoc.hoc_batches(**stream, batch_size=options.num_panel_images, num_steps=1, seed=options.seed + 1)
-    inspection = task.HocInspection(
+    monitor = monitors.ClusterMonitor(
         training, latent_dim=options.latent_dim, batch=next(iter(shown)), seed=options.seed + 1, shapes=shapes,
         num_evaluated=options.num_evaluation_images, num_shown_layers=options.num_panel_layers)
     uncovered = task.uncovered_fraction(num_layers=options.num_layers, area=area, padding=options.padding,
@@ -97,16 +99,16 @@ def train(options, *, folder, spread, cluster, shapes, area):
 
     num_steps = loop.train_in_folder(
         folder, training=training, spread=spread, make_batches=make_batches, screen_keys=SCREEN_KEYS,
-        draw_panel=inspection.draw_panel, evaluate=inspection.evaluate, **settings.run_options())
-    checkpoint.save_weights(folder.path / "weights.npz", averaged or network, is_chief=spread.is_chief, metadata={
+        draw_panel=monitor.draw_panel, evaluate=monitor.evaluate, **settings.run_options())
+    save_weights(folder.path / "weights.npz", averaged or network, is_chief=spread.is_chief, metadata={
         "task": "hoc", "network": "instance_generator", "width": options.generator_width,
         "latent_dim": options.latent_dim, "area_constant": area, "disk_area": disk_area, "num_steps": num_steps,
         "figures": folder.last_evaluation(),
         "flags": folder.recorded()})
-    pictures = inspection.sampler.pictures(options.num_samples) if options.num_samples else {}
+    pictures = monitor.sampler.pictures(options.num_samples) if options.num_samples else {}
     if pictures and spread.is_chief:
         for name, picture in pictures.items():
-            drawing.save_png(picture, folder.path / "samples" / name)
+            tiles.save_png(picture, folder.path / "samples" / name)
         beyond = samples_beyond(folder.path / "samples", options.num_samples)  # of fewer steps, or of more samples
         for path in beyond:
             path.unlink()
@@ -146,4 +148,4 @@ if __name__ == "__main__":
     flags.define_optimization(batch_size=16, num_steps=5000)
     flags.define_run(run_dir="runs/hoc", evaluated="sampled instances", num_evaluated=256,
                      most_evaluated=flags.MOST_MEASURED)
-    entry.run(main)
+    errors.run(main)

@@ -22,9 +22,9 @@ sys.path.insert(0, ROOT)
 import flags  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 
-import atomic_file  # noqa: E402
-import entry  # noqa: E402
+import errors  # noqa: E402
 from errors import UserError  # noqa: E402
+from storage import atomic  # noqa: E402
 
 
 def time_ours(options, convolutions):
@@ -85,7 +85,7 @@ def main(argv):
     print(f"ratio to the best peer {summary['ratio']:.2f} ({summary['ratio_least']:.2f} to "
           f"{summary['ratio_greatest']:.2f})")
     if options.out:
-        atomic_file.write(options.out, json.dumps({"rounds": rounds, **summary}, indent=2))
+        atomic.write(options.out, json.dumps({"rounds": rounds, **summary}, indent=2))
 
 
 if __name__ == "__main__":
@@ -103,4 +103,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("rounds", 5, "How often all are timed.", lower_bound=1)
     absl_flags.DEFINE_float("seconds", 20.0, "Time spent on ours in each round.")
     absl_flags.DEFINE_string("out", None, "JSON file.")
-    entry.run(main)
+    errors.run(main)

@@ -26,8 +26,8 @@ sys.path.insert(0, ROOT)
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
-import atomic_file  # noqa: E402
-import entry  # noqa: E402
+import errors  # noqa: E402
+from storage import atomic  # noqa: E402
 
 WARM = "warm\n"  # what a process prints when it can be timed
 COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "convolutions", "median_s",
@@ -42,6 +42,7 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
     from data import hoc
     from models.discriminator import Discriminator
     from models.instance_generator import build_generator
+    from models.unet import build_unet
     from training import distillation, environment, foreground, hoc as cluster_task, optimizers
 
     environment.set_up(seed=0, deterministic=False, mixed_precision=precision,
@@ -64,7 +65,7 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
                                           seed=0, num_steps=1)))
         return training.step, batch, flops.cluster_step(
             batch_size=batch_size, num_layers=num_layers, width=width, num_recognized_layers=num_recognized_layers)
-    network = foreground.build_unet(width=width)
+    network = build_unet(width=width)
     if task == "distillation":
         adam = optimizers.make_optimizer(network.trainable_variables, learning_rate=4e-4, num_steps=1000,
                                          mixed_precision=precision)
@@ -216,7 +217,7 @@ def main(argv):
         results.append(result)
         print(format_table(results[-1:]), flush=True)
         if options.out:
-            atomic_file.write(options.out, json.dumps(results, indent=2))
+            atomic.write(options.out, json.dumps(results, indent=2))
     print("\n" + format_table(results))
 
 
@@ -237,4 +238,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_float("seconds", 30.0, "Time spent on each configuration.")
     absl_flags.DEFINE_string("out", None, "JSON file.")
     absl_flags.DEFINE_string("one", None, "One configuration as JSON, in this process (used by the script itself).")
-    entry.run(main)
+    errors.run(main)

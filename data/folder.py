@@ -32,7 +32,7 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
     Args:
       directory: the folder.
       recursive: whether the folders in it are searched too, each once. Hidden files and folders never are, nor are folders
-        of masks that this project has written (`evaluation.mask_folder`).
+        of masks that this project has written (`inference.mask_folder`).
 
     Returns:
       Paths below `directory` (joined to it), sorted.

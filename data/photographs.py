@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data import backgrounds, birds, faces, folder, images as image_files, samples
+from data import backgrounds, birds, faces, folder, samples
+from data import images as image_files
 from data.images import Photograph
 from errors import UserError
 

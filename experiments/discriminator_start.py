@@ -28,15 +28,14 @@ from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-import entry  # noqa: E402
+import errors  # noqa: E402
 import losses  # noqa: E402
 from data import batches, birds, hoc, images, photographs, synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
-from evaluation import sampler  # noqa: E402
+from inference import networks, sampler  # noqa: E402
 from models import instance_generator, layout, providers, scene_generator  # noqa: E402
 from models.composition import Instance, composite, stack_layers  # noqa: E402
-from models.discriminator import TABLE_1_WIDTHS, TABLE_2_WIDTHS, Discriminator  # noqa: E402
-from training import foreground  # noqa: E402
+from models.discriminator import Discriminator, TABLE_1_WIDTHS, TABLE_2_WIDTHS  # noqa: E402
 
 # name: (initialiser, input range, score activation, spectral norm, its scale, learning rate)
 BIRDS_SETTINGS = {
@@ -159,7 +158,7 @@ def birds_pairs(options):
         raise UserError("--task=birds needs --data_dir and --backgrounds.")
     size, crop_mode, pairs_of = 128, "box", blended_of
     if options.weights:
-        loaded = foreground.load_network(weights=options.weights)
+        loaded = networks.load_network(weights=options.weights)
         size, crop_mode, pairs_of = loaded.image_size, loaded.crop, functools.partial(blended_of,
                                                                                       network=loaded.network)
     listed = birds.list_photographs(options.data_dir)
@@ -276,4 +275,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_string("only", None, "Runs just the setting of this name, or those whose name contains "
                              "this.")
     absl_flags.DEFINE_string("out", None, "JSON file for the figures.")
-    entry.run(main)
+    errors.run(main)

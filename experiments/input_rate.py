@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
-import entry  # noqa: E402
+import errors  # noqa: E402
 import settings  # noqa: E402
 from data import batches, hoc, photographs, samples  # noqa: E402
 
@@ -58,4 +58,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_bool("cluster", False, "Time windows of a cluster instead of photographs.")
     absl_flags.DEFINE_integer("batch_size", 16, "Composites per step.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Steps that are timed.", lower_bound=1)
-    entry.run(main)
+    errors.run(main)

@@ -14,10 +14,10 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
-import entry  # noqa: E402
+import errors  # noqa: E402
 from errors import UserError  # noqa: E402
-from evaluation.sampler import InstanceSampler  # noqa: E402
-from training import checkpoint  # noqa: E402
+from inference.sampler import InstanceSampler  # noqa: E402
+from storage.weights import read_weights, write_weights  # noqa: E402
 
 NUM_EVALUATED = 256
 
@@ -28,16 +28,16 @@ def main(argv):
     options = flags.FLAGS
     if os.path.realpath(options.weights) == os.path.realpath(options.out):
         raise UserError(f"--out={options.out} is the file of --weights, which it would replace; give another.")
-    metadata, arrays = checkpoint.read_weights(options.weights)
+    metadata, arrays = read_weights(options.weights)
     # What the run's machine called its folders is nobody else's business.
     metadata["flags"] = {name: line for name, line in metadata["flags"].items() if name not in options.leave_out}
     if "teacher" in metadata:
         metadata["teacher"] = " and ".join(os.path.basename(one) for one in str(metadata["teacher"]).split(" and "))
-    checkpoint.write_weights(options.out, arrays, metadata=metadata, half_precision=True)
+    write_weights(options.out, arrays, metadata=metadata, half_precision=True)
     if metadata.get("network") == "instance_generator":
         sampler, _ = InstanceSampler.from_weights(options.out, num_evaluated=NUM_EVALUATED)
         metadata["figures"] = sampler.figures()
-        checkpoint.write_weights(options.out, arrays, metadata=metadata, half_precision=True)
+        write_weights(options.out, arrays, metadata=metadata, half_precision=True)
     print(f"{options.weights}, {os.path.getsize(options.weights)} bytes, is {options.out}, "
           f"{os.path.getsize(options.out)} bytes")
 
@@ -48,4 +48,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_list("leave_out", ["run_dir", "teacher", "data_dir", "image", "images", "boxes", "masks",
                                          "backgrounds", "initial_weights"],
                            "Flags that are not kept in the file, since they name folders.")
-    entry.run(main)
+    errors.run(main)

@@ -26,11 +26,11 @@ sys.path.insert(0, ROOT)
 import flags  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 
-import atomic_file  # noqa: E402
-import entry  # noqa: E402
+import errors  # noqa: E402
 from data import samples  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments.rows import ABLATIONS, ALL_ROWS, ROWS  # noqa: E402
+from storage import atomic  # noqa: E402
 
 SMOKE = ("--num_steps=2", "--batch_size=2", "--num_evaluation_images=4", "--num_panel_images=2",
          "--learning_rate_fall_steps=0")
@@ -82,7 +82,7 @@ def run_stage(stage, folder, *, seed, **options):
     status = subprocess.run(command, check=False).returncode
     path = os.path.join(folder, RECORD)
     if os.path.exists(os.path.join(folder, "metrics.json")):
-        atomic_file.write(path, json.dumps({"seconds": read_json(path).get("seconds", 0.0) + time.time() - start,
+        atomic.write(path, json.dumps({"seconds": read_json(path).get("seconds", 0.0) + time.time() - start,
                                             "flags": flags_of(stage, **options)}))
     return status
 
@@ -166,7 +166,7 @@ def main(argv):
                 failed.append(f"{name}, seed {seed}, {stage}")
     text = table(runs_dir, options.seeds)
     if os.path.isdir(runs_dir):
-        atomic_file.write(os.path.join(runs_dir, "table.md"), text)
+        atomic.write(os.path.join(runs_dir, "table.md"), text)
     print("\n" + text, end="")
     for run in failed:
         print(f"failed: {run}", file=sys.stderr)
@@ -187,4 +187,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("crowd_one_window_size", 44, "Its --window_size in the row crowd_shadow, in pixels.",
                               lower_bound=16)
     absl_flags.DEFINE_integer("seed_window_size", 96, "Its --window_size, in pixels.", lower_bound=16)
-    entry.run(main)
+    errors.run(main)

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from extensions.shadow import MARGIN, without_margin
 from models import composition
 from models.composition import Instance
-from models.shadow import MARGIN, without_margin
 
 
 class Scene(NamedTuple):
@@ -35,7 +35,7 @@ class SceneGenerator(tf.Module):
           foreground_provider: trainable provider; its instances are the scene's upper N layers.
           background_provider: provider of the bottom layer.
           layout: module with `sample` and `warp` (`models.layout`).
-          shadow: `models.shadow.ContactShadow` that each instance casts on what is below it, or None (S26).
+          shadow: `extensions.shadow.ContactShadow` that each instance casts on what is below it, or None (S26).
           name: module name.
         """
         super().__init__(name=name)

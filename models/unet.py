@@ -88,3 +88,10 @@ class UNet(tf.keras.Model):
         for block in self.decoder:
             x = tf.concat([block(x, training=training), skips.pop()], axis=-1)
         return tf.sigmoid(self.mask_logits(x))
+
+
+def build_unet(*, width=1.0, size=128, **options):
+    """Makes a UNet with its variables, for crops of `size` pixels; options as for `UNet`."""
+    network = UNet(width=width, **options)
+    network(tf.zeros([1, size, size, 3]))
+    return network

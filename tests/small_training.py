@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.discriminator import Discriminator
+from models.unet import build_unet
 from training import foreground
 
 OPTIMIZATION = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000}
@@ -14,7 +15,7 @@ def made_training(*, size=64, seed=0, width=1 / 16, mixed_precision="none", widt
     settings = {"area": 0.3, "area_weight": 10.0, "seed": seed, **options}
     optimization = {**OPTIMIZATION, "mixed_precision": mixed_precision,
                     **{name: settings.pop(name) for name in OPTIMIZATION if name in settings}}
-    network = foreground.build_unet(width=width, size=size, initial_mask=settings.get("area_start") or 0.5)
+    network = build_unet(width=width, size=size, initial_mask=settings.get("area_start") or 0.5)
     training = foreground.build_training(
         network=network, discriminator=Discriminator(widths=widths, score_activation="linear"), size=size,
         optimization=optimization, **settings)

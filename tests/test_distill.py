@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, SMALL
 
-from training.checkpoint import read_weights
+from storage.weights import read_weights
 
 # Everything that is random, or done to labels, beside the network itself, so that resuming has the most to keep.
 STUDENT = ("--student_width=0.0625", "--augmentation=color,hue", "--average_flips", "--refine_iterations=1",

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from data import synthetic
-from training import foreground
-from training.checkpoint import save_weights
+from models.unet import build_unet
+from storage.weights import save_weights
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def drawn(tmp_path_factory):
         (folder / kind).mkdir()
         for index, picture in enumerate(pictures):
             Image.fromarray(picture).save(folder / kind / f"{index}.png")
-    save_weights(folder / "w.npz", foreground.build_unet(width=1 / 16, size=64, initial_mask=0.9), metadata={
+    save_weights(folder / "w.npz", build_unet(width=1 / 16, size=64, initial_mask=0.9), metadata={
         "network": "unet", "width": 1 / 16, "image_size": 64, "crop": "box", "num_steps": 0})
     return folder, masks
 

@@ -8,9 +8,9 @@ import pytest
 
 from conftest import ROOT
 from errors import UserError
-from evaluation.segmenter import Segmenter
-from training import foreground
-from training.checkpoint import save_weights
+from inference.segmenter import Segmenter
+from models.unet import build_unet
+from storage.weights import save_weights
 
 USE = """
 import sys
@@ -28,7 +28,7 @@ assert not [file for file in files if file.startswith(sys.argv[1]) and "site-pac
 
 @pytest.fixture(name="weights", scope="module")
 def _weights(tmp_path_factory):
-    network = foreground.build_unet(width=1 / 16, size=64)
+    network = build_unet(width=1 / 16, size=64)
     network.mask_logits.kernel.assign(network.mask_logits.kernel * 10.0)
     path = tmp_path_factory.mktemp("weights") / "w.npz"
     save_weights(path, network, metadata={"task": "foreground", "network": "unet", "width": 1 / 16, "image_size": 64,

@@ -23,6 +23,7 @@ flags.define_distillation(); flags.define_inference(); flags.define_data(crop=No
 PRINT_FLAGS = """
 import flags
 import settings
+from visualization import panels, tiles
 %s
 flags.define_optimization(batch_size=16, num_steps=5000)
 flags.define_run(run_dir='runs/fg', evaluated='', num_evaluated=2)
@@ -118,8 +119,8 @@ def test_the_papers_flagfiles_hold_table_4_as_printed():
 def test_flags_are_read_in_scripts_alone():
     for path in ROOT.rglob("*.py"):
         inside = path.relative_to(ROOT).parts[0]
-        if inside in ("models", "data", "training", "evaluation") or path.name in ("losses.py", "visualization.py",
-                                                                                   "drawing.py"):
+        if inside in ("models", "data", "training", "evaluation") or path.name in ("losses.py", "panels.py",
+                                                                                   "tiles.py"):
             assert "FLAGS" not in pathlib.Path(path).read_text().replace("FLAGS_FILE", ""), path
 
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import losses
+from extensions import mask_terms, schedules
 
 
 def logit(probability):
@@ -75,28 +76,28 @@ def test_unknown_area_penalty_is_refused():
 
 
 def test_indecision_by_hand():
-    assert float(losses.indecision(tf.constant([0.0, 1.0, 0.5, 0.9]))) == pytest.approx((0.5 + 0.1) / 4)
-    assert float(losses.indecision(tf.fill([1, 2, 4, 4, 1], 0.5))) == pytest.approx(0.5)
+    assert float(mask_terms.indecision(tf.constant([0.0, 1.0, 0.5, 0.9]))) == pytest.approx((0.5 + 0.1) / 4)
+    assert float(mask_terms.indecision(tf.fill([1, 2, 4, 4, 1], 0.5))) == pytest.approx(0.5)
 
 
 def test_total_variation_is_the_length_of_the_outline_in_sides():
     square, stripes = np.zeros([1, 1, 40, 40, 1], np.float32), np.zeros([1, 1, 40, 40, 1], np.float32)
     square[0, 0, 10:20, 15:25] = 1.0  # 40 sides of a pixel; one corner's two are one of sqrt(2)
     stripes[0, 0, :, ::2] = 1.0  # 39 edges of 39 pixels
-    assert float(losses.total_variation(square)) == pytest.approx((38 + math.sqrt(2)) / 40, rel=1e-2)
-    assert float(losses.total_variation(stripes)) == pytest.approx(39 * 39 / 40, rel=1e-2)
+    assert float(mask_terms.total_variation(square)) == pytest.approx((38 + math.sqrt(2)) / 40, rel=1e-2)
+    assert float(mask_terms.total_variation(stripes)) == pytest.approx(39 * 39 / 40, rel=1e-2)
     both = tf.concat([square, stripes], axis=1)
-    assert float(losses.total_variation(both)) == pytest.approx((39.41 + 39 * 39) / 80, rel=1e-2)
+    assert float(mask_terms.total_variation(both)) == pytest.approx((39.41 + 39 * 39) / 80, rel=1e-2)
 
 
 def test_total_variation_of_a_disk_is_its_perimeter_and_that_of_a_grey_mask_nothing():
     y, x = np.mgrid[:128, :64] - np.array([64, 32])[:, None, None]  # a picture that is not square
     soft = 1 / (1 + np.exp(np.hypot(y, x) - 20.0))  # a soft edge is as long as a hard one
-    assert float(losses.total_variation(tf.constant(soft[None, None, ..., None], tf.float32))) == pytest.approx(
+    assert float(mask_terms.total_variation(tf.constant(soft[None, None, ..., None], tf.float32))) == pytest.approx(
         2 * math.pi * 20 / math.sqrt(128 * 64), rel=0.03)
     grey = tf.Variable(tf.fill([1, 1, 8, 8, 1], 0.3))
     with tf.GradientTape() as tape:
-        length = losses.total_variation(grey)
+        length = mask_terms.total_variation(grey)
     assert float(length) == 0.0
     assert np.abs(tape.gradient(length, grey)).max() == 0.0
 
@@ -115,7 +116,7 @@ def test_information_loss_of_no_idea_is_the_latents_variance_of_a_third():
 
 @pytest.mark.parametrize("progress, expected", [(0.0, 0.92), (0.5, 0.64), (1.0, 0.36), (7.0, 0.36), (-1.0, 0.92)])
 def test_area_falls_linearly_and_then_stays(progress, expected):
-    assert float(losses.scheduled_area(progress, start=0.92, end=0.36)) == pytest.approx(expected, abs=1e-6)
+    assert float(schedules.scheduled_area(progress, start=0.92, end=0.36)) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("difference, expected", [

@@ -5,9 +5,10 @@ import pytest
 from conftest import ROOT
 
 from data import backgrounds, batches, birds, faces, folder, hoc, images, samples
-from evaluation import evaluator, grabcut
-from evaluation.segmenter import Segmenter
-from training.checkpoint import read_weights
+from evaluation import report
+from extensions import grabcut
+from inference.segmenter import Segmenter
+from storage.weights import read_weights
 
 
 def test_birds_are_read_in_their_own_layout_with_reference_masks(real_data):
@@ -54,7 +55,7 @@ def figures_of(name, photographs, *, grabcut_iterations=0, **inference):
     segmenter = Segmenter.from_weights(ROOT / "pretrained" / name, **inference)
     masks = segmenter.masks(images.load_crops(photographs, size=128, crop_mode="box"))
     masks = grabcut.cut_masks(masks, photographs, crop_mode="box", iterations=grabcut_iterations)
-    return evaluator.evaluate_masks(masks, images.load_mask_crops(photographs, size=128, crop_mode="box"),
+    return report.evaluate_masks(masks, images.load_mask_crops(photographs, size=128, crop_mode="box"),
                                     names=[photograph.name for photograph in photographs])
 
 

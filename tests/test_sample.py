@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.sampler import InstanceSampler
+from inference.sampler import InstanceSampler
 from models.instance_generator import build_generator
-from training.checkpoint import save_weights
+from storage.weights import save_weights
 
 ROOT = Path(__file__).parents[1]
 

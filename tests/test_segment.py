@@ -17,10 +17,10 @@ from data import samples
 from data.folder import Picture
 from data.images import load_image
 from errors import UserError
-from evaluation.mask_folder import MaskFolder
-from evaluation.segmenter import Segmenter
-from training import foreground
-from training.checkpoint import save_weights
+from inference.mask_folder import MaskFolder
+from inference.segmenter import Segmenter
+from models.unet import build_unet
+from storage.weights import save_weights
 
 PETS = ("Abyssinian_1.jpg", "Abyssinian_10.jpg", "Abyssinian_102.jpg")
 MAX_MEGABYTES = 1500
@@ -37,7 +37,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.fixture(name="weights", scope="module")
 def _weights(tmp_path_factory):
     """A weights file of an untrained network of 64 pixels, whose masks are not the same grey all over."""
-    network = foreground.build_unet(width=1 / 16, size=64)
+    network = build_unet(width=1 / 16, size=64)
     network.mask_logits.kernel.assign(network.mask_logits.kernel * 10.0)
     path = tmp_path_factory.mktemp("weights") / "w.npz"
     save_weights(path, network, metadata={"task": "foreground", "network": "unet", "width": 1 / 16, "image_size": 64,
@@ -171,7 +171,7 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run_script, weights, tmp_p
     shutil.copy(weights, tmp_path / "w.npz")
     (tmp_path / "pictures").mkdir()
     shutil.copy(os.path.join(samples.PETS_IMAGES, PETS[2]), tmp_path / "pictures")
-    save_weights(tmp_path / "hoc.npz", foreground.build_unet(width=1 / 16, size=64), metadata={
+    save_weights(tmp_path / "hoc.npz", build_unet(width=1 / 16, size=64), metadata={
         "task": "hoc", "network": "instance_generator"})
     result = run_script("segment.py", *arguments, cwd=tmp_path)
     assert result.returncode == 1

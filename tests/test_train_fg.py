@@ -13,8 +13,10 @@ from PIL import Image
 
 from data import samples
 from errors import UserError
-from training import checkpoint, foreground
-from training.checkpoint import read_weights
+from inference import networks
+from models.unet import build_unet
+from storage import checkpoint
+from storage.weights import read_weights
 
 UNSEEN = (*SMALL, "--panel_every=0", "--evaluate_every=0")  # where nobody looks at them
 # What resuming has the most to keep of.
@@ -96,9 +98,9 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
 
 def test_the_average_is_what_is_kept_and_loaded_from_the_folder(whole_run):
     _, kept = read_weights(whole_run / "weights.npz")
-    loaded = foreground.load_network(run_dir=str(whole_run)).network
-    from_file = foreground.load_network(weights=str(whole_run / "weights.npz")).network
-    raw = foreground.build_unet(width=0.0625, size=64)
+    loaded = networks.load_network(run_dir=str(whole_run)).network
+    from_file = networks.load_network(weights=str(whole_run / "weights.npz")).network
+    raw = build_unet(width=0.0625, size=64)
     checkpoint.restore_network(whole_run / "checkpoints", raw, name="generator")
     assert len(kept) == len(loaded.variables)
     for one, same, other in zip(loaded.variables, from_file.variables, raw.variables):
@@ -123,7 +125,7 @@ def test_a_run_folder_whose_flags_were_edited_is_refused_in_a_sentence(whole_run
     assert line in text
     (tmp_path / "flags.txt").write_text(text.replace(line, wrong))
     with pytest.raises(UserError, match="does not say how its network is used: in its flags.txt a flag is missing or wrong"):
-        foreground.load_network(run_dir=str(tmp_path))
+        networks.load_network(run_dir=str(tmp_path))
 
 
 def started(arguments, *, until):

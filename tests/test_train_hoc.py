@@ -12,7 +12,7 @@ from PIL import Image
 
 from errors import UserError
 from evaluation import instances
-from training.checkpoint import read_weights
+from storage.weights import read_weights
 import train_hoc
 
 # A generator of a size that makes a step take a fraction of a second; the discriminator is always Table 2's.

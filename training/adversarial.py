@@ -5,9 +5,9 @@ import tensorflow as tf
 import losses
 from data import images as image_ranges
 from evaluation.metrics import UNDECIDED
+from extensions import ema, mask_terms, schedules
+from extensions import augmentation as augmentations
 from models import gradients
-from training import augmentation as augmentations
-from training import averaging
 
 
 class AdversarialTraining(tf.Module):
@@ -52,10 +52,10 @@ class AdversarialTraining(tf.Module):
           averaged: scene generator with a network of the same kind, kept at the moving average of the trained one, or
             None; it is what is shown, evaluated and kept in the end.
           average_decay: its decay per step.
-          augmentation: of `training.augmentation.KINDS`: how images are changed before the discriminator sees them.
-          decision_weight: weight of `losses.indecision`, which pushes masks away from one half.
+          augmentation: of `extensions.augmentation.KINDS`: how images are changed before the discriminator sees them.
+          decision_weight: weight of `mask_terms.indecision`, which pushes masks away from one half.
           decision_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
-          outline_weight: weight of `losses.total_variation` of the masks, which pulls them together.
+          outline_weight: weight of `mask_terms.total_variation` of the masks, which pulls them together.
           seed: seed of the layout's randomness.
           jit_compile: whether the updates are compiled by XLA.
         """
@@ -71,7 +71,7 @@ class AdversarialTraining(tf.Module):
         self.decision_weight, self.decision_ramp_steps = decision_weight, decision_ramp_steps
         self.outline_weight = outline_weight
         self._averaged = averaged
-        self._average = averaging.MovingAverage(self.network, averaged.foreground_provider.network,
+        self._average = ema.MovingAverage(self.network, averaged.foreground_provider.network,
                                                 decay=average_decay) if averaged else None
         self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile)
         self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile)
@@ -158,8 +158,8 @@ class AdversarialTraining(tf.Module):
                                  losses.mask_area_penalty(masks[0], area=area, kind=self.area_penalty)),
                 "information_loss": (self.information_weight,
                                      self._information_loss(batch, foregrounds.image, masks[1])),
-                "indecision": (self._decision_weight_at(batch["step"]), losses.indecision(masks[2])),
-                "total_variation": (self.outline_weight, losses.total_variation(masks[3]) if self.outline_weight
+                "indecision": (self._decision_weight_at(batch["step"]), mask_terms.indecision(masks[2])),
+                "total_variation": (self.outline_weight, mask_terms.total_variation(masks[3]) if self.outline_weight
                                     else tf.constant(0.0))}
 
     def _discriminator_update(self, reals, fakes, seed=None):
@@ -218,7 +218,7 @@ class AdversarialTraining(tf.Module):
         if self.area_start is None:
             return tf.constant(self.area, tf.float32)
         progress = tf.cast(step, tf.float32) / max(self.area_ramp_steps, 1)
-        return losses.scheduled_area(progress, start=self.area_start, end=self.area)
+        return schedules.scheduled_area(progress, start=self.area_start, end=self.area)
 
     def _decision_weight_at(self, step):
         """Returns the weight of the push towards decided masks at a step."""

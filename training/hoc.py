@@ -1,16 +1,15 @@
-"""What the cluster task adds to adversarial training: how it is built, its panel, its figures and its samples."""
+"""What the cluster task adds to adversarial training: how it is built."""
 
 import numpy as np
 import tensorflow as tf
 
-import visualization
 from data import hoc
-from data import images as image_ranges
 from errors import UserError
-from evaluation.sampler import InstanceSampler
-from models import layout, providers, recognition, scene_generator, shadow
-from models.discriminator import TABLE_2_WIDTHS, Discriminator
+from extensions import shadow
+from models import layout, providers, recognition, scene_generator
+from models.discriminator import Discriminator, TABLE_2_WIDTHS
 from training import adversarial, optimizers
+
 
 def check_padding(padding, *, area, max_magnification=1.0):
     """Refuses a padding that can push a whole instance out of its window.
@@ -114,39 +113,3 @@ def build_training(*, network, latent_dim, placement, discriminator_options, rec
         scene_generator=scenes, discriminator=discriminator, generator_optimizer=generator_optimizer,
         discriminator_optimizer=discriminator_optimizer, recognition=recognizer, averaged=averaged,
         **options)
-
-
-class HocInspection:
-    """Panel, figures and samples of an instance generator, from latents that stay the same throughout a run."""
-
-    def __init__(self, training, *, batch, seed, num_shown_layers=4, **options):
-        """Takes what is looked at.
-
-        Args:
-          training: `AdversarialTraining` of the cluster task.
-          batch: one batch of `data.hoc.hoc_batches`, for the panel; one scene per column.
-          seed: seed of its layout and of the sampled latents.
-          num_shown_layers: how many of a scene's layers a panel shows, the topmost; 0: all.
-          **options: `latent_dim`, `num_evaluated` and `shapes` of `InstanceSampler`.
-        """
-        scenes = training.shown_scenes
-        self.sampler = InstanceSampler(scenes.foreground_provider.network, seed=seed, recognition=training.recognition,
-                                       **options)
-        self._compose = tf.function(lambda latents, backgrounds: scenes(latents, backgrounds, seed=[seed, 0],
-                                                                        training=False))
-        self._batch, self._num_shown_layers = batch, num_shown_layers
-
-    def draw_panel(self):
-        """Draws Figures 8 to 11: real windows, carved instances of the last layers, composites, appearance, mask."""
-        backgrounds = image_ranges.to_unit_range(self._batch["background_inputs"])
-        scene = self._compose(self._batch["foreground_inputs"], backgrounds)
-        shown = slice(-self._num_shown_layers, None)  # all if 0
-        return visualization.hoc_panel(
-            reals=self._batch["reals"].numpy(), layer_images=scene.warped.image[shown].numpy(),
-            layer_masks=scene.warped.mask[shown].numpy(), num_layers=len(scene.warped.image),
-            composites=scene.image.numpy(), appearances=scene.foregrounds.image[-1].numpy(),
-            masks=scene.foregrounds.mask[-1].numpy(), max_columns=len(self._batch["reals"]))
-
-    def evaluate(self):
-        """Measures the sampler's figures. Returns a dict of floats for TensorBoard."""
-        return {f"evaluation/{name}": value for name, value in self.sampler.figures().items()}

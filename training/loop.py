@@ -4,7 +4,7 @@ import signal
 from typing import NamedTuple
 
 from errors import UserError
-from training.checkpoint import Checkpoints
+from storage.checkpoint import Checkpoints
 from training.failures import FailureDetector, NotFiniteError
 from training.summaries import Recorder
 
@@ -68,7 +68,7 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
       num_steps: steps in all.
       cadence: `Cadence`.
       recorder: `training.summaries.Recorder`.
-      checkpoints: `training.checkpoint.Checkpoints`.
+      checkpoints: `storage.checkpoint.Checkpoints`.
       draw_panel: callable that returns a uint8 panel [h, w, 3], or None.
       evaluate: callable that returns a dict of floats, or None.
       evaluation_key: name of the value in it that says which evaluation is the best; None: none is.
@@ -134,7 +134,7 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
     """Starts a run in its folder, or goes on where its last checkpoint is.
 
     Args:
-      folder: `training.run_folder.RunFolder`, open.
+      folder: `storage.run_folder.RunFolder`, open.
       flag_lines: dict of the flags' lines, for `flags.txt` and TensorBoard.
       training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
       spread: `training.distribution.Distribution`, which makes a step of them; of several processes the chief writes.

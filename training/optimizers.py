@@ -2,32 +2,7 @@
 
 import tensorflow as tf
 
-
-class FallingRate(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A constant learning rate that falls linearly to zero at a run's end (not in the paper, whose rates stay; S15).
-
-    Where two players circle around each other, smaller and smaller steps end the circling.
-    """
-
-    def __init__(self, rate, *, num_updates, num_falling):
-        """Makes the schedule.
-
-        Args:
-          rate: rate before the fall.
-          num_updates: updates of this optimizer in the whole run.
-          num_falling: how many of them, the last ones, fall; at least 1.
-        """
-        super().__init__()
-        self.rate, self.num_updates, self.num_falling = rate, num_updates, num_falling
-
-    def __call__(self, update):
-        """Returns the rate of update number `update` (from 0), float32 in [0, rate]."""
-        remaining = (self.num_updates - tf.cast(update, tf.float32)) / self.num_falling
-        return self.rate * tf.clip_by_value(remaining, 0.0, 1.0)
-
-    def get_config(self):
-        """Returns the constructor's arguments, as Keras asks."""
-        return {"rate": self.rate, "num_updates": self.num_updates, "num_falling": self.num_falling}
+from extensions import schedules
 
 
 def make_adam(learning_rate, variables, *, beta_1=0.5, beta_2=0.999, mixed_precision="none"):
@@ -90,6 +65,6 @@ def make_optimizer(variables, *, learning_rate, num_steps, fall_steps=0, updates
       An optimizer.
     """
     if fall_steps:
-        learning_rate = FallingRate(learning_rate, num_updates=num_steps * updates_per_step,
+        learning_rate = schedules.FallingRate(learning_rate, num_updates=num_steps * updates_per_step,
                                     num_falling=fall_steps * updates_per_step)
     return make_adam(learning_rate, variables, **adam)

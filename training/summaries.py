@@ -8,8 +8,8 @@ import time
 import tensorflow as tf
 from tqdm import tqdm
 
-import drawing
 from errors import UserError, first_line
+from visualization import tiles
 
 
 class Recorder:
@@ -19,7 +19,7 @@ class Recorder:
         """Opens the event file and the bar.
 
         Args:
-          run_folder: `training.run_folder.RunFolder`, open.
+          run_folder: `storage.run_folder.RunFolder`, open.
           start_step: steps done before.
           num_steps: steps in all.
           batch_size: images per step, for the rate.
@@ -99,7 +99,7 @@ class Recorder:
     def panel(self, name, panel, step):
         """Writes a uint8 panel [h, w, 3] as a PNG file of the run and to TensorBoard."""
         if self._is_chief:
-            drawing.save_png(panel, self._folder.panel_path(step))
+            tiles.save_png(panel, self._folder.panel_path(step))
         with self._events(step):
             tf.summary.image(name, panel[tf.newaxis])
 

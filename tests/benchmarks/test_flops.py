@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import flops
-from models.discriminator import TABLE_1_WIDTHS, TABLE_2_WIDTHS, Discriminator
+from models.discriminator import Discriminator, TABLE_1_WIDTHS, TABLE_2_WIDTHS
 from models.instance_generator import InstanceGenerator
 from models.unet import UNet
 

@@ -7,7 +7,7 @@ import pytest
 
 from data import folder
 from errors import UserError
-from evaluation.mask_folder import MaskFolder
+from inference.mask_folder import MaskFolder
 
 
 @pytest.fixture(name="root")

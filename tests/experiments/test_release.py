@@ -2,23 +2,24 @@
 
 import pytest
 
-from evaluation.sampler import InstanceSampler
+from inference.sampler import InstanceSampler
 from models.instance_generator import build_generator
-from training import checkpoint, foreground
+from models.unet import build_unet
+from storage.weights import read_weights, save_weights
 
 FLAGS = {"run_dir": "--run_dir=/home/me/run", "data_dir": "--data_dir=/home/me/birds", "seed": "--seed=3"}
 
 
 def released(run_script, tmp_path, made, **metadata):
-    checkpoint.save_weights(tmp_path / "w.npz", made, metadata={**metadata, "flags": FLAGS})
+    save_weights(tmp_path / "w.npz", made, metadata={**metadata, "flags": FLAGS})
     result = run_script("experiments/release.py", f"--weights={tmp_path / 'w.npz'}", f"--out={tmp_path / 'out.npz'}")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "out.npz").stat().st_size < 0.6 * (tmp_path / "w.npz").stat().st_size
-    return checkpoint.read_weights(tmp_path / "out.npz")[0]
+    return read_weights(tmp_path / "out.npz")[0]
 
 
 def test_a_student_keeps_what_it_says_of_itself_but_for_its_folders(run_script, tmp_path):
-    found = released(run_script, tmp_path, foreground.build_unet(width=1 / 8, size=64), network="unet", width=1 / 8,
+    found = released(run_script, tmp_path, build_unet(width=1 / 8, size=64), network="unet", width=1 / 8,
                      image_size=64, crop="box", teacher="/home/me/teacher (step 5)", figures={"mean_iou": 0.5})
     assert found["flags"] == {"seed": "--seed=3"} and found["teacher"] == "teacher (step 5)"
     assert found["figures"] == {"mean_iou": 0.5}

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from data import images as image_ranges
 from models import layers
-from models.discriminator import TABLE_2_WIDTHS, Discriminator
+from models.discriminator import Discriminator, TABLE_2_WIDTHS
 from models.instance_generator import InstanceGenerator
 from models.unet import UNet
 

@@ -7,7 +7,9 @@ from small_training import OPTIMIZATION, changed, made_training, random_batch, s
 
 import losses
 from data import images
+from extensions import mask_terms
 from models.discriminator import Discriminator
+from models.unet import build_unet
 from training import foreground
 
 
@@ -15,7 +17,7 @@ from training import foreground
 def test_a_generator_update_leaves_the_discriminator_bit_identical(normalization):
     tf.keras.utils.set_random_seed(0)
     discriminator = Discriminator(widths=(8, 16, 16, 32, 16), spectral_norm=normalization)
-    network = foreground.build_unet(width=1 / 16, size=64)
+    network = build_unet(width=1 / 16, size=64)
     training = foreground.build_training(
         network=network, discriminator=discriminator, size=64, optimization=OPTIMIZATION, area=0.3, area_weight=10.0)
     before, generator_before = state(discriminator), state(network)
@@ -56,8 +58,8 @@ def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step
 
 
 @pytest.mark.parametrize("flag, measure, name", [
-    ("decision_weight", losses.indecision, "indecision"),
-    ("outline_weight", losses.total_variation, "total_variation")])
+    ("decision_weight", mask_terms.indecision, "indecision"),
+    ("outline_weight", mask_terms.total_variation, "total_variation")])
 def test_a_push_on_masks_is_in_the_total_and_does_what_it_is_for(flag, measure, name):
     _, training = made_training(**{flag: 1000.0}, area_weight=0.0, generator_learning_rate=1e-3)
     batch = random_batch()
@@ -173,7 +175,7 @@ def test_updates_work_inside_a_distribution_strategy():
 
 def test_training_is_the_same_with_an_average_which_is_what_is_shown_and_saved():
     alone, plain = made_training()
-    network, training = made_training(averaged_network=foreground.build_unet(width=1 / 16, size=64), average_decay=0.9)
+    network, training = made_training(averaged_network=build_unet(width=1 / 16, size=64), average_decay=0.9)
     for step in range(3):
         expected, _ = plain.step(random_batch(step=step))
         found, _ = training.step(random_batch(step=step))

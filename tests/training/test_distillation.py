@@ -9,13 +9,15 @@ import losses
 from data import backgrounds, batches, images, synthetic
 from data.images import Photograph
 from errors import UserError
-from evaluation import evaluator
-from training import distillation, foreground, optimizers
+from evaluation import report
+from inference import pipeline
+from models.unet import build_unet
+from training import distillation, labels, optimizers
 
 
 def made_distillation(*, width=1 / 16, size=64, seed=0, num_steps=1000, fall_steps=0):
     tf.keras.utils.set_random_seed(seed)
-    student = foreground.build_unet(width=width, size=size, batch_norm_momentum=0.9)
+    student = build_unet(width=width, size=size, batch_norm_momentum=0.9)
     optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=2e-3, num_steps=num_steps,
                                           fall_steps=fall_steps)
     return distillation.Distillation(student=student, optimizer=optimizer)
@@ -50,42 +52,42 @@ def test_an_update_minimises_equation_8_between_student_and_teacher():
 
 
 def test_labels_are_the_teachers_masks_computed_once(tmp_path):
-    teacher = foreground.build_unet(width=1 / 16, size=64)
+    teacher = build_unet(width=1 / 16, size=64)
     crops = np.random.default_rng(0).integers(0, 256, [5, 64, 64, 3], np.uint8)
     expected = teacher(images.to_unit_range(crops), training=False).numpy()
-    labels = distillation.teacher_masks(foreground.inference(teacher), crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
-    np.testing.assert_allclose(labels / 255.0, expected, atol=0.5 / 255 + 1e-5)
+    made = labels.teacher_masks(pipeline.inference(teacher), crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+    np.testing.assert_allclose(made / 255.0, expected, atol=0.5 / 255 + 1e-5)
 
     def absent(*_, **__):
         raise AssertionError("the masks are in the cache")
 
-    again = distillation.teacher_masks(absent, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+    again = labels.teacher_masks(absent, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
     np.testing.assert_array_equal(labels, again)
     with pytest.raises(UserError, match="was begun with the masks of a, and the teacher is b by now"):
-        distillation.teacher_masks(teacher, crops, description="b", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+        labels.teacher_masks(teacher, crops, description="b", made_of="b", cache_dir=tmp_path, max_megabytes=1)
 
 
 def test_labels_of_other_photographs_or_of_a_teacher_with_other_values_are_refused(tmp_path):
-    teacher = foreground.build_unet(width=1 / 16, size=64)
+    teacher = build_unet(width=1 / 16, size=64)
     crops = np.random.default_rng(0).integers(0, 256, [4, 64, 64, 3], np.uint8)
 
     def labels(crops):
-        return distillation.teacher_masks(
-            foreground.inference(teacher), crops, description="a", made_of=distillation.fingerprint(crops, teacher),
+        return labels.teacher_masks(
+            pipeline.inference(teacher), crops, description="a", made_of=labels.fingerprint(crops, teacher),
             cache_dir=tmp_path, max_megabytes=1)
 
     made = labels(crops)
     np.testing.assert_array_equal(labels(crops.copy()), made)
-    (tmp_path / distillation.CUT_CACHE_NAME).touch()
+    (tmp_path / labels.CUT_CACHE_NAME).touch()
     with pytest.raises(UserError, match="was begun with other photographs, or boxes, or with another teacher where a is now"):
         labels(crops[::-1])
     teacher.variables[0].assign_add(tf.ones_like(teacher.variables[0]))
     with pytest.raises(UserError, match="was begun with other photographs, or boxes, or with another teacher where a is now"):
         labels(crops)
-    assert (tmp_path / distillation.CUT_CACHE_NAME).exists()
-    (tmp_path / distillation.CACHE_NAME).unlink()
+    assert (tmp_path / labels.CUT_CACHE_NAME).exists()
+    (tmp_path / labels.CACHE_NAME).unlink()
     assert (labels(crops) != made).any()
-    assert not (tmp_path / distillation.CUT_CACHE_NAME).exists()  # it was cut of the masks that are gone
+    assert not (tmp_path / labels.CUT_CACHE_NAME).exists()  # it was cut of the masks that are gone
 
 
 def test_cut_labels_are_made_once(tmp_path):
@@ -97,25 +99,25 @@ def test_cut_labels_are_made_once(tmp_path):
     labels = np.full([1, 64, 64, 1], 40, np.uint8)
     labels[:, 20:44, 20:44] = 230
     options = {"crop_mode": "box", "cache_dir": tmp_path}
-    assert distillation.cut_labels(labels, photographs, iterations=0, **options) is labels
-    cut = distillation.cut_labels(labels, photographs, iterations=1, **options)
+    assert labels.cut_labels(labels, photographs, iterations=0, **options) is labels
+    cut = labels.cut_labels(labels, photographs, iterations=1, **options)
     assert cut.dtype == np.uint8 and cut.shape == labels.shape
     assert cut[0, 14:50, 14:50].min() == 255 and cut.mean() == pytest.approx(255 * (32 / 48) ** 2, rel=0.1)
     (tmp_path / "a.png").unlink()
-    np.testing.assert_array_equal(distillation.cut_labels(labels, photographs, iterations=1, **options), cut)
+    np.testing.assert_array_equal(labels.cut_labels(labels, photographs, iterations=1, **options), cut)
 
 
 def test_a_cache_too_large_foreign_or_broken_is_refused(tmp_path):
-    teacher = foreground.inference(foreground.build_unet(width=1 / 16, size=64))
+    teacher = pipeline.inference(build_unet(width=1 / 16, size=64))
     crops = np.zeros([4, 64, 64, 3], np.uint8)
     with pytest.raises(UserError, match="more than --max_cache_megabytes=0.01"):
-        distillation.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=0.01)
-    distillation.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+        labels.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=0.01)
+    labels.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
     with pytest.raises(UserError, match=r"holds masks \[4, 64, 64, 1\], expected \[3, 64, 64, 1\]; delete it"):
-        distillation.teacher_masks(teacher, crops[:3], description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
-    (tmp_path / distillation.CACHE_NAME).write_bytes(b"x")
+        labels.teacher_masks(teacher, crops[:3], description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+    (tmp_path / labels.CACHE_NAME).write_bytes(b"x")
     with pytest.raises(UserError, match="cannot be read"):
-        distillation.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+        labels.teacher_masks(teacher, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
 
 
 def test_a_mask_is_flipped_with_its_photograph():
@@ -148,8 +150,8 @@ def test_a_student_beats_its_noisy_teacher_on_drawn_scenes():
                                               background_pool=pool, batch_size=8, seed=0, num_steps=240):
         training.step(batch)
     names = [str(index) for index in range(len(masks))]
-    distilled = evaluator.predict_masks(foreground.inference(training.student), photographs)
-    student, teacher = (evaluator.evaluate_masks(soft, masks, names=names)["per_image"]["mean_iou"]
+    distilled = pipeline.predict_masks(pipeline.inference(training.student), photographs)
+    student, teacher = (report.evaluate_masks(soft, masks, names=names)["per_image"]["mean_iou"]
                         for soft in (distilled, raw))
     print(f"student {student:.3f}, teacher {teacher:.3f}")
     assert student > teacher + 0.05
@@ -157,8 +159,8 @@ def test_a_student_beats_its_noisy_teacher_on_drawn_scenes():
 
 def test_labels_are_sharpened_about_the_threshold_and_else_stay():
     masks = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    np.testing.assert_array_equal(distillation.sharpen_labels(masks, temperature=1.0, threshold=0.5), masks)
-    sharp = distillation.sharpen_labels(masks, temperature=0.1, threshold=0.3).astype(int)
+    np.testing.assert_array_equal(labels.sharpen_labels(masks, temperature=1.0, threshold=0.5), masks)
+    sharp = labels.sharpen_labels(masks, temperature=0.1, threshold=0.3).astype(int)
     assert sharp[masks < 0.25 * 255].max() < 30 and sharp[masks > 0.35 * 255].min() > 225
     assert np.all(np.diff(sharp.ravel()) >= 0)
 
@@ -166,7 +168,7 @@ def test_labels_are_sharpened_about_the_threshold_and_else_stay():
 def test_photographs_and_backgrounds_change_colours_apart_from_each_other_and_masks_stay():
     batch = {**random_batch(), "backgrounds": random_batch()["photographs"]}
     tf.keras.utils.set_random_seed(0)
-    student = foreground.build_unet(width=1 / 16, size=64)
+    student = build_unet(width=1 / 16, size=64)
     optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=1e-3, num_steps=10)
     training = distillation.Distillation(student=student, optimizer=optimizer, augmentation=("color", "hue"), seed=5)
     seen = []

@@ -15,8 +15,8 @@ import tensorflow as tf
 from conftest import ROOT, SMALL, script
 
 from errors import UserError
+from storage.weights import read_weights
 from training import distribution
-from training.checkpoint import read_weights
 
 # Runs as a process of its own, since the number of logical devices is fixed once: trains one task some steps, on one
 # device or two, and prints each step's losses and some of the last weights.
@@ -25,20 +25,20 @@ import sys
 sys.path.insert(0, {root!r})
 import flags
 import json
-import numpy as np
-from training import distribution, environment, foreground, hoc as task
 from data import backgrounds, batches, hoc, synthetic
 from models.discriminator import Discriminator
 from models.instance_generator import build_generator
+from models.unet import build_unet
+from training import distribution, environment, foreground, hoc as task
 spread = distribution.make_distribution({kind!r}, num_replicas=2 if {kind!r} == "mirrored" else 0)
 environment.set_up(seed=3, deterministic=True, mixed_precision="none")
 optimization = dict(generator_learning_rate=1e-4, discriminator_learning_rate=1e-4, num_steps=4)
 with spread.scope():
     if {task!r} == "foreground":
-        network = foreground.build_unet(width=1 / 16, size=64, initial_mask=0.8)
+        network = build_unet(width=1 / 16, size=64, initial_mask=0.8)
         training = foreground.build_training(
             network=network, size=64, discriminator=Discriminator(widths=(8, 16, 16, 32, 16)), area=0.3,
-            averaged_network=foreground.build_unet(width=1 / 16, size=64, initial_mask=0.8), average_decay=0.9,
+            averaged_network=build_unet(width=1 / 16, size=64, initial_mask=0.8), average_decay=0.9,
             area_weight=10.0, area_penalty="batch_mean", optimization=optimization)
         crops, _, pictures = synthetic.drawn_photographs(num_images=12, size=64, seed=0)
         pool = backgrounds.BackgroundPool.from_images(pictures)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from training.failures import GHOST_PATIENCE, PATIENCE, FailureDetector, NotFiniteError
+from training.failures import FailureDetector, GHOST_PATIENCE, NotFiniteError, PATIENCE
 
 HEALTHY = {"mask/contrast": 0.4, "mask/area_mean": 0.3, "discriminator/total_loss": 1.2, "generator/total_loss": 0.8}
 

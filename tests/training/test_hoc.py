@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 import losses
-from data import hoc as hoc_data
 from data import synthetic
+from data import hoc as hoc_data
 from errors import UserError
 from evaluation import instances
 from models.composition import Instance
 from models.instance_generator import build_generator
 from models.layout import TranslationLayout
-from training import hoc
+from training import hoc, monitors
 
 
 def made_training(*, latent_dim=3, placement=hoc.make_layout(padding=20), recognition_kind="shared",
@@ -206,7 +206,7 @@ def test_instances_are_turned_by_up_to_as_many_degrees_and_scaled_within_bounds(
 
 @pytest.fixture(scope="module", name="inspected")
 def inspected_fixture():
-    """A training with two latents and six layers, and what makes its inspection."""
+    """A training with two latents and six layers, and what makes its monitor."""
     training = made_training(latent_dim=2)
     for variable in training.scene_generator.trainable_variables:
         if "kernel" in variable.name:
@@ -215,29 +215,29 @@ def inspected_fixture():
     batch = next(iter(hoc_data.hoc_batches(cluster=cluster, num_layers=6, latent_dim=2, batch_size=9, seed=1,
                                            num_steps=1)))
 
-    def inspection(**options):
-        return hoc.HocInspection(training, latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes, **options)
+    def monitor(**options):
+        return monitors.ClusterMonitor(training, latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes, **options)
 
-    return training, inspection
+    return training, monitor
 
 
 def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
-    inspection = inspected[1]()
-    figures = inspection.evaluate()
+    monitor = inspected[1]()
+    figures = monitor.evaluate()
     names = (*instances.KEYS, "latent_r2", "latent_r2_1", "latent_r2_2", "best_shape_iou",
              "best_shape_iou_of_disk", "elongation_of_shapes")
     assert set(figures) == {f"evaluation/{name}" for name in names} and np.isfinite(list(figures.values())).all()
     assert figures["evaluation/latent_r2"] == pytest.approx(
         (figures["evaluation/latent_r2_1"] + figures["evaluation/latent_r2_2"]) / 2)
-    assert inspection.evaluate() == figures
+    assert monitor.evaluate() == figures
 
 
 @pytest.mark.parametrize("options, num_rows", [({}, 4), ({"num_shown_layers": 2}, 2), ({"num_shown_layers": 0}, 6)])
 def test_the_panel_shows_all_nine_scenes_and_of_six_layers_the_topmost_or_all(inspected, options, num_rows):
-    inspection = inspected[1](**options)
-    panel = inspection.draw_panel()
+    monitor = inspected[1](**options)
+    panel = monitor.draw_panel()
     assert panel.dtype == np.uint8 and len(panel) == 2 + (1 + num_rows + 3) * 66 and panel.shape[1] > 2 + 9 * 66
-    np.testing.assert_array_equal(inspection.draw_panel(), panel)
+    np.testing.assert_array_equal(monitor.draw_panel(), panel)
 
 
 def test_the_uncovered_share_is_what_random_disks_leave():

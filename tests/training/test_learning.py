@@ -7,7 +7,8 @@ import tensorflow as tf
 from small_training import made_training
 
 from data import backgrounds, batches, synthetic
-from evaluation import evaluator
+from evaluation import report
+from inference import pipeline
 from training import foreground
 
 
@@ -26,7 +27,7 @@ def test_masks_of_drawn_scenes_are_learnt_without_labels(precision):
     finally:
         tf.keras.mixed_precision.set_global_policy(policy)
     trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
-    print(evaluator.format_table(report))
+    print(report.format_table(report))
     assert trivial < 0.7 and report["per_image"]["mean_iou"] > 0.87
 
 
@@ -41,5 +42,5 @@ def report_of_drawn_scenes(precision):
     dataset = batches.foreground_batches(crops=photographs, background_pool=pool, batch_size=8, seed=1, num_steps=360)
     for batch in dataset.map(foreground.to_training_batch):
         training.step(batch)
-    soft = evaluator.predict_masks(network, photographs)
-    return evaluator.evaluate_masks(soft, masks, names=[str(index) for index in range(len(masks))])
+    soft = pipeline.predict_masks(network, photographs)
+    return report.evaluate_masks(soft, masks, names=[str(index) for index in range(len(masks))])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from extensions import schedules
 from training import optimizers
 
 
@@ -15,7 +16,7 @@ def test_rates_stay_constant_unless_asked_to_fall():
 
 
 def test_a_rate_falls_linearly_to_zero_over_the_last_steps():
-    rate = optimizers.FallingRate(2.0, num_updates=10, num_falling=4)
+    rate = schedules.FallingRate(2.0, num_updates=10, num_falling=4)
     assert [float(rate(update)) for update in (0, 5, 6, 7, 8, 9, 10, 11)] == [2.0, 2.0, 2.0, 1.5, 1.0, 0.5, 0.0, 0.0]
 
 
@@ -29,7 +30,7 @@ def test_several_discriminator_updates_per_step_fall_with_the_steps():
 
 def test_a_falling_adam_moves_by_its_rate():
     variable = tf.Variable([1.0, 1.0])
-    adam = optimizers.make_adam(optimizers.FallingRate(0.1, num_updates=4, num_falling=2), [variable])
+    adam = optimizers.make_adam(schedules.FallingRate(0.1, num_updates=4, num_falling=2), [variable])
     before, moves = variable.numpy(), []
     for _ in range(5):
         adam.apply_gradients([(tf.constant([1.0, -2.0]), variable)])

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import file_size_limit
 from errors import UserError
-from training.run_folder import RunFolder
+from storage.run_folder import RunFolder
 from training.summaries import Recorder
 
 

@@ -1,18 +1,12 @@
-"""Checkpoints of a run, and weights files of one network."""
+"""Checkpoints of a run."""
 
-import io
-import json
 import pathlib
 import tempfile
-import zipfile
 
-import numpy as np
 import tensorflow as tf
 
-import atomic_file
 from errors import UserError, first_line
 
-WEIGHTS_FORMAT = "independence-prior-weights-1"
 LARGEST_VALUE = 1e15  # float32's products of two larger ones soon overflow; no trained variable comes near
 # What TensorFlow raises for other shapes, missing objects, missing files, and truncated files.
 _RESTORE_ERRORS = (ValueError, AssertionError, tf.errors.OpError, IndexError, RuntimeError)
@@ -129,109 +123,6 @@ def restore_network(directory, network, *, name="generator"):
     except _RESTORE_ERRORS as error:
         raise UserError(f"checkpoint {path} does not fit the network{_why(error)}.") from error
     return int(step.numpy())
-
-
-def save_weights(path, network, *, metadata, half_precision=False, is_chief=True):
-    """Writes a network's variables and what is needed to use them; readable without pickle.
-
-    Args:
-      path: file, usually ending in '.npz'.
-      network: built Keras model.
-      metadata: dict of plain values: how the network is made, of what run it is, and what was measured.
-      half_precision: whether kernels are stored as float16, in half the room. Vectors (biases, and batch
-        normalization's parameters, whose variances may be below float16's range) stay float32.
-      is_chief: whether this process, of several, writes; all must read the variables together.
-
-    Raises:
-      UserError: it cannot be written.
-    """
-    arrays = {variable.name: variable.numpy() for variable in network.variables}
-    if is_chief:
-        write_weights(path, arrays, metadata=metadata, half_precision=half_precision)
-
-
-def write_weights(path, arrays, *, metadata, half_precision):
-    """Writes what `save_weights` does, of a dict from variables' names to arrays."""
-    if half_precision:
-        arrays = {name: array.astype(np.float16) if array.ndim > 1 else array for name, array in arrays.items()}
-    header = json.dumps({**metadata, "format": WEIGHTS_FORMAT})
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{"": np.array(header)}, **arrays)
-    atomic_file.write(path, buffer.getvalue())
-
-
-def read_weights(path):
-    """Reads a weights file.
-
-    Args:
-      path: file made by `save_weights`.
-
-    Returns:
-      (metadata, arrays): the dict, and a dict from variable names to arrays.
-
-    Raises:
-      UserError: the file is missing, broken or of another kind.
-    """
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise UserError(f"{path} is no weights file: it holds a single array.")
-        with loaded as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError as error:
-        raise UserError(f"weights file {path} does not exist.") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no weights file, or a broken one: {first_line(error)}.") from error
-    try:
-        metadata = json.loads(str(arrays.pop("")))
-    except (KeyError, ValueError) as error:
-        raise UserError(f"{path} is no weights file of this project: it has no header.") from error
-    kind = metadata.get("format") if isinstance(metadata, dict) else None
-    if kind != WEIGHTS_FORMAT:
-        raise UserError(f"{path} has format {kind!r}, expected {WEIGHTS_FORMAT!r}.")
-    if not isinstance(metadata.get("flags", {}), dict):
-        raise UserError(f"{path} does not say how its network is used: its header holds no flags by name.")
-    return metadata, arrays
-
-
-def assign_weights(network, arrays, *, path):
-    """Puts a weights file's arrays into a built network, all or none.
-
-    Raises:
-      UserError: names or shapes differ, and the first that does is named; or a value is not finite.
-    """
-    variables = {variable.name: variable for variable in network.variables}
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise UserError(f"{path} holds values that are not finite numbers; take the weights of another run.")
-    for name in sorted(set(variables) | set(arrays)):
-        expected = list(variables[name].shape) if name in variables else "nothing"
-        got = list(arrays[name].shape) if name in arrays else "nothing"
-        if expected != got:
-            raise UserError(f"{path} does not fit the network: for {name} it has {got}, expected {expected}.")
-    for name, variable in variables.items():
-        variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
-
-
-def start_from(path, networks, **expected):
-    """Gives new networks the weights of a file, so that training starts from them.
-
-    Args:
-      path: weights file.
-      networks: built networks of one kind; those that are None are passed over.
-      **expected: entries of the file's metadata that must be so: `network`, and what else makes two networks of equal
-        shapes differ.
-
-    Raises:
-      UserError: the file is missing, broken, of another kind of network, or of another width.
-    """
-    metadata, arrays = read_weights(path)
-    for name, value in expected.items():
-        if metadata.get(name) != value:
-            raise UserError(f"{path} cannot be started from: its {name} is {metadata.get(name)!r}, this run's is "
-                            f"{value!r}.")
-    for network in networks:
-        if network is not None:
-            assign_weights(network, arrays, path=path)
 
 
 def _why(error):

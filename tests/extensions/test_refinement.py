@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import refinement
+from extensions import refinement
 
 
 def refined(masks, images, *, iterations):

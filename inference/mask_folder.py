@@ -9,14 +9,13 @@ from typing import Union
 
 import numpy as np
 
-import atomic_file
-import drawing
-import visualization
 from data.folder import MASK_TABLE
 from data.images import to_uint8
 from data.windows import Window, tight_window
 from errors import UserError
-from evaluation.segmenter import Segmentation
+from inference.segmenter import Segmentation
+from storage import atomic
+from visualization import panels, tiles
 
 MASK_SUFFIX, CUTOUT_SUFFIX, TABLE_NAME = "_mask.png", "_cutout.png", MASK_TABLE[0]
 COLUMNS = ("file", "width", "height", "area_fraction", "box_x", "box_y", "box_width", "box_height", "mask")
@@ -46,7 +45,7 @@ class MaskFolder:
         self.num_masks = 0
         self._num_sheets = 0
         self._sheet = []  # (name, picture uint8 [h, w, 3], mask float32 [h, w]), all small
-        atomic_file.write(self.path / TABLE_NAME, _csv_line(COLUMNS))
+        atomic.write(self.path / TABLE_NAME, _csv_line(COLUMNS))
         for old in self.path.glob(_ANY_SHEET):
             old.unlink(missing_ok=True)
 
@@ -63,13 +62,13 @@ class MaskFolder:
         image, mask = segmentation.image, segmentation.mask
         visible = np.asarray(to_uint8(mask))
         for array, suffix in ((visible, MASK_SUFFIX), (np.dstack([image, visible]), CUTOUT_SUFFIX)):
-            drawing.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
+            tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
         height, width = mask.shape
         window = tight_window(mask >= THRESHOLD)
         self._append((segmentation.name, width, height, f"{mask.mean(dtype=np.float64):.6f}", *_box(window),
                       f"{stem}{MASK_SUFFIX}"))
         self.num_masks += 1
-        self._sheet.append((stem, *(drawing.fit(array, size=TILE_SIZE) for array in (image, mask))))
+        self._sheet.append((stem, *(tiles.fit(array, size=TILE_SIZE) for array in (image, mask))))
         if len(self._sheet) == SHEET_SIZE:
             self.finish()
 
@@ -79,7 +78,7 @@ class MaskFolder:
             self._num_sheets += 1
             names, pictures, masks = zip(*self._sheet)
             self._sheet = []
-            drawing.save_png(visualization.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
+            tiles.save_png(panels.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
                              self.path / _SHEET_NAME.format(self._num_sheets))
 
     def _append(self, row) -> None:

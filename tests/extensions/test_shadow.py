@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from extensions.shadow import ContactShadow, LARGEST_SHIFT, MARGIN
 from models.composition import Instance
 from models.layout import IdentityLayout, TranslationLayout
 from models.providers import PatchInstanceProvider
 from models.scene_generator import SceneGenerator
-from models.shadow import LARGEST_SHIFT, MARGIN, ContactShadow
 
 
 class Squares(tf.Module):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from errors import UserError
-from training.run_folder import RunFolder, read_flags
+from storage.run_folder import RunFolder, read_flags
 
 LINES = {"area_constant": "--area_constant=0.25", "flip": "--noflip", "images": "", "num_steps": "--num_steps=10"}
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import flags
-from training import augmentation
+from extensions import augmentation
 
 
 def test_the_flag_knows_every_kind():

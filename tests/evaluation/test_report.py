@@ -1,4 +1,4 @@
-"""`evaluation.evaluator`: batches, the report's figures worked by hand, the table, the file, the ranking."""
+"""`evaluation.report`: the report's figures worked by hand, the table, the file, the ranking."""
 
 import json
 
@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from errors import UserError
-from evaluation import evaluator, metrics
+from evaluation import metrics, report
+from inference import pipeline
 
 
 def red_channel(images, training):
@@ -29,7 +30,7 @@ def small_case():
 
 def small_report():
     soft_masks, references, names = small_case()
-    return evaluator.evaluate_masks(soft_masks, references, names=names)
+    return report.evaluate_masks(soft_masks, references, names=names)
 
 
 def report_of(mean_ious):
@@ -39,7 +40,7 @@ def report_of(mean_ious):
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 32])
 def test_predicted_masks_are_those_of_each_image_whatever_the_batch_size(batch_size):
     images = random_images(7)
-    masks = evaluator.predict_masks(red_channel, images, batch_size=batch_size)
+    masks = pipeline.predict_masks(red_channel, images, batch_size=batch_size)
     assert masks.dtype == np.float32
     np.testing.assert_allclose(masks, images[..., :1] / 255.0, atol=1e-6)
 
@@ -53,26 +54,26 @@ def test_an_incomplete_last_batch_does_not_retrace_a_tf_function():
         num_traces += 1
         return red_channel(images, training)
 
-    assert evaluator.predict_masks(network, random_images(7), batch_size=3).shape == (7, 8, 8, 1)
+    assert pipeline.predict_masks(network, random_images(7), batch_size=3).shape == (7, 8, 8, 1)
     assert num_traces == 1
 
 
 def test_a_keras_model_is_a_network():
     model = tf.keras.Sequential([tf.keras.layers.Conv2D(1, 1, activation="sigmoid", input_shape=(8, 8, 3))])
-    masks = evaluator.predict_masks(model, random_images(2))
+    masks = pipeline.predict_masks(model, random_images(2))
     assert masks.shape == (2, 8, 8, 1) and 0 <= masks.min() <= masks.max() <= 1
 
 
 def test_prediction_refuses_no_images():
     with pytest.raises(UserError, match="no images"):
-        evaluator.predict_masks(red_channel, np.zeros((0, 8, 8, 3), np.uint8))
+        pipeline.predict_masks(red_channel, np.zeros((0, 8, 8, 3), np.uint8))
 
 
 def test_prediction_refuses_float_images_and_networks_that_return_images():
     with pytest.raises(ValueError, match=r"uint8 \[n, S, S, 3\], but are float32"):
-        evaluator.predict_masks(red_channel, np.zeros((1, 8, 8, 3), np.float32))
+        pipeline.predict_masks(red_channel, np.zeros((1, 8, 8, 3), np.float32))
     with pytest.raises(ValueError, match=r"\[2, 8, 8, 1\], but returned \[2, 8, 8, 3\]"):
-        evaluator.predict_masks(lambda images, training: images, random_images(2))
+        pipeline.predict_masks(lambda images, training: images, random_images(2))
 
 
 def test_report_of_two_small_images_as_worked_by_hand():
@@ -99,7 +100,7 @@ def test_report_scores_the_trivial_masks_in_both_ways():
 
 def test_an_ellipse_that_was_drawn_is_reported_with_its_axes_and_scores_one():
     drawn = metrics.centred_ellipse(32, width_fraction=0.7, height_fraction=0.4)[None, ..., None]
-    ellipse = evaluator.evaluate_masks(np.zeros((1, 32, 32, 1)), drawn, names=["x"])["trivial"]["ellipse"]
+    ellipse = report.evaluate_masks(np.zeros((1, 32, 32, 1)), drawn, names=["x"])["trivial"]["ellipse"]
     assert ellipse["mean_iou"] == ellipse["pooled"]["mean_iou"] == 1.0
     assert (ellipse["width_fraction"], ellipse["height_fraction"]) == (0.7, 0.4)
 
@@ -108,25 +109,25 @@ def test_a_mask_of_another_size_is_refused_by_name():
     masks = [np.zeros((4, 4, 1)), np.zeros((4, 4, 1))]
     references = [np.zeros((4, 4, 1)), np.zeros((8, 8, 1))]
     with pytest.raises(UserError, match=r"mask of wren.jpg has shape \(4, 4, 1\).*reference has \(8, 8, 1\)"):
-        evaluator.evaluate_masks(masks, references, names=["tit.jpg", "wren.jpg"])
+        report.evaluate_masks(masks, references, names=["tit.jpg", "wren.jpg"])
 
 
 def test_evaluation_refuses_unequal_numbers_nothing_at_all_and_values_out_of_range():
     soft_masks, references, names = small_case()
     with pytest.raises(ValueError, match="2 masks, 2 references and 1 names"):
-        evaluator.evaluate_masks(soft_masks, references, names=names[:1])
+        report.evaluate_masks(soft_masks, references, names=names[:1])
     with pytest.raises(UserError, match="no images to evaluate"):
-        evaluator.evaluate_masks(soft_masks[:0], references[:0], names=[])
+        report.evaluate_masks(soft_masks[:0], references[:0], names=[])
     with pytest.raises(ValueError, match="References must be 0 or 1"):
-        evaluator.evaluate_masks(soft_masks, references * 255, names=names)
+        report.evaluate_masks(soft_masks, references * 255, names=names)
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
-        evaluator.evaluate_masks(soft_masks * np.nan, references, names=names)
+        report.evaluate_masks(soft_masks * np.nan, references, names=names)
     with pytest.raises(ValueError, match=r"one shape \[S, S, 1\]"):
-        evaluator.evaluate_masks(soft_masks[:, :1], references[:, :1], names=names)
+        report.evaluate_masks(soft_masks[:, :1], references[:, :1], names=names)
 
 
 def test_table_has_four_rows_of_five_figures_with_three_decimals():
-    header, *rows = evaluator.format_table(small_report()).splitlines()
+    header, *rows = report.format_table(small_report()).splitlines()
     assert header.split() == ["2", "images", *metrics.KEYS]
     assert rows[0].split() == ["masks", "(per", "image)", "0.375", "0.333", "0.354", "0.500", "0.578"]
     assert [row.split()[0] for row in rows] == ["masks", "masks", "all", "centred"]
@@ -135,16 +136,16 @@ def test_table_has_four_rows_of_five_figures_with_three_decimals():
 
 def test_report_is_read_back_from_a_new_folder_as_it_was(tmp_path):
     report = small_report()
-    path = evaluator.write_report(report, tmp_path / "run" / "evaluation")
+    path = report.write_report(report, tmp_path / "run" / "evaluation")
     assert path == tmp_path / "run" / "evaluation" / "evaluation.json"
     assert json.loads(path.read_text()) == report
     assert [entry.name for entry in path.parent.iterdir()] == ["evaluation.json"]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path):
-    path = evaluator.write_report({"num_images": 1}, tmp_path)
+    path = report.write_report({"num_images": 1}, tmp_path)
     with pytest.raises(ValueError):
-        evaluator.write_report({"num_images": float("nan")}, tmp_path)
+        report.write_report({"num_images": float("nan")}, tmp_path)
     assert json.loads(path.read_text()) == {"num_images": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["evaluation.json"]
 
@@ -152,19 +153,19 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused_by_path(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file.*evaluation.json cannot be written"):
-        evaluator.write_report({}, tmp_path / "file")
+        report.write_report({}, tmp_path / "file")
 
 
 def test_ranking_gives_best_median_and_worst_from_better_to_worse():
     report = report_of([0.1, 0.9, 0.5, 0.8, 0.2, 0.6, 0.4])
-    assert evaluator.ranked_indices(report, num_each=2) == {"best": [1, 3], "median": [5, 2], "worst": [4, 0]}
-    assert evaluator.ranked_indices(report, num_each=1) == {"best": [1], "median": [2], "worst": [0]}
+    assert report.ranked_indices(report, num_each=2) == {"best": [1, 3], "median": [5, 2], "worst": [4, 0]}
+    assert report.ranked_indices(report, num_each=1) == {"best": [1], "median": [2], "worst": [0]}
 
 
 @pytest.mark.parametrize("num_images", range(9))
 @pytest.mark.parametrize("num_each", range(4))
 def test_ranking_never_shows_an_image_twice(num_images, num_each):
-    ranked = evaluator.ranked_indices(report_of(np.linspace(1, 0, num_images)), num_each=num_each)
+    ranked = report.ranked_indices(report_of(np.linspace(1, 0, num_images)), num_each=num_each)
     shown = ranked["best"] + ranked["median"] + ranked["worst"]
     assert shown == sorted(set(shown)) and len(shown) == min(3 * num_each, num_images)
     assert max(map(len, ranked.values())) - min(map(len, ranked.values())) <= 1

@@ -4,20 +4,20 @@ import os
 
 import pytest
 
-import atomic_file
 from errors import UserError
+from storage import atomic
 from conftest import file_size_limit
 
 
 def test_text_and_bytes_are_written_into_a_new_folder(tmp_path):
-    assert atomic_file.write(tmp_path / "new" / "a.txt", "é").read_bytes() == "é".encode()
-    assert atomic_file.write(tmp_path / "new" / "a.txt", b"\x00\x01").read_bytes() == b"\x00\x01"
+    assert atomic.write(tmp_path / "new" / "a.txt", "é").read_bytes() == "é".encode()
+    assert atomic.write(tmp_path / "new" / "a.txt", b"\x00\x01").read_bytes() == b"\x00\x01"
     assert os.listdir(tmp_path / "new") == ["a.txt"]
 
 
 def test_a_write_that_fails_half_way_is_said_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "figures.json"
-    atomic_file.write(path, "old")
+    atomic.write(path, "old")
     with file_size_limit(1000), pytest.raises(UserError, match="figures.json cannot be written: File too large"):
-        atomic_file.write(path, b"x" * 5000)
+        atomic.write(path, b"x" * 5000)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["figures.json"]

@@ -19,58 +19,16 @@ Axis letters: B batch, n images, S side of the square images in pixels.
 import json
 import os
 import pathlib
-from typing import Any, Callable, Optional, Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
-import tensorflow as tf
 
-from data.images import to_unit_range
-import atomic_file
 from errors import UserError
 from evaluation import metrics
+from storage import atomic
 
 THRESHOLD = 0.5
 REPORT_NAME = "evaluation.json"
-
-
-def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
-    """Soft masks of all images, in batches of one and the same size.
-
-    The last batch is filled up with copies of its last image, whose masks are dropped, so that a `tf.function` is
-    traced once.
-
-    Args:
-      network: called as `network(batch, training=False)` on float32 [B, S, S, 3] in [0, 1]; returns soft masks
-        [B, S, S, 1] in [0, 1].
-      images: uint8 [n, S, S, 3].
-      batch_size: images at a time, at least 1; at most n are.
-
-    Returns:
-      float32 [n, S, S, 1].
-
-    Raises:
-      UserError: there are no images.
-      ValueError: the images or the network's masks have another shape or type, or batch_size is less than 1.
-    """
-    images = np.asarray(images)
-    if images.shape[:1] == (0,):
-        raise UserError("There are no images to predict masks of; give at least one.")
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise ValueError(f"Images must be uint8 [n, S, S, 3], but are {images.dtype} {list(images.shape)}.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
-    batch_size = min(batch_size, len(images))
-    masks = []
-    for start in range(0, len(images), batch_size):
-        batch = images[start:start + batch_size]
-        num_missing = batch_size - len(batch)
-        padded = np.concatenate([batch, np.repeat(batch[-1:], num_missing, axis=0)])
-        predicted = np.asarray(network(to_unit_range(tf.constant(padded)), training=False), dtype=np.float32)
-        if predicted.shape != (*padded.shape[:-1], 1):
-            raise ValueError(f"For images {list(padded.shape)} the network should return masks "
-                             f"{[*padded.shape[:-1], 1]}, but returned {list(predicted.shape)}.")
-        masks.append(predicted[:len(batch)])
-    return np.concatenate(masks)
 
 
 def evaluate_masks(
@@ -155,7 +113,7 @@ def write_report(report: dict[str, Any], directory: Union[str, os.PathLike]) -> 
       UserError: the folder or file cannot be written.
     """
     content = json.dumps(report, indent=2, allow_nan=False) + "\n"
-    return atomic_file.write(pathlib.Path(directory) / REPORT_NAME, content)
+    return atomic.write(pathlib.Path(directory) / REPORT_NAME, content)
 
 
 def ranked_indices(report: dict[str, Any], *, num_each: int) -> dict[str, list[int]]:

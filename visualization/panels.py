@@ -1,13 +1,13 @@
-"""The layouts of the paper's figures, and sheets of pictures: uint8 panels made of tiles (`drawing`).
+"""The layouts of the paper's figures, and sheets of pictures: uint8 panels made of `tiles`.
 
-Arrays of pixels come in the kinds that `drawing` names, and axis letters are its: n images, S side of a tile.
+Arrays of pixels come in the kinds that `tiles` names, and axis letters are its: n images, S side of a tile.
 """
 
 from typing import Mapping, Optional, Sequence
 
 import numpy as np
 
-import drawing
+from visualization import tiles
 
 MASK_THRESHOLD = 0.5
 RANKED_LABELS = ("input", "soft mask", "binary mask", "reference", "carved")
@@ -32,12 +32,12 @@ def foreground_panel(
     Raises:
       ValueError: as `panel`.
     """
-    rows = {"input": images, "soft mask": masks, "carved": drawing.carve(images, masks)}
+    rows = {"input": images, "soft mask": masks, "carved": tiles.carve(images, masks)}
     if composites is not None:
         rows["composite"] = composites
     if references is not None:
         rows["reference"] = references
-    return drawing.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
 
 
 def distillation_panel(
@@ -62,8 +62,8 @@ def distillation_panel(
     rows = {"input": images, "raw": raw, "distilled": distilled}
     if references is not None:
         rows["reference"] = references
-    rows["carved"] = drawing.carve(images, distilled)
-    return drawing.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    rows["carved"] = tiles.carve(images, distilled)
+    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
 
 
 def hoc_panel(
@@ -87,9 +87,9 @@ def hoc_panel(
     """
     rows = {"real": reals}
     for number, (image, mask) in enumerate(zip(layer_images, layer_masks), start=num_layers - len(layer_images) + 1):
-        rows[f"layer {number}"] = drawing.on_checkerboard(image, mask)
+        rows[f"layer {number}"] = tiles.on_checkerboard(image, mask)
     rows.update({"composite": composites, "appearance": appearances, "soft mask": masks})
-    return drawing.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
 
 
 def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int = 8) -> np.ndarray:
@@ -103,12 +103,12 @@ def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int =
     Returns:
       uint8 [h, w, 3].
     """
-    tiles = drawing.on_checkerboard(appearances, masks)
-    columns = min(columns, len(tiles))
-    num_missing = -len(tiles) % columns
-    empty = drawing.on_checkerboard(np.zeros_like(tiles[:1]), np.zeros_like(tiles[:1, ..., :1]))
-    tiles = np.concatenate([tiles, np.repeat(empty, num_missing, axis=0)])
-    return drawing.panel(list(tiles.reshape(-1, columns, *tiles.shape[1:])), max_columns=columns)
+    shown = tiles.on_checkerboard(appearances, masks)
+    columns = min(columns, len(shown))
+    num_missing = -len(shown) % columns
+    empty = tiles.on_checkerboard(np.zeros_like(shown[:1]), np.zeros_like(shown[:1, ..., :1]))
+    shown = np.concatenate([shown, np.repeat(empty, num_missing, axis=0)])
+    return tiles.panel(list(shown.reshape(-1, columns, *shown.shape[1:])), max_columns=columns)
 
 
 def traversal_panel(appearances: np.ndarray, masks: np.ndarray) -> np.ndarray:
@@ -121,8 +121,8 @@ def traversal_panel(appearances: np.ndarray, masks: np.ndarray) -> np.ndarray:
     Returns:
       uint8 [h, w, 3].
     """
-    rows = drawing.on_checkerboard(appearances, masks)
-    return drawing.panel(list(rows), labels=[f"z{index}" for index in range(1, len(rows) + 1)],
+    rows = tiles.on_checkerboard(appearances, masks)
+    return tiles.panel(list(rows), labels=[f"z{index}" for index in range(1, len(rows) + 1)],
                          max_columns=rows.shape[1])
 
 
@@ -152,17 +152,17 @@ def ranked_panel(
         if not len(indices):
             continue
         image, mask, reference = (array[list(indices)] for array in (images, masks, references))
-        rows = [image, mask, mask >= MASK_THRESHOLD, reference, drawing.carve(image, mask)]
-        grid = drawing.panel(rows, gap=gap, max_columns=len(indices))
+        rows = [image, mask, mask >= MASK_THRESHOLD, reference, tiles.carve(image, mask)]
+        grid = tiles.panel(rows, gap=gap, max_columns=len(indices))
         captions = [] if mean_ious is None else [f"{mean_ious[i]:.2f}" for i in indices]
-        blocks.append(drawing.headed(grid, title=title, captions=captions, size=size, gap=gap))
+        blocks.append(tiles.headed(grid, title=title, captions=captions, size=size, gap=gap))
     if not blocks:
         raise ValueError("A ranked panel needs at least one group with images.")
-    gutter = drawing.gutter(RANKED_LABELS, size=size, gap=gap)
+    gutter = tiles.gutter(RANKED_LABELS, size=size, gap=gap)
     height_of_heads = len(blocks[0]) - len(gutter)
-    parts = [np.pad(gutter, ((height_of_heads, 0), (0, 0), (0, 0)), constant_values=drawing.PAPER[0])]
+    parts = [np.pad(gutter, ((height_of_heads, 0), (0, 0), (0, 0)), constant_values=tiles.PAPER[0])]
     for block in blocks[:-1]:
-        parts.append(np.pad(block, ((0, 0), (0, size // 8), (0, 0)), constant_values=drawing.PAPER[0]))
+        parts.append(np.pad(block, ((0, 0), (0, size // 8), (0, 0)), constant_values=tiles.PAPER[0]))
     return np.concatenate([*parts, blocks[-1]], axis=1)
 
 
@@ -190,12 +190,12 @@ def contact_sheet(
         rows = [[], [], []]
         for picture, mask in zip(pictures[start:start + columns], masks[start:start + columns]):
             mask = mask[..., np.newaxis]  # [h, w, 1]
-            for row, tile in zip(rows, (picture, np.repeat(mask, 3, axis=-1), drawing.on_checkerboard(picture, mask))):
-                row.append(drawing.centred(drawing.to_unit(tile), size=size))
-        grid = drawing.panel([np.stack(row) for row in rows], gap=gap, max_columns=columns)
-        captions = drawing.captions_row(names[start:start + columns], size=size, gap=gap, width=grid.shape[1])
+            for row, tile in zip(rows, (picture, np.repeat(mask, 3, axis=-1), tiles.on_checkerboard(picture, mask))):
+                row.append(tiles.centred(tiles.to_unit(tile), size=size))
+        grid = tiles.panel([np.stack(row) for row in rows], gap=gap, max_columns=columns)
+        captions = tiles.captions_row(names[start:start + columns], size=size, gap=gap, width=grid.shape[1])
         strips.append(np.concatenate([captions, grid]))
     width = max((strip.shape[1] for strip in strips), default=0)
     return np.concatenate([np.pad(strip, ((0, 0), (0, width - strip.shape[1]), (0, 0)),
-                                  constant_values=drawing.PAPER[0])
+                                  constant_values=tiles.PAPER[0])
                            for strip in strips])

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from training import averaging
+from extensions import ema
 
 
 def dense(value):
@@ -14,7 +14,7 @@ def dense(value):
 
 def test_the_average_moves_by_the_decay_and_faster_at_the_start():
     network, averaged = dense(1.0), dense(5.0)
-    average = averaging.MovingAverage(network, averaged, decay=0.75)
+    average = ema.MovingAverage(network, averaged, decay=0.75)
     assert float(averaged.kernel) == 1.0  # the network's own start
     network.kernel.assign([[2.0]])
     average.update(0)
@@ -27,11 +27,11 @@ def test_the_average_moves_by_the_decay_and_faster_at_the_start():
 @pytest.mark.parametrize("decay", [0.0, 1.0, -0.5])
 def test_a_decay_outside_zero_and_one_is_refused(decay):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        averaging.MovingAverage(dense(1.0), dense(1.0), decay=decay)
+        ema.MovingAverage(dense(1.0), dense(1.0), decay=decay)
 
 
 def test_networks_that_differ_are_refused():
     other = tf.keras.layers.Dense(2)
     other.build([1, 1])
     with pytest.raises(ValueError, match="different variables"):
-        averaging.MovingAverage(dense(1.0), other, decay=0.5)
+        ema.MovingAverage(dense(1.0), other, decay=0.5)

@@ -1,6 +1,6 @@
 """Masks of any pictures, by a segmentation network that was trained before.
 
-    from evaluation.segmenter import segment
+    from inference.segmenter import segment
     for found in segment(["my/photographs"], weights="runs/mine/weights.npz", boxes="my/boxes.txt"):
         print(found.name, found.error or found.mask.mean())
 
@@ -17,10 +17,10 @@ import tensorflow as tf
 
 from data.folder import Picture, list_pictures
 from data.images import load_image, map_in_threads, to_unit_range
-from data.windows import CROP_MODES, Box, Window, crop_window, place_window, take_window
+from data.windows import Box, CROP_MODES, Window, crop_window, place_window, take_window
 from errors import UserError, first_line
-from evaluation import grabcut
-from training import foreground
+from extensions import grabcut
+from inference import networks, pipeline
 
 Path = Union[str, os.PathLike]
 
@@ -76,13 +76,13 @@ class Segmenter:
           crop_mode: as the attribute.
           grabcut_iterations: how often masks are then cut anew, each within its whole picture, `grabcut.cut_mask`;
             0: never. Masks of `masks` and `infer`, which know no pictures around the crops, are not.
-          **inference: options of `foreground.inference`, what is done to its masks.
+          **inference: options of `pipeline.inference`, what is done to its masks.
         """
         self.image_size, self.crop_mode = image_size, crop_mode
         self._grabcut_iterations = grabcut_iterations
         self._variables = network.variables
         inputs = tf.TensorSpec([None, image_size, image_size, 3], tf.uint8, name="images")
-        predict = foreground.inference(network, **inference)
+        predict = pipeline.inference(network, **inference)
         self.infer = tf.function(lambda images: predict(to_unit_range(images), training=False),
                                  input_signature=[inputs])
 
@@ -100,7 +100,7 @@ class Segmenter:
         """
         paths = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights)
         names = " and ".join(os.fspath(path) for path in paths)
-        loaded = foreground.load_networks(paths)
+        loaded = networks.load_networks(paths)
         if loaded.crop not in CROP_MODES:
             raise UserError(f"{names} was trained on crops '{loaded.crop}', expected one of {', '.join(CROP_MODES)}.")
         return cls(loaded.network, image_size=loaded.image_size, crop_mode=loaded.crop, **inference)
@@ -257,7 +257,7 @@ def segment(
         a line are left out. Without the file each picture is taken whole.
       batch_size: crops that the network is given at a time, at least 1.
       **inference: what is done to masks afterwards: `average_flips`, `refine_iterations`, `sharpen_temperature` and
-        `threshold` of `training.foreground.inference`, and `grabcut_iterations`.
+        `threshold` of `training.pipeline.inference`, and `grabcut_iterations`.
 
     Returns:
       An iterator of `Segmentation`: name, image, soft mask at the picture's resolution, or the error of a file that

@@ -9,8 +9,8 @@ import pytest
 from data.images import Photograph
 from data.windows import Window
 from errors import UserError
-from evaluation import grabcut
-from evaluation.segmenter import Segmenter
+from extensions import grabcut
+from inference.segmenter import Segmenter
 
 BOX = (60.0, 40.0, 96.0, 64.0)
 WINDOW = Window(60, 40, 156, 104)

@@ -13,7 +13,7 @@ from typing import Optional, Sequence, Union
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-import atomic_file
+from storage import atomic
 
 FLAT_COLOUR = (0.55, 0.30, 0.70)  # a violet that photographs of nature seldom show
 CHECKERBOARD = (0.6, 0.8)  # grey levels
@@ -121,7 +121,7 @@ def save_png(array: np.ndarray, path: Union[str, os.PathLike], *, compress_level
                          f"{list(array.shape)}.")
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, format="PNG", compress_level=compress_level)
-    atomic_file.write(path, buffer.getvalue())
+    atomic.write(path, buffer.getvalue())
 
 
 def centred(picture: np.ndarray, *, size: int) -> np.ndarray:

@@ -9,11 +9,14 @@ import tensorflow as tf
 
 from conftest import file_size_limit
 from errors import UserError
-from training import checkpoint, foreground, optimizers
+from models.unet import build_unet
+from storage import checkpoint
+from storage.weights import assign_weights, read_weights, save_weights, start_from, write_weights
+from training import optimizers
 
 
 def made(width=1 / 32):
-    network = foreground.build_unet(width=width, size=64)
+    network = build_unet(width=width, size=64)
     return network, optimizers.make_adam(1e-3, network.trainable_variables)
 
 
@@ -56,9 +59,9 @@ def test_what_training_has_ruined_is_named(tmp_path, value):
 
 @pytest.mark.parametrize("flags", [None, 5, "--seed=1"])
 def test_weights_whose_flags_are_no_flags_are_refused(tmp_path, flags):
-    checkpoint.write_weights(tmp_path / "w.npz", {}, metadata={"flags": flags}, half_precision=False)
+    write_weights(tmp_path / "w.npz", {}, metadata={"flags": flags}, half_precision=False)
     with pytest.raises(UserError, match="w.npz does not say how its network is used: its header holds no flags by name"):
-        checkpoint.read_weights(tmp_path / "w.npz")
+        read_weights(tmp_path / "w.npz")
 
 
 def test_without_a_checkpoint_a_run_starts_at_step_zero(tmp_path):
@@ -109,10 +112,10 @@ def test_restoring_the_generator_alone_needs_a_checkpoint(tmp_path):
 
 def test_weights_go_through_a_file_unchanged(tmp_path):
     network, other = made()[0], made()[0]
-    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "width": 1 / 32})
-    metadata, arrays = checkpoint.read_weights(tmp_path / "w.npz")
+    save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "width": 1 / 32})
+    metadata, arrays = read_weights(tmp_path / "w.npz")
     assert metadata["network"] == "unet" and metadata["width"] == 1 / 32
-    checkpoint.assign_weights(other, arrays, path="w.npz")
+    assign_weights(other, arrays, path="w.npz")
     for one, two in zip(network.variables, other.variables):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
 
@@ -120,24 +123,24 @@ def test_weights_go_through_a_file_unchanged(tmp_path):
 def test_weights_that_do_not_fit_are_refused_and_nothing_is_assigned(tmp_path):
     network, wide = made()[0], made(width=1 / 16)[0]
     before = [variable.numpy() for variable in wide.variables]
-    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={})
+    save_weights(tmp_path / "w.npz", network, metadata={})
     with pytest.raises(UserError, match=r"w.npz does not fit the network: for unet.* it has \[.*\], expected \[.*\]"):
-        checkpoint.assign_weights(wide, checkpoint.read_weights(tmp_path / "w.npz")[1], path="w.npz")
+        assign_weights(wide, read_weights(tmp_path / "w.npz")[1], path="w.npz")
     assert all(np.array_equal(old, variable.numpy()) for old, variable in zip(before, wide.variables))
 
 
 def test_files_that_are_no_weights_are_refused(tmp_path):
     with pytest.raises(UserError, match="none.npz does not exist"):
-        checkpoint.read_weights(tmp_path / "none.npz")
+        read_weights(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(UserError, match="text.npz is no weights file"):
-        checkpoint.read_weights(tmp_path / "text.npz")
+        read_weights(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(UserError, match="other.npz is no weights file of this project"):
-        checkpoint.read_weights(tmp_path / "other.npz")
+        read_weights(tmp_path / "other.npz")
     np.savez(tmp_path / "format.npz", **{"": np.array(json.dumps({"format": "else-7"}))})
     with pytest.raises(UserError, match="has format 'else-7'"):
-        checkpoint.read_weights(tmp_path / "format.npz")
+        read_weights(tmp_path / "format.npz")
 
 
 def test_a_single_array_and_a_header_that_is_no_dict_are_no_weights(tmp_path):
@@ -147,15 +150,15 @@ def test_a_single_array_and_a_header_that_is_no_dict_are_no_weights(tmp_path):
     for name, message in (("array", "array.npz is no weights file: it holds a single array"),
                           ("list", "list.npz has format None")):
         with pytest.raises(UserError, match=message):
-            checkpoint.read_weights(tmp_path / f"{name}.npz")
+            read_weights(tmp_path / f"{name}.npz")
 
 
 def test_half_precision_takes_half_the_room_and_changes_masks_little(tmp_path):
     network, other = made(width=1 / 8)[0], made(width=1 / 8)[0]
     for name, half in (("full", False), ("half", True)):
-        checkpoint.save_weights(tmp_path / f"{name}.npz", network, metadata={}, half_precision=half)
+        save_weights(tmp_path / f"{name}.npz", network, metadata={}, half_precision=half)
     assert (tmp_path / "half.npz").stat().st_size < 0.55 * (tmp_path / "full.npz").stat().st_size
-    checkpoint.assign_weights(other, checkpoint.read_weights(tmp_path / "half.npz")[1], path="half.npz")
+    assign_weights(other, read_weights(tmp_path / "half.npz")[1], path="half.npz")
     images = tf.random.uniform([2, 64, 64, 3], seed=0)
     difference = tf.abs(network(images) - other(images))
     assert 0 < float(tf.reduce_max(difference)) < 0.01
@@ -163,13 +166,13 @@ def test_half_precision_takes_half_the_room_and_changes_masks_little(tmp_path):
 
 def test_training_starts_from_a_file_of_the_same_kind_alone(tmp_path):
     network, first, second = (made(width=1 / 32)[0] for _ in range(3))
-    checkpoint.save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "disk_area": 0.25})
-    checkpoint.start_from(tmp_path / "w.npz", (first, None, second), network="unet", disk_area=0.25)
+    save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "disk_area": 0.25})
+    start_from(tmp_path / "w.npz", (first, None, second), network="unet", disk_area=0.25)
     for started in (first, second):
         assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), started.get_weights()))
     with pytest.raises(UserError, match="its network is 'unet', this run's is 'instance_generator'"):
-        checkpoint.start_from(tmp_path / "w.npz", (first,), network="instance_generator")
+        start_from(tmp_path / "w.npz", (first,), network="instance_generator")
     with pytest.raises(UserError, match="its disk_area is 0.25, this run's is None"):
-        checkpoint.start_from(tmp_path / "w.npz", (first,), network="unet", disk_area=None)
+        start_from(tmp_path / "w.npz", (first,), network="unet", disk_area=None)
     with pytest.raises(UserError, match="does not fit the network"):
-        checkpoint.start_from(tmp_path / "w.npz", (made(width=1 / 16)[0],), network="unet")
+        start_from(tmp_path / "w.npz", (made(width=1 / 16)[0],), network="unet")

@@ -7,8 +7,8 @@ import pathlib
 import platform
 from importlib import metadata
 
-import atomic_file
 from errors import UserError
+from storage import atomic
 
 FLAGS_FILE, VERSIONS_FILE, METRICS_FILE = "flags.txt", "versions.json", "metrics.json"
 PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl-py", "tqdm")
@@ -75,8 +75,8 @@ class RunFolder:
 
     def record(self, flag_lines):
         """Writes `flags.txt`, of the flags that the run goes on with (a dict as of `open`), and `versions.json`."""
-        atomic_file.write(self.path / FLAGS_FILE, "".join(f"{line}\n" for line in flag_lines.values() if line))
-        atomic_file.write(self.path / VERSIONS_FILE, json.dumps(_versions(), indent=2) + "\n")
+        atomic.write(self.path / FLAGS_FILE, "".join(f"{line}\n" for line in flag_lines.values() if line))
+        atomic.write(self.path / VERSIONS_FILE, json.dumps(_versions(), indent=2) + "\n")
 
     def recorded(self):
         """Returns the flags in `flags.txt`, lines by name; those of the last step, whatever this command says.
@@ -95,7 +95,7 @@ class RunFolder:
 
     def write_metrics(self, metrics):
         """Writes `metrics.json` from a dict of plain values."""
-        atomic_file.write(self.path / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
+        atomic.write(self.path / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
 
     def read_metrics(self):
         """Returns the dict in `metrics.json`, empty before the first was written; UserError where it is broken."""

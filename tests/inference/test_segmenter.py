@@ -9,19 +9,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import drawing
-import visualization
-from conftest import file_size_limit
 from data import folder, samples
 from data.windows import Window, place_window, take_window, tight_window
 from errors import UserError
-from evaluation import segmenter as segmenter_module
-from evaluation.mask_folder import MaskFolder
-from evaluation.segmenter import Segmentation, Segmenter, segment
+from extensions.refinement import refine_masks
+from inference import segmenter as segmenter_module
+from inference.mask_folder import MaskFolder
+from inference.segmenter import Segmentation, Segmenter, segment
 from models.instance_generator import InstanceGenerator
-from models.refinement import refine_masks
-from training import foreground
-from training.checkpoint import save_weights
+from models.unet import build_unet
+from storage.weights import save_weights
+from visualization import panels, tiles
+from conftest import file_size_limit
 
 METADATA = {"task": "foreground", "network": "unet", "width": 1 / 16, "image_size": 64, "crop": "box", "flags": {}}
 
@@ -38,7 +37,7 @@ class RedNetwork:
 
 @pytest.fixture(name="network", scope="module")
 def _network():
-    network = foreground.build_unet(width=1 / 16, size=64)
+    network = build_unet(width=1 / 16, size=64)
     network.mask_logits.kernel.assign(network.mask_logits.kernel * 10.0)  # so that masks are not the same grey all over
     return network
 
@@ -125,7 +124,7 @@ def test_loaded_weights_give_the_networks_masks_whatever_the_batch(network, weig
 
 
 def test_several_weights_files_give_the_mean_of_their_networks_masks(network, weights, tmp_path):
-    other = foreground.build_unet(width=1 / 16, size=64)
+    other = build_unet(width=1 / 16, size=64)
     other.set_weights([0.5 * values for values in network.get_weights()])
     save_weights(tmp_path / "other.npz", other, metadata=METADATA)
     crops = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
@@ -165,7 +164,7 @@ def test_weights_of_another_network_or_that_are_not_finite_are_refused(tmp_path)
     save_weights(tmp_path / "hoc.npz", generator, metadata={"task": "hoc", "network": "instance_generator"})
     with pytest.raises(UserError, match="hoc.npz holds a 'instance_generator', expected a 'unet'"):
         segment(samples.PETS_IMAGES, weights=tmp_path / "hoc.npz")
-    network = foreground.build_unet(width=1 / 16, size=64)
+    network = build_unet(width=1 / 16, size=64)
     network.mask_logits.bias.assign([np.nan])
     save_weights(tmp_path / "nan.npz", network, metadata=METADATA)
     with pytest.raises(UserError, match="nan.npz holds values that are not finite numbers"):
@@ -283,11 +282,11 @@ def test_a_contact_sheet_shows_input_mask_and_cut_out_below_each_name():
     red[..., 0] = 255
     half = np.zeros([10, 40], np.float32)
     half[:, 20:] = 1
-    pictures = [drawing.fit(red, size=32)] * 3
-    masks = [drawing.fit(half, size=32)] * 3
+    pictures = [tiles.fit(red, size=32)] * 3
+    masks = [tiles.fit(half, size=32)] * 3
     assert pictures[0].shape == (8, 32, 3) and masks[0].shape == (8, 32)
     names = ["a", "x" * 300, "line\nbreak \udcff"]
-    sheet = visualization.contact_sheet(pictures, masks, names=names, size=32, columns=2)
+    sheet = panels.contact_sheet(pictures, masks, names=names, size=32, columns=2)
     height = (len(sheet) - 2 * (3 * 34 + 2)) // 2  # of a line of names; two strips of three rows of tiles
     assert sheet.shape == (2 * (height + 3 * 34 + 2), 2 * 34 + 2, 3) and height >= 12
     middle = [height + 2 + row * 34 + 16 for row in range(3)]  # the tiles' middle rows

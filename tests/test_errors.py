@@ -9,7 +9,7 @@ from conftest import ROOT, script
 
 PROGRAM = """
 import flags
-import entry
+import errors
 
 class ResourceExhaustedError(Exception):
     pass
@@ -18,7 +18,7 @@ def main(argv):
     raise {error}
 
 flags.define_run(run_dir="run", evaluated="", num_evaluated=2)
-entry.run(main)
+errors.run(main)
 """
 
 

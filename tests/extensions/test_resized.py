@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from models.resized import Resized
+from extensions.resized import Resized
 
 
 class Red(tf.Module):

@@ -6,12 +6,13 @@ import re
 import numpy as np
 import tensorflow as tf
 
-import visualization
 from data import synthetic
 from errors import UserError
 from evaluation import instances
 from models.instance_generator import build_generator
-from training import checkpoint, run_folder
+from storage import run_folder
+from storage.weights import assign_weights, read_weights
+from visualization import panels
 
 TRAVERSAL = np.linspace(-1.0, 1.0, 9)  # values of a latent in a traversal's columns
 BATCH_SIZE = 64  # instances generated at a time
@@ -25,12 +26,12 @@ def load_generator(path):
 
     Returns:
       (network, metadata): latents [B, Z] to RGBA [B, 64, 64, 4] in [0, 1]; what the file says of it, as
-      `checkpoint.read_weights` gives it, with the run's flags.
+      `read_weights` gives it, with the run's flags.
 
     Raises:
       UserError: the file is missing, broken, of another task's network, or does not say how it is used.
     """
-    metadata, arrays = checkpoint.read_weights(path)
+    metadata, arrays = read_weights(path)
     if metadata.get("network") != "instance_generator":
         raise UserError(f"{path} holds a {metadata.get('network')!r}, expected an 'instance_generator', as "
                         "train_hoc.py writes it.")
@@ -41,7 +42,7 @@ def load_generator(path):
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say how its network is used ({error}); expected the weights.npz of a "
                         "run of train_hoc.py.") from error
-    checkpoint.assign_weights(network, arrays, path=path)
+    assign_weights(network, arrays, path=path)
     return network, metadata
 
 
@@ -73,7 +74,7 @@ class InstanceSampler:
           seed: as above; None takes the latents that the run itself was measured on.
 
         Returns:
-          (sampler, metadata): the latter as `checkpoint.read_weights` gives it. Of a drawn cluster the true shapes are
+          (sampler, metadata): the latter as `read_weights` gives it. Of a drawn cluster the true shapes are
           drawn again.
 
         Raises:
@@ -125,13 +126,13 @@ class InstanceSampler:
         appearances, masks = self.generate(self._draw(num_samples))
         rgba = np.round(255.0 * np.concatenate([appearances, masks], axis=-1)).astype(np.uint8)
         pictures = {f"instance_{index:04d}.png": picture for index, picture in enumerate(rgba)}
-        pictures["sheet.png"] = visualization.instance_sheet(appearances, masks)
+        pictures["sheet.png"] = panels.instance_sheet(appearances, masks)
         latents = np.zeros((self._latent_dim, len(TRAVERSAL), self._latent_dim), np.float32)
         for index in range(self._latent_dim):
             latents[index, :, index] = TRAVERSAL
         appearances, masks = self.generate(latents.reshape(-1, self._latent_dim))
         shape = (*latents.shape[:2], *appearances.shape[1:3])
-        pictures["traversal.png"] = visualization.traversal_panel(appearances.reshape(*shape, 3),
+        pictures["traversal.png"] = panels.traversal_panel(appearances.reshape(*shape, 3),
                                                                   masks.reshape(*shape, 1))
         return pictures
 

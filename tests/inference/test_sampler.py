@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from data import synthetic
 from errors import UserError
-from evaluation.sampler import InstanceSampler, samples_beyond
+from inference.sampler import InstanceSampler, samples_beyond
 from models.instance_generator import build_generator
-from training.checkpoint import save_weights
+from storage.weights import save_weights
 
 METADATA = {"network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "num_steps": 7,
             "flags": {"seed": "--seed=3", "drawn_cluster": "--drawn_cluster=beans"}}

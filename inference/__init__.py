@@ -1,0 +1,1 @@
+"""Trained networks in use: loading them, their masks and instances."""

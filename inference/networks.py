@@ -1,0 +1,116 @@
+"""Segmentation networks that were trained before: from run folders and weights files."""
+
+import os
+from typing import Any, NamedTuple
+
+from errors import UserError, first_line
+from extensions.ensemble import Ensemble
+from extensions.resized import Resized
+from models.unet import build_unet
+from storage import checkpoint, run_folder
+from storage.weights import assign_weights, read_weights
+
+
+class LoadedNetwork(NamedTuple):
+    """A segmentation network that was trained before.
+
+    Attributes:
+      network: built UNet with its weights.
+      image_size: side in pixels of the crops it was trained on.
+      crop: their crop mode.
+      flags: dict from the names of its run's flags to their values as text.
+      area_constant: `a` of Eq. (7) that it was trained with, or None where its run does not say.
+      description: where it came from, for people.
+    """
+
+    network: Any
+    image_size: int
+    crop: str
+    flags: dict
+    area_constant: Any
+    description: str
+
+
+def load_network(*, run_dir=None, weights=None):
+    """Loads the network of a run's last checkpoint (the student's, of a distillation), or of a weights file.
+
+    Args:
+      run_dir: run folder, or None.
+      weights: weights file, or None; just one of the two is given.
+
+    Returns:
+      `LoadedNetwork`.
+
+    Raises:
+      UserError: both or none are given, or what is given is missing, broken, or of another task.
+    """
+    if bool(run_dir) == bool(weights):
+        raise UserError("give either --run_dir, a run folder, or --weights, a weights file.")
+    if weights:
+        metadata, arrays = read_weights(weights)
+        if metadata.get("network") != "unet":
+            raise UserError(f"{weights} holds a {metadata.get('network')!r}, expected a 'unet', as foreground runs and "
+                            "distillations write it.")
+        try:
+            size, crop, width = int(metadata["image_size"]), metadata["crop"], float(metadata["width"])
+            network = build_unet(width=width, size=size)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{weights} does not say how its network is used ({first_line(error)}); expected the weights.npz "
+                            "of a run of train_fg.py or distill.py.") from error
+        assign_weights(network, arrays, path=weights)
+        lines = metadata.get("flags", {}).values()
+        return LoadedNetwork(network, size, crop, run_folder.parse_flags(lines),
+                             metadata.get("area_constant"),
+                             f"{weights} (step {metadata.get('num_steps')})")
+    values = run_folder.read_flags(run_dir)
+    if "image_size" not in values:
+        raise UserError(f"{run_dir} is the folder of another task; expected one of train_fg.py or distill.py.")
+    name, width = ("student", "student_width") if "student_width" in values else ("generator", "generator_width")
+    try:
+        if float(values.get("generator_average", 0)):
+            name = "generator_average"
+        network = build_unet(width=float(values[width]), size=int(values["image_size"]))
+        area = float(values["area_constant"]) if "area_constant" in values else None
+        crop = values["crop"]
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{run_dir} does not say how its network is used: in its {run_folder.FLAGS_FILE} a flag is missing or "
+                        f"wrong ({first_line(error)}).") from error
+    step = checkpoint.restore_network(run_folder.RunFolder(run_dir).checkpoint_dir, network, name=name)
+    return LoadedNetwork(network, int(values["image_size"]), crop, values, area, f"{run_dir} (step {step})")
+
+
+def at_size(loaded, image_size):
+    """Returns a `LoadedNetwork` for crops of another size, which it is shown at its own (`extensions.resized`).
+
+    Args:
+      loaded: `LoadedNetwork`.
+      image_size: side in pixels of the crops; None is its own.
+    """
+    if image_size in (None, loaded.image_size):
+        return loaded
+    return loaded._replace(network=Resized(loaded.network, size=loaded.image_size), image_size=image_size,
+                           description=f"{loaded.description} on crops of {loaded.image_size} pixels")
+
+
+def load_networks(paths):
+    """Loads one network, or several as one whose masks are the mean of theirs.
+
+    Args:
+      paths: run folders and weights files, at least one.
+
+    Returns:
+      `LoadedNetwork`; flags and area constant are the first one's.
+
+    Raises:
+      UserError: as `load_network`, and if they were trained on crops of another size or kind.
+    """
+    loaded = [load_network(**{"run_dir" if os.path.isdir(path) else "weights": path}) for path in paths]
+    first = loaded[0]
+    for path, other in zip(paths, loaded):
+        if (other.image_size, other.crop) != (first.image_size, first.crop):
+            raise UserError(f"{path} takes crops '{other.crop}' of {other.image_size} pixels and {paths[0]} crops "
+                            f"'{first.crop}' of {first.image_size}; only networks of the same crops can be averaged.")
+    if len(loaded) == 1:
+        return first
+    return first._replace(network=Ensemble([one.network for one in loaded]),
+                          description=" and ".join(one.description for one in loaded))

@@ -1,0 +1,1 @@
+"""Panels and sheets: pictures made of tiles."""
