@@ -8,8 +8,8 @@
 import flags  # before TensorFlow, whose environment it sets
 from absl import flags as absl_flags
 
+import config
 import errors
-import settings
 from data import images, photographs
 from errors import UserError
 from evaluation import report
@@ -37,7 +37,7 @@ def main(argv):
     crop_options = {"size": loaded.image_size, "crop_mode": options.crop or loaded.crop}
     crops = images.load_crops(labelled, **crop_options)
     references = images.load_mask_crops(labelled, **crop_options)
-    soft = pipeline.predict_masks(pipeline.inference(loaded.network, **settings.inference()), crops)
+    soft = pipeline.predict_masks(pipeline.inference(loaded.network, **vars(config.from_flags(config.Inference))), crops)
     baselines = {}
     if options.grabcut_iterations:
         cut_options = {"crop_mode": crop_options["crop_mode"], "iterations": options.grabcut_iterations}

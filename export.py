@@ -9,8 +9,8 @@ import flags  # before TensorFlow, whose environment it sets
 import tensorflow as tf
 from absl import logging
 
+import config
 import errors
-import settings
 from inference.segmenter import Segmenter
 
 
@@ -20,7 +20,7 @@ def main(argv):
     options = flags.FLAGS
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
     tf.get_logger().setLevel("WARNING")
-    segmenter = Segmenter.from_weights(options.weights, **settings.inference())
+    segmenter = Segmenter.from_weights(options.weights, **vars(config.from_flags(config.Inference)))
     segmenter.save_model(options.out)
     size = segmenter.image_size
     print(f"wrote {options.out}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "

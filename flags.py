@@ -64,6 +64,8 @@ def define_generator():
                            "Initialiser of the generator's kernels (S7).")
     absl_flags.DEFINE_string("initial_weights", None, "Weights file of a generator of the same width that training "
                              "starts from. Default: random weights.")
+    absl_flags.DEFINE_float("initial_mask_area", 0.5, "Mean value of the untrained network's masks; it sets the last "
+                            "layer's bias. 0.5: the sigmoid of 0 (S12).", lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
     absl_flags.DEFINE_float("generator_average", 0.0,
@@ -89,8 +91,8 @@ def define_discriminator():
     _define_augmentation("How real images and composites are changed at random before it sees them", AUGMENTATIONS)
 
 
-def define_objective(*, area_constant, area_ramp_steps):
-    """Eq. (7)'s penalty; `area_constant` is the text of its default, `area_ramp_steps` the ramp's default length."""
+def define_objective(*, area_constant):
+    """Eq. (7)'s penalty; `area_constant` is the text of its default."""
     absl_flags.DEFINE_float("area_constant", None, "a of Eq. (7), share of the picture in [0, 1]. Default: "
                             f"{area_constant}.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("area_weight", 1000.0, "lambda of Eq. (7) (Table 3: 1000).", lower_bound=0.0)
@@ -98,9 +100,8 @@ def define_objective(*, area_constant, area_ramp_steps):
                            "Area penalty of each mask as printed, of the batch's mean, or of excess alone (S4).")
     absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it falls linearly (S12).",
                             lower_bound=0.01, upper_bound=0.99)
-    absl_flags.DEFINE_integer("area_ramp_steps", area_ramp_steps, "Steps until the area constant has its value; 0: "
-                              "from the start, as the paper prints it (S12). Default with --initial_weights: 0.",
-                              lower_bound=0)
+    absl_flags.DEFINE_integer("area_ramp_steps", 0, "Steps until the area constant has its value; 0: from the start, as "
+                              "the paper prints it (S12). With it masks start at --area_start.", lower_bound=0)
     absl_flags.DEFINE_float("decision_weight", 0.0, "Weight of a push away from undecided masks, the mean of "
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
     absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "

@@ -14,8 +14,8 @@ import sys
 import flags  # before TensorFlow, whose environment it sets
 from tqdm import tqdm
 
+import config
 import errors
-import settings
 from data import folder
 from errors import UserError
 from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, is_own_name
@@ -75,7 +75,7 @@ def main(argv):
     stems = output_stems(pictures)
     check_overwriting(pictures, stems, out=out, boxes=options.boxes)
     segmenter = Segmenter.from_weights(options.weights, grabcut_iterations=options.grabcut_iterations,
-                                       **settings.inference())
+                                       **vars(config.from_flags(config.Inference)))
     written, failed = MaskFolder(out), set()
     try:
         for found in segmenter.stream(tqdm(pictures, unit="picture", disable=None), batch_size=options.batch_size):

@@ -56,13 +56,15 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
 
     if task == "cluster":
         network = build_generator(latent_dim=5, width=width)
+        layout, discriminator = cluster_task.make_layout(padding=30), cluster_task.make_discriminator()
+        information = cluster_task.make_information(discriminator, latent_dim=5, information_weight=50.0,
+                                                    num_recognized_layers=num_recognized_layers)
         training = cluster_task.build_training(
-            network=network, latent_dim=5, placement=cluster_task.make_layout(padding=30), discriminator_options={},
-            recognition_kind="shared", information_weight=50.0, num_recognized_layers=num_recognized_layers, area=0.1, area_weight=1000.0,
-            jit_compile=jit_compile, optimization=optimization)
+            scenes=cluster_task.make_scenes(network, layout), discriminator=discriminator, information=information,
+            objective={"area_constant": 0.1, "area_weight": 1000.0}, jit_compile=jit_compile, optimization=optimization)
         picture = generator.integers(0, 256, [128, 128, 3], np.uint8)
         batch = next(iter(hoc.hoc_batches(cluster=picture, num_layers=num_layers, latent_dim=5, batch_size=batch_size,
-                                          seed=0, num_steps=1)))
+                                          seed=0, num_steps=1, sample_layout=layout.sample)))
         return training.step, batch, flops.cluster_step(
             batch_size=batch_size, num_layers=num_layers, width=width, num_recognized_layers=num_recognized_layers)
     network = build_unet(width=width)
@@ -74,8 +76,8 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
                  "step": tf.constant(0, tf.int64)}
         return training.step, batch, flops.distillation_step(batch_size=batch_size, width=width)
     training = foreground.build_training(
-        network=network, discriminator=Discriminator(), size=128, optimization=optimization, area=0.25,
-        area_weight=1000.0, jit_compile=jit_compile)
+        network=network, discriminator=Discriminator(), size=128, optimization=optimization,
+        objective={"area_constant": 0.25, "area_weight": 1000.0}, jit_compile=jit_compile)
     batch = {"foreground_inputs": pictures(128)[tf.newaxis], "background_inputs": pictures(128),
              "reals": pictures(128), "step": tf.constant(0, tf.int64)}
     return training.step, batch, flops.foreground_step(batch_size=batch_size, width=width)

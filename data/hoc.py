@@ -4,6 +4,8 @@ As in training on photographs, batches are a pure function of a seed and of thei
 batch, N instance layers, Z latent dimensions, S = `WINDOW` the side of a window in pixels.
 """
 
+from typing import Callable, Optional
+
 import numpy as np
 from PIL import Image
 import tensorflow as tf
@@ -57,6 +59,7 @@ def hoc_batches(
     vertical_flip: bool = True,
     disk_radius: float = 20.0,
     black_background: bool = False,
+    sample_layout: Optional[Callable] = None,
     shards: int = 1,
     shard_index: int = 0,
 ) -> tf.data.Dataset:
@@ -74,12 +77,15 @@ def hoc_batches(
       vertical_flip: whether each window is flipped upside down half of the time (not for crowds, S11).
       disk_radius: radius in pixels of the black disk in the middle of each background window.
       black_background: whether backgrounds are black altogether instead.
+      sample_layout: a layout's `sample`, (shape, seed) to tensors [*shape, ...] that a batch has as `delta_r`; None: a
+        batch has none.
       shards: among how many workers each global batch is divided, in equal slices.
       shard_index: which slice this dataset yields, in [0, shards).
 
     Returns:
       A dataset of `num_steps - start_step` dicts, as `AdversarialTraining` takes them: `foreground_inputs` float32
-      [N, B / shards, Z], `background_inputs` and `reals` uint8 [B / shards, 64, 64, 3], `step` an int64 scalar.
+      [N, B / shards, Z], `background_inputs` and `reals` uint8 [B / shards, 64, 64, 3], `delta_r` tensors [N, B / shards, ...], `step` an
+      int64 scalar.
 
     Raises:
       UserError: the batch cannot be divided.
@@ -107,8 +113,13 @@ def hoc_batches(
 
     def draw(step: tf.Tensor) -> dict[str, tf.Tensor]:
         latents = tf.random.stateless_uniform([num_layers, batch_size, latent_dim], stream_seed(_LATENTS, step), -1, 1)
-        return {"foreground_inputs": latents[:, in_shard], "background_inputs": windows(_BACKGROUNDS, step) * visible,
-                "reals": windows(_REALS, step), "step": step}
+        batch = {"foreground_inputs": latents[:, in_shard], "background_inputs": windows(_BACKGROUNDS, step) * visible,
+                 "reals": windows(_REALS, step), "step": step}
+        if sample_layout is None:
+            return batch
+        # Drawn for the global batch, so that an image's layout does not depend on how the batch is divided.
+        delta_r = sample_layout([num_layers, batch_size], seed=tf.stack([tf.constant(seed, tf.int64), step]))
+        return {**batch, "delta_r": tf.nest.map_structure(lambda drawn: drawn[:, in_shard], delta_r)}
 
     steps = tf.data.Dataset.range(start_step, num_steps)
     return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data import backgrounds, birds, faces, folder, samples
+from data import backgrounds as pools
+from data import birds, faces, folder, samples
 from data import images as image_files
 from data.images import Photograph
 from errors import UserError
@@ -26,7 +27,7 @@ class TrainingData(NamedTuple):
     crops: np.ndarray
     masks: dict
     photographs: list
-    pool: backgrounds.BackgroundPool
+    pool: pools.BackgroundPool
 
     @property
     def names(self):
@@ -39,7 +40,7 @@ def dataset_name(*, dataset, images):
     return dataset or ("folder" if images else "samples")
 
 
-def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrounds_flag=None) -> list[Photograph]:
+def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrounds=None) -> list[Photograph]:
     """Lists the photographs that the flags of the same names ask for.
 
     Args:
@@ -49,7 +50,7 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrou
       boxes: boxes file, for 'folder', or None.
       masks: folder of masks, for 'folder', or None.
       split: 'all', 'train' or 'test'.
-      backgrounds_flag: as for `load_backgrounds`; its pictures are no photographs of 'folder', wherever they lie.
+      backgrounds: as for `load_backgrounds`; its pictures are no photographs of 'folder', wherever they lie.
 
     Returns:
       At least one photograph.
@@ -69,7 +70,7 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrou
     if name == "samples":
         found = folder.list_photographs(samples.PETS_IMAGES, boxes_file=samples.PETS_BOXES, mask_dir=samples.PETS_MASKS)
     elif name == "folder":
-        found = folder.list_photographs(images, boxes_file=boxes, mask_dir=masks, excluded_dir=backgrounds_flag)
+        found = folder.list_photographs(images, boxes_file=boxes, mask_dir=masks, excluded_dir=backgrounds)
     else:
         found = {"birds": birds, "faces": faces}[name].list_photographs(data_dir)
     chosen = [photograph for photograph in found if split == "all" or photograph.is_training == (split == "train")]
@@ -78,11 +79,11 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrou
     return chosen
 
 
-def load_backgrounds(*, backgrounds_flag, dataset, photographs, size) -> backgrounds.BackgroundPool:
+def load_backgrounds(*, backgrounds, dataset, photographs, size) -> pools.BackgroundPool:
     """Loads the background pictures that `--backgrounds` asks for.
 
     Args:
-      backgrounds_flag: folder, 'outside_boxes', or None for the bundled backgrounds (with the bundled pets alone).
+      backgrounds: folder, 'outside_boxes', or None for the bundled backgrounds (with the bundled pets alone).
       dataset: the data set's name.
       photographs: the photographs, for 'outside_boxes'.
       size: side of the patches in pixels.
@@ -93,12 +94,12 @@ def load_backgrounds(*, backgrounds_flag, dataset, photographs, size) -> backgro
     Raises:
       UserError: none is named, or it cannot be used.
     """
-    if backgrounds_flag == "outside_boxes":
-        return backgrounds.outside_boxes(photographs, patch_size=size)
-    if backgrounds_flag is None and dataset != "samples":
+    if backgrounds == "outside_boxes":
+        return pools.outside_boxes(photographs, patch_size=size)
+    if backgrounds is None and dataset != "samples":
         raise UserError(f"--dataset={dataset} needs --backgrounds: a folder of photographs without the category, or "
                         "'outside_boxes'.")
-    return backgrounds.load_folder(backgrounds_flag or samples.BACKGROUNDS, patch_size=size)
+    return pools.load_folder(backgrounds or samples.BACKGROUNDS, patch_size=size)
 
 
 def default_area(dataset):
@@ -106,7 +107,7 @@ def default_area(dataset):
     return SAMPLES_AREA if dataset == "samples" else PAPER_AREA
 
 
-def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, image_size, backgrounds_flag,
+def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, image_size, backgrounds,
                        num_evaluation_images) -> TrainingData:
     """Loads what the flags of the same names ask for, and says so in a line.
 
@@ -114,7 +115,7 @@ def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, 
       dataset: and `data_dir`, `images`, `boxes`, `masks`, `split`: as for `list_photographs`.
       crop: 'box' or 'square'.
       image_size: S in pixels.
-      backgrounds_flag: as for `load_backgrounds`.
+      backgrounds: as for `load_backgrounds`.
       num_evaluation_images: masks of at most so many labelled photographs, evenly spread, are loaded.
 
     Returns:
@@ -125,8 +126,8 @@ def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, 
     """
     name = dataset_name(dataset=dataset, images=images)
     found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes, masks=masks, split=split,
-                             backgrounds_flag=backgrounds_flag)
-    pool = load_backgrounds(backgrounds_flag=backgrounds_flag, dataset=name, photographs=found, size=image_size)
+                             backgrounds=backgrounds)
+    pool = load_backgrounds(backgrounds=backgrounds, dataset=name, photographs=found, size=image_size)
     options = {"size": image_size, "crop_mode": crop}
     crops = image_files.load_crops(found, **options)
     labelled = [index for index, photograph in enumerate(found) if photograph.mask_path]

@@ -99,11 +99,16 @@ def scenes_of(provider):
         layout=layout.TranslationLayout(padding=PADDING))
 
 
+def placed(scenes, instances, patches, *, step):
+    """Returns composites, float32 [B, 64, 64, 3], of instances [N, B, ...] that are placed as the step says."""
+    delta_r = scenes.layout.sample(tf.shape(instances)[:2], seed=tf.stack([tf.constant(0, tf.int64), step]))
+    return scenes(instances, patches, delta_r, training=False).image
+
+
 def generated_of(batch, *, network):
     """Returns (reals, composites), float32 [B, 64, 64, 3] in [0, 1], of a cluster batch, instances by a generator."""
-    image = scenes_of(providers.LatentInstanceProvider(network))(
-        batch["foreground_inputs"], images.to_unit_range(batch["background_inputs"]),
-        seed=tf.stack([tf.constant(0, tf.int64), batch["step"]]), training=False).image
+    image = placed(scenes_of(providers.LatentInstanceProvider(network)), batch["foreground_inputs"],
+                   images.to_unit_range(batch["background_inputs"]), step=batch["step"])
     return images.to_unit_range(batch["reals"]), image
 
 
@@ -121,8 +126,7 @@ def pasted_disks_of(batch, *, num_pasted=2, centred=None):
         chosen = tf.random.stateless_uniform(tf.shape(cut)[:2], tf.stack([tf.constant(1, tf.int64), batch["step"]]),
                                              maxval=len(centred), dtype=tf.int32)
         cut = images.to_unit_range(tf.gather(centred, chosen))
-    composites = scenes(cut, bottom, seed=tf.stack([tf.constant(0, tf.int64), batch["step"]]), training=False)
-    return reals, composites.image
+    return reals, placed(scenes, cut, bottom, step=batch["step"])
 
 
 def windows_about(path, cluster, *, scale):
@@ -163,7 +167,7 @@ def birds_pairs(options):
                                                                                       network=loaded.network)
     listed = birds.list_photographs(options.data_dir)
     crops = images.load_crops(listed, size=size, crop_mode=crop_mode)
-    stream = {"background_pool": photographs.load_backgrounds(backgrounds_flag=options.backgrounds, dataset="birds",
+    stream = {"background_pool": photographs.load_backgrounds(backgrounds=options.backgrounds, dataset="birds",
                                                               photographs=listed, size=size)}
     held_out = next(iter(batches.foreground_batches(crops=crops[:NUM_HELD_OUT], seed=options.seed + 1, num_steps=1,
                                                     batch_size=NUM_HELD_OUT, **stream)))

@@ -13,15 +13,14 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
+import config  # noqa: E402
 import errors  # noqa: E402
-import settings  # noqa: E402
 from data import batches, hoc, photographs, samples  # noqa: E402
 
 
 def photograph_stream(options, num_steps):
     """Loads photographs and backgrounds; returns their batches and what is in one, for people."""
-    data = photographs.load_training_data(**settings.data(), backgrounds_flag=options.backgrounds,
-                                          num_evaluation_images=1)
+    data = photographs.load_training_data(**vars(config.from_flags(config.Data)))
     stream = batches.foreground_batches(crops=data.crops, background_pool=data.pool, batch_size=options.batch_size,
                                         seed=0, num_steps=num_steps)
     return stream, "a photograph, a background patch and a real photograph each"
@@ -56,6 +55,7 @@ if __name__ == "__main__":
     flags.define_data()
     flags.define_backgrounds()
     absl_flags.DEFINE_bool("cluster", False, "Time windows of a cluster instead of photographs.")
+    absl_flags.DEFINE_integer("num_evaluation_images", 1, "Masks that are loaded beside photographs.", lower_bound=1)
     absl_flags.DEFINE_integer("batch_size", 16, "Composites per step.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Steps that are timed.", lower_bound=1)
     errors.run(main)

@@ -10,12 +10,35 @@ import math
 
 import tensorflow as tf
 
-from models import layout
+from models import gradients, layout
 
 KINDS = ("color", "hue", "translation")
 _MAX_BRIGHTNESS = 0.25  # half of Zhao et al.'s where pictures are in [0, 1]: they are in [-1, 1] there
 _MAX_SHIFT = 1 / 8  # of the side
 _NUM_STREAMS = 3  # uses of a step's seed
+
+
+class Augmentation:
+    """Shows the discriminator images that are changed at random, real images and composites alike."""
+
+    def __init__(self, kinds):
+        """Makes it of `KINDS`."""
+        self.kinds = tuple(kinds)
+
+    def __call__(self, images, *, seed, stream):
+        """Changes images [B, H, W, 3] in [0, 1]; `seed` is a step's, and `stream` keeps uses of it apart."""
+        return augment(images, kinds=self.kinds, seed=seed_of(seed, stream=stream))
+
+
+def observer(kinds):
+    """Returns what shows the discriminator its images: an `Augmentation`, or images as they are for no kinds."""
+    return Augmentation(kinds) if kinds else unchanged
+
+
+def unchanged(images, *, seed, stream):
+    """Shows images as they are, as the paper does."""
+    del seed, stream
+    return images
 
 
 def augment(images, *, kinds, seed):
@@ -63,7 +86,8 @@ def seed_of(seed, *, stream):
 
 def _turned(images, angles):
     """Turns colours about the grey axis by angles [B, 1, 1, 1] in radians (Rodrigues' formula); greys stay."""
-    grey = tf.reduce_mean(images, axis=-1, keepdims=True)
-    red, green, blue = tf.split(images, 3, axis=-1)
+    images, averaged, split = gradients.fan_out(images, 3)
+    grey = tf.reduce_mean(averaged, axis=-1, keepdims=True)
+    red, green, blue = tf.split(split, 3, axis=-1)
     across = tf.concat([blue - green, red - blue, green - red], axis=-1) / math.sqrt(3.0)
     return grey + (images - grey) * tf.cos(angles) + across * tf.sin(angles)

@@ -27,9 +27,18 @@ class MovingAverage(tf.Module):
             raise ValueError(f"decay is {decay}, expected a value strictly between 0 and 1")
         if [variable.shape for variable in network.variables] != [variable.shape for variable in averaged.variables]:
             raise ValueError("the networks have different variables")
+        self.averaged = averaged
         self._pairs, self._decay = list(zip(averaged.variables, network.variables)), decay
         for mine, other in self._pairs:
             mine.assign(other)
+
+    def __call__(self, num_steps):
+        """Moves the average towards the network after a step; as `update`."""
+        self.update(num_steps)
+
+    def objects(self):
+        """Returns what a checkpoint holds: the averaged network."""
+        return {"generator_average": self.averaged}
 
     @tf.function
     def update(self, num_steps):

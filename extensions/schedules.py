@@ -3,19 +3,17 @@
 import tensorflow as tf
 
 
-def scheduled_area(progress, *, start, end):
-    """Defines S12's schedule: the area constant falls linearly from `start` to `end`.
+class Linear:
+    """A value that goes linearly from `start` to `end` in `num_steps` steps, and then stays (S12, S18)."""
 
-    Args:
-      progress: share of the ramp done, scalar tensor; clipped to [0, 1].
-      start: area at the ramp's start, in [0, 1].
-      end: `a` of Eq. (7), in [0, 1].
+    def __init__(self, start: float, end: float, *, num_steps: int) -> None:
+        """Makes the schedule; `num_steps` is at least 1."""
+        self.start, self.end, self.num_steps = start, end, num_steps
 
-    Returns:
-      Scalar float32 in [0, 1].
-    """
-    progress = tf.clip_by_value(tf.cast(progress, tf.float32), 0.0, 1.0)
-    return start + (end - start) * progress
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the value after `step` steps, float32 scalar."""
+        progress = tf.clip_by_value(tf.cast(step, tf.float32) / self.num_steps, 0.0, 1.0)
+        return self.start + (self.end - self.start) * progress
 
 
 class FallingRate(tf.keras.optimizers.schedules.LearningRateSchedule):

@@ -67,6 +67,27 @@ class ContactShadow:
         return Instance(image=tf.zeros_like(tf.repeat(shadows, 3, axis=-1)), mask=shadows)
 
 
+class WithShadow:
+    """Wraps a layout: each instance casts a shadow on what lies below it."""
+
+    def __init__(self, layout, shadow):
+        """Takes the layout of the instances, and a `ContactShadow`."""
+        self.layout, self.shadow = layout, shadow
+
+    def sample(self, shape, *, seed):
+        """Draws the instances' warps and their shadows: dict of `instances`, `opacities` and `shifts`, [*shape, ...]."""
+        opacities, shifts = self.shadow.sample(shape, seed=tf.random.experimental.stateless_fold_in(seed, 1))
+        return {"instances": self.layout.sample(shape, seed=seed), "opacities": opacities, "shifts": shifts}
+
+    def warp(self, instances, delta_r):
+        """Warps and shades N instances. Returns an `Instance` of 2N layers: each one's shadow lies right below it."""
+        wide = self.layout.warp(instances, delta_r["instances"], margin=MARGIN)
+        shadows = self.shadow.cast(wide.mask, delta_r["opacities"], delta_r["shifts"])
+        warped, count = Instance(*(without_margin(channels) for channels in wide)), instances.mask.shape[0]
+        return Instance(*(tf.reshape(tf.stack(pair, axis=1), tf.concat([[2 * count], tf.shape(pair[1])[1:]], axis=0))
+                          for pair in zip(shadows, warped)))
+
+
 def without_margin(pictures):
     """Cuts windows out of what lies about them as well: [..., H + 26, W + 26, C] becomes [..., H, W, C]."""
     return pictures[..., MARGIN:-MARGIN, MARGIN:-MARGIN, :]

@@ -10,7 +10,7 @@ from errors import UserError
 from extensions.refinement import refine_masks, sharpen_masks
 
 
-def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temperature=1.0, threshold=0.5):
+def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temperature=1.0, mask_threshold=0.5):
     """Wraps a network for `pipeline.predict_masks`, with what may be done to its masks afterwards (S20).
 
     Args:
@@ -18,7 +18,7 @@ def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temp
       average_flips: whether masks are averaged with those of the mirrored images.
       refine_iterations: how often masks are then refined, `extensions.refinement.refine_masks`.
       sharpen_temperature: of `extensions.refinement.sharpen_masks`, which comes last; 1: not at all.
-      threshold: what it makes 0.5 of.
+      mask_threshold: what it makes 0.5 of.
 
     Returns:
       tf.function called as the network.
@@ -29,7 +29,7 @@ def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temp
         if average_flips:
             masks = (masks + network(images[:, :, ::-1], training=training)[:, :, ::-1]) / 2
         masks = refine_masks(masks, images, iterations=refine_iterations)
-        return sharpen_masks(masks, temperature=sharpen_temperature, threshold=threshold)
+        return sharpen_masks(masks, temperature=sharpen_temperature, threshold=mask_threshold)
 
     return tf.function(infer)
 

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from data import images as image_ranges
+from errors import UserError
 from models import layers
 
 TABLE_1_WIDTHS = (64, 128, 256, 512, 256)
@@ -97,3 +98,32 @@ class Discriminator(tf.keras.Model):
         """Scores what `features` returns; logits as of `call`."""
         logits = self.score(tf.cast(features, tf.float32), training=training)
         return tf.nn.leaky_relu(logits, layers.LEAKY_SLOPE) if self.score_activation == "lrelu" else logits
+
+
+def discriminator_options(*, pictures, spectral_norm, spectral_norm_scale, discriminator_initializer, score_activation,
+                          discriminator_inputs, augmentation=()):
+    """Makes options of `Discriminator` of the flags of the same names.
+
+    Args:
+      pictures: the training pictures, uint8 [H, W, 3] each, which say how inputs are standardized.
+      spectral_norm: and `spectral_norm_scale`, `score_activation`: as for `Discriminator`.
+      spectral_norm_scale: as there.
+      discriminator_initializer: its `kernel_initializer`.
+      score_activation: as there.
+      discriminator_inputs: its `input_range`.
+      augmentation: not the network's, which sees what is changed.
+
+    Returns:
+      dict of keyword arguments.
+
+    Raises:
+      UserError: kernels that are not normalized here are to be scaled.
+    """
+    del augmentation
+    if spectral_norm != "sngan" and spectral_norm_scale != 1.0:
+        raise UserError(f"--spectral_norm_scale={spectral_norm_scale:g} needs --spectral_norm=sngan, not "
+                        f"{spectral_norm}.")
+    statistics = image_ranges.channel_statistics(pictures) if discriminator_inputs == "standardized" else None
+    return {"spectral_norm": spectral_norm, "spectral_norm_scale": spectral_norm_scale,
+            "kernel_initializer": discriminator_initializer, "score_activation": score_activation,
+            "input_range": discriminator_inputs, "input_statistics": statistics}

@@ -7,6 +7,7 @@ seen of the warped instances is wider by so much on each side: what lies just ou
 
 import tensorflow as tf
 
+from models import gradients
 from models.composition import Instance
 
 
@@ -169,14 +170,14 @@ def _sample_bilinear(pictures, x, y):
     """Reads pictures [M, H, W, C] at pixel positions x, y [M, H', W']; zero outside. Returns [M, H', W', C]."""
     height, width = pictures.shape[1], pictures.shape[2]
     left, top = tf.floor(x), tf.floor(y)
-    total = 0.0
+    total, copies = 0.0, list(gradients.fan_out(pictures, 4))  # one for each corner: gradients add up in one order
     for column in (left, left + 1.0):
         for row in (top, top + 1.0):
             weight = (1.0 - tf.abs(x - column)) * (1.0 - tf.abs(y - row))
             inside = (column >= 0) & (column <= width - 1) & (row >= 0) & (row <= height - 1)
             index = tf.stack([tf.clip_by_value(tf.cast(row, tf.int32), 0, height - 1),
                               tf.clip_by_value(tf.cast(column, tf.int32), 0, width - 1)], axis=-1)
-            values = tf.gather_nd(pictures, index, batch_dims=1)
+            values = tf.gather_nd(copies.pop(), index, batch_dims=1)
             total += values * (weight * tf.cast(inside, weight.dtype))[..., tf.newaxis]
     return total
 

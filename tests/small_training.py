@@ -8,17 +8,23 @@ from models.unet import build_unet
 from training import foreground
 
 OPTIMIZATION = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000}
+OBJECTIVE = {"area_constant": 0.3, "area_weight": 10.0, "area_penalty": "per_mask", "area_start": 0.92, "area_ramp_steps": 0,
+             "decision_weight": 0.0, "decision_ramp_steps": 0, "outline_weight": 0.0}
 
 
 def made_training(*, size=64, seed=0, width=1 / 16, mixed_precision="none", widths=(8, 16, 16, 32, 16), **options):
     tf.keras.utils.set_random_seed(seed)
-    settings = {"area": 0.3, "area_weight": 10.0, "seed": seed, **options}
-    optimization = {**OPTIMIZATION, "mixed_precision": mixed_precision,
-                    **{name: settings.pop(name) for name in OPTIMIZATION if name in settings}}
-    network = build_unet(width=width, size=size, initial_mask=settings.get("area_start") or 0.5)
+    settings = {"seed": seed, **options}
+
+    def taken(defaults):
+        return {**defaults, **{name: settings.pop(name) for name in list(settings) if name in defaults}}
+
+    optimization = {**taken(OPTIMIZATION), "mixed_precision": mixed_precision}
+    objective = taken(OBJECTIVE)
+    network = build_unet(width=width, size=size, initial_mask=objective["area_start"] if objective["area_ramp_steps"] else 0.5)
     training = foreground.build_training(
         network=network, discriminator=Discriminator(widths=widths, score_activation="linear"), size=size,
-        optimization=optimization, **settings)
+        objective=objective, optimization=optimization, **settings)
     return network, training
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import losses
-from extensions import mask_terms, schedules
+from extensions import mask_terms
 
 
 def logit(probability):
@@ -112,11 +112,6 @@ def test_information_loss_by_hand():
 def test_information_loss_of_no_idea_is_the_latents_variance_of_a_third():
     latents = tf.random.stateless_uniform([20_000, 3], [1, 2], -1.0, 1.0)
     assert float(losses.information_loss(latents, tf.zeros_like(latents))) == pytest.approx(1 / 3, abs=0.01)
-
-
-@pytest.mark.parametrize("progress, expected", [(0.0, 0.92), (0.5, 0.64), (1.0, 0.36), (7.0, 0.36), (-1.0, 0.92)])
-def test_area_falls_linearly_and_then_stays(progress, expected):
-    assert float(schedules.scheduled_area(progress, start=0.92, end=0.36)) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("difference, expected", [

@@ -156,6 +156,6 @@ def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, p
 
 def test_a_drawn_cluster_and_a_photograph_together_are_refused():
     for given in ({"image": "beans.jpg"}, {"window_size": 64}):
-        options = types.SimpleNamespace(**{"drawn_cluster": "beans", "image": None, "window_size": None, **given})
+        scenes = types.SimpleNamespace(**{"drawn_cluster": "beans", "image": None, "window_size": None, **given})
         with pytest.raises(UserError, match="--drawn_cluster needs no --image and no --window_size"):
-            train_hoc.load_data(options)
+            train_hoc.load_data(scenes, seed=0)

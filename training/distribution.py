@@ -25,7 +25,7 @@ from errors import UserError
 
 KINDS = ("none", "mirrored", "multi_worker")
 _PER_BATCH = ("step",)  # not cut into the replicas' shares
-_BATCH_AXIS = {"foreground_inputs": 1}  # elsewhere 0
+_BATCH_AXIS = {"foreground_inputs": 1, "delta_r": 1}  # elsewhere 0
 _ONE_DEVICE = tf.distribute.get_strategy  # called outside of any scope, it returns TensorFlow's default strategy
 
 
@@ -97,31 +97,31 @@ class Distribution:
 
         def step(batch):
             def share(context):
-                return replica_share(batch, replica=context.replica_id_in_sync_group, num_local=num_local,
-                                     num_replicas=self.num_replicas)
+                return replica_share(batch, replica=context.replica_id_in_sync_group, num_local=num_local)
 
             return run(strategy.experimental_distribute_values_from_function(share)), None
 
         return step
 
 
-def replica_share(batch, *, replica, num_local, num_replicas):
+def replica_share(batch, *, replica, num_local):
     """Cuts a replica's share out of its process's batch.
 
     Args:
       batch: dict of tensors of the process's images.
       replica: number of the replica among all.
       num_local: replicas of the process.
-      num_replicas: replicas in all.
 
     Returns:
-      dict of the same names, and `place`, int32 [2]: the replica's number and how many there are.
+      dict of the same names.
     """
-    share = {"place": tf.constant([replica, num_replicas], tf.int32)}
-    for name, value in batch.items():
-        share[name] = value if name in _PER_BATCH else tf.split(
-            value, num_local, axis=_BATCH_AXIS.get(name, 0))[replica % num_local]
-    return share
+
+    def cut(name):
+        axis = _BATCH_AXIS.get(name, 0)
+        return tf.nest.map_structure(lambda value: tf.split(value, num_local, axis=axis)[replica % num_local],
+                                     batch[name])
+
+    return {name: batch[name] if name in _PER_BATCH else cut(name) for name in batch}
 
 
 def make_distribution(kind, *, num_replicas=0):

@@ -1,14 +1,18 @@
 """What the cluster task adds to adversarial training: how it is built."""
 
+from typing import Any, Mapping, Optional
+
 import numpy as np
 import tensorflow as tf
 
 from data import hoc
 from errors import UserError
-from extensions import shadow
-from models import layout, providers, recognition, scene_generator
-from models.discriminator import Discriminator, TABLE_2_WIDTHS
-from training import adversarial, optimizers
+from extensions import ema, shadow
+from models import layout as layouts
+from models import providers, scene_generator
+from models import recognition as recognition_networks
+from models.discriminator import TABLE_2_WIDTHS, Discriminator
+from training import adversarial, objectives, optimizers
 
 
 def check_padding(padding, *, area, max_magnification=1.0):
@@ -56,22 +60,25 @@ def uncovered_fraction(*, num_layers, area, padding, max_magnification=1.0):
     return (1.0 - covered) ** num_layers
 
 
-def make_layout(*, padding, max_rotation=0.0, max_magnification=1.0):
+def make_layout(*, padding, max_rotation=0.0, max_magnification=1.0, shadow_strength=0.0):
     """Makes the layout of Eq. (4): the paper's translations, or turned and scaled ones (S27).
 
     Args:
       padding: pixels by which instances are moved at most, per axis.
       max_rotation: degrees, in [0, 180]; instances are turned by up to as many, to either side.
       max_magnification: m, at least 1; instances are scaled by a factor uniform on [1 / m, m].
+      shadow_strength: largest opacity of the shadow that each instance casts, in [0, 1]; 0: it casts none (S26).
 
     Returns:
       `layout.TranslationLayout` where instances are neither turned nor scaled, else `layout.AffineLayout`, whose
       translations are not of whole pixels.
     """
     if not max_rotation and max_magnification == 1.0:
-        return layout.TranslationLayout(padding=padding)
-    return layout.AffineLayout(max_translation=padding / hoc.WINDOW, max_rotation=np.radians(max_rotation),
-                               scale_range=_scale_range(max_magnification))
+        made = layouts.TranslationLayout(padding=padding)
+    else:
+        made = layouts.AffineLayout(max_translation=padding / hoc.WINDOW, max_rotation=np.radians(max_rotation),
+                                    scale_range=_scale_range(max_magnification))
+    return shadow.WithShadow(made, shadow.ContactShadow(strength=shadow_strength)) if shadow_strength else made
 
 
 def _scale_range(max_magnification):
@@ -79,37 +86,64 @@ def _scale_range(max_magnification):
     return 1.0 / max_magnification, max_magnification
 
 
-def build_training(*, network, latent_dim, placement, discriminator_options, recognition_kind, optimization,
-                   averaged_network=None, shadow_strength=0.0, **options):
-    """Wires the cluster task: instances from latents, placed at random, on windows with a hole.
+def make_scenes(network: tf.keras.Model, layout: Any) -> scene_generator.SceneGenerator:
+    """Makes the task's scenes: instances from latents, placed by a layout, on windows of the photograph."""
+    return scene_generator.SceneGenerator(foreground_provider=providers.LatentInstanceProvider(network),
+                                          background_provider=providers.PatchInstanceProvider(), layout=layout)
+
+
+def build_training(*, scenes: scene_generator.SceneGenerator, discriminator: tf.keras.Model, objective: Mapping[str, Any],
+                   optimization: Mapping[str, Any], information: Optional[objectives.Information] = None,
+                   averaged_network: Optional[tf.keras.Model] = None, generator_average: float = 0.0,
+                   **updates: Any) -> adversarial.AdversarialTraining:
+    """Wires the cluster task.
 
     Args:
-      network: built instance generator.
-      latent_dim: Z.
-      placement: layout of the instances, as `make_layout` makes it.
-      discriminator_options: dict of options of `Discriminator`, without its widths, which are Table 2's.
-      recognition_kind: 'shared', 'separate' or 'none' (S8); without an `information_weight` there is none.
-      optimization: dict of `optimizers.make_pair`'s options.
-      averaged_network: built generator of the same kind that becomes the moving average, or None.
-      shadow_strength: largest opacity of the shadow that each instance casts, in [0, 1]; 0 is none (S26).
-      **options: of `AdversarialTraining`.
+      scenes: of `make_scenes`, its network built.
+      discriminator: built discriminator.
+      objective: of `objectives.make_mask_terms`.
+      optimization: of `optimizers.make_pair`.
+      information: the information term (S8), or None.
+      averaged_network: built generator of the same kind that becomes the moving average, or None (S17).
+      generator_average: its decay per step.
+      **updates: of `AdversarialTraining`.
 
     Returns:
       `AdversarialTraining`.
     """
-    discriminator = Discriminator(widths=TABLE_2_WIDTHS, **discriminator_options)
+    area_penalty, *extensions = objectives.make_mask_terms(**objective)
+    terms = [area_penalty, *([information] if information else []), *extensions]
+    trained = [*scenes.trainable_variables, *(v for term in terms for v in term.trainable_variables)]
+    pair = optimizers.make_pair(trained, discriminator.trainable_variables, **optimization)
+    network = scenes.foreground_provider.network
+    average = ema.MovingAverage(network, averaged_network, decay=generator_average) if averaged_network else None
+    return adversarial.AdversarialTraining(scenes=scenes, discriminator=discriminator, optimizers=pair, terms=terms,
+                                           after_step=average, **updates)
+
+
+def make_discriminator(**options: Any) -> Discriminator:
+    """Makes Table 2's discriminator with its variables; options as for `Discriminator`, without its widths."""
+    discriminator = Discriminator(widths=TABLE_2_WIDTHS, **options)
     discriminator(tf.zeros([1, hoc.WINDOW, hoc.WINDOW, 3]))
-    recognizer = recognition.make_recognition(recognition_kind if options.get("information_weight") else "none",
-                                              discriminator=discriminator, latent_dim=latent_dim)
-    scenes, averaged = (one and scene_generator.SceneGenerator(
-        foreground_provider=providers.LatentInstanceProvider(one),
-        background_provider=providers.PatchInstanceProvider(), layout=placement,
-        shadow=shadow.ContactShadow(strength=shadow_strength) if shadow_strength else None)
-                        for one in (network, averaged_network))
-    trained = [*scenes.trainable_variables, *(recognizer.trainable_variables if recognizer else ())]
-    generator_optimizer, discriminator_optimizer = optimizers.make_pair(
-        trained, discriminator.trainable_variables, **optimization)
-    return adversarial.AdversarialTraining(
-        scene_generator=scenes, discriminator=discriminator, generator_optimizer=generator_optimizer,
-        discriminator_optimizer=discriminator_optimizer, recognition=recognizer, averaged=averaged,
-        **options)
+    return discriminator
+
+
+def make_information(discriminator: Discriminator, *, latent_dim: int, recognition: str = "shared",
+                     information_weight: float, num_recognized_layers: int = 0) -> Optional[objectives.Information]:
+    """Makes the information term (S8).
+
+    Args:
+      discriminator: built discriminator, on whose layers 'shared' stands.
+      latent_dim: Z.
+      recognition: 'shared', 'separate' or 'none'.
+      information_weight: beta.
+      num_recognized_layers: of how many of the N layers it is computed; 0 is all.
+
+    Returns:
+      The term, or None where there is no recognition network or beta is 0.
+    """
+    network = recognition_networks.make_recognition(recognition if information_weight else "none",
+                                                    discriminator=discriminator, latent_dim=latent_dim)
+    if network is None:
+        return None
+    return objectives.Information(network, weight=information_weight, num_layers=num_recognized_layers)

@@ -1,10 +1,13 @@
 """The one training loop: draw, step, log, panel, evaluate, save, stop."""
 
+import contextlib
 import signal
-from typing import NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple
 
 from errors import UserError
 from storage.checkpoint import Checkpoints
+from storage.run_folder import RunFolder
+from training import distribution, environment
 from training.failures import FailureDetector, NotFiniteError
 from training.summaries import Recorder
 
@@ -129,7 +132,7 @@ def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints,
     recorder.close()
 
 
-def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_steps, batch_size, cadence, screen_keys,
+def train_in_folder(folder, *, flag_lines, training, replicas, make_batches, num_steps, batch_size, cadence, screen_keys,
                     draw_panel=None, evaluate=None, evaluation_key=None):
     """Starts a run in its folder, or goes on where its last checkpoint is.
 
@@ -137,7 +140,7 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
       folder: `storage.run_folder.RunFolder`, open.
       flag_lines: dict of the flags' lines, for `flags.txt` and TensorBoard.
       training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
-      spread: `training.distribution.Distribution`, which makes a step of them; of several processes the chief writes.
+      replicas: `training.distribution.Distribution`, which makes a step of them; of several processes the chief writes.
       make_batches: callable of the number of steps done; returns the dataset that `run` takes.
       num_steps: steps in all.
       batch_size: images per step, for the rate.
@@ -155,7 +158,7 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
         is not finite.
       Stopped: after SIGINT or SIGTERM, when the run has been saved.
     """
-    checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=spread.is_chief, **training.objects())
+    checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=replicas.is_chief, **training.objects())
     start_step = checkpoints.restore()
     if not checkpoints.latest and (folder.path / "weights.npz").exists():
         raise UserError(f"{folder.path} holds a run's weights.npz but no checkpoint to go on from, so that a new run would "
@@ -163,13 +166,65 @@ def train_in_folder(folder, *, flag_lines, training, spread, make_batches, num_s
     if start_step >= num_steps:
         print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
         return start_step
-    if spread.is_chief:
+    if replicas.is_chief:
         folder.record(flag_lines)
     print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
     recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=batch_size,
-                        screen_keys=screen_keys, is_chief=spread.is_chief)
+                        screen_keys=screen_keys, is_chief=replicas.is_chief)
     recorder.text("flags", "\n".join(line for line in flag_lines.values() if line))
-    run(step=spread.step(training), dataset=make_batches(start_step), start_step=start_step, num_steps=num_steps,
+    run(step=replicas.step(training), dataset=make_batches(start_step), start_step=start_step, num_steps=num_steps,
         recorder=recorder, checkpoints=checkpoints, cadence=Cadence(**cadence), draw_panel=draw_panel,
-        evaluate=evaluate, evaluation_key=evaluation_key, saves_when_stopped=spread.num_workers == 1)
+        evaluate=evaluate, evaluation_key=evaluation_key, saves_when_stopped=replicas.num_workers == 1)
     return num_steps
+
+
+class OpenRun(NamedTuple):
+    """A run whose folder is open, in the scope of its replicas.
+
+    Attributes:
+      options: the script's configuration (`config`), with `run` and `cadence`.
+      folder: the run's folder.
+      replicas: `training.distribution.Distribution`.
+      flag_lines: dict of the flags' lines, for `flags.txt`.
+    """
+
+    options: Any
+    folder: RunFolder
+    replicas: distribution.Distribution
+    flag_lines: Mapping[str, str]
+
+    def train(self, training: Any, **options: Any) -> int:
+        """Trains in the folder; options as for `train_in_folder`. Returns the number of steps done."""
+        return train_in_folder(self.folder, flag_lines=self.flag_lines, training=training, replicas=self.replicas,
+                               num_steps=self.options.run.num_steps, batch_size=self.options.run.batch_size,
+                               cadence=vars(self.options.cadence), **options)
+
+
+@contextlib.contextmanager
+def open_run(options: Any, *, flag_lines: Mapping[str, str], default_lines: Mapping[str, str],
+             changeable: tuple[str, ...], removed: Mapping[str, str], spectral_norm: str = "sngan") -> Iterator[OpenRun]:
+    """Opens a run: its replicas, its folder, and what its process sets once.
+
+    Args:
+      options: the script's configuration, with `run`, `cadence` and `process`.
+      flag_lines: as for `RunFolder.open`, and so are the next three.
+      default_lines: as there.
+      changeable: as there.
+      removed: as there.
+      spectral_norm: the discriminator's, which not all replicas can do.
+
+    Yields:
+      `OpenRun`, in the scope in which networks and optimizers are made.
+
+    Raises:
+      UserError: replicas cannot do what is asked for, or the folder is another run's.
+    """
+    run = options.run
+    replicas = distribution.make_distribution(run.distribute, num_replicas=run.num_replicas)
+    replicas.check(batch_size=run.batch_size, spectral_norm=spectral_norm, jit_compile=run.jit_compile)
+    folder = RunFolder(run.run_dir)
+    if replicas.is_chief:
+        folder.open(flag_lines=flag_lines, changeable=changeable, default_lines=default_lines, removed=removed)
+    environment.set_up(**vars(options.process))
+    with replicas.scope():
+        yield OpenRun(options, folder, replicas, flag_lines)

@@ -126,31 +126,30 @@ class DistillationMonitor:
 class ClusterMonitor:
     """Panel, figures and samples of an instance generator, from latents that stay the same throughout a run."""
 
-    def __init__(self, training, *, batch, seed, num_shown_layers=4, **options):
+    def __init__(self, scenes, *, batch, seed, num_shown_layers=4, **options):
         """Takes what is looked at.
 
         Args:
-          training: `AdversarialTraining` of the cluster task.
+          scenes: scene generator of the cluster task, with the network that is shown.
           batch: one batch of `data.hoc.hoc_batches`, for the panel; one scene per column.
-          seed: seed of its layout and of the sampled latents.
+          seed: seed of the sampled latents.
           num_shown_layers: how many of a scene's layers a panel shows, the topmost; 0: all.
-          **options: `latent_dim`, `num_evaluated` and `shapes` of `InstanceSampler`.
+          **options: `latent_dim`, `num_evaluated`, `recognition` and `shapes` of `InstanceSampler`.
         """
-        scenes = training.shown_scenes
-        self.sampler = InstanceSampler(scenes.foreground_provider.network, seed=seed, recognition=training.recognition,
-                                       **options)
-        self._compose = tf.function(lambda latents, backgrounds: scenes(latents, backgrounds, seed=[seed, 0],
-                                                                        training=False))
+        self.sampler = InstanceSampler(scenes.foreground_provider.network, seed=seed, **options)
+        self._compose = tf.function(lambda *inputs: scenes(*inputs, training=False))
         self._batch, self._num_shown_layers = batch, num_shown_layers
 
     def draw_panel(self):
         """Draws Figures 8 to 11: real windows, carved instances of the last layers, composites, appearance, mask."""
         backgrounds = image_ranges.to_unit_range(self._batch["background_inputs"])
-        scene = self._compose(self._batch["foreground_inputs"], backgrounds)
-        shown = slice(-self._num_shown_layers, None)  # all if 0
+        latents = self._batch["foreground_inputs"]
+        scene = self._compose(latents, backgrounds, self._batch["delta_r"])
+        num_layers, shown = len(latents), slice(-self._num_shown_layers, None)  # all if 0
+        each = len(scene.warped.image) // num_layers  # layers of one instance, of which it is the topmost itself
+        images, masks = (channels[each - 1::each][shown].numpy() for channels in scene.warped)
         return panels.hoc_panel(
-            reals=self._batch["reals"].numpy(), layer_images=scene.warped.image[shown].numpy(),
-            layer_masks=scene.warped.mask[shown].numpy(), num_layers=len(scene.warped.image),
+            reals=self._batch["reals"].numpy(), layer_images=images, layer_masks=masks, num_layers=num_layers,
             composites=scene.image.numpy(), appearances=scene.foregrounds.image[-1].numpy(),
             masks=scene.foregrounds.mask[-1].numpy(), max_columns=len(self._batch["reals"]))
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from extensions import schedules
 
 
-def make_adam(learning_rate, variables, *, beta_1=0.5, beta_2=0.999, mixed_precision="none"):
+def make_adam(learning_rate, variables, *, adam_beta_1=0.5, adam_beta_2=0.999, mixed_precision="none"):
     """Makes Adam with its slots for the variables, so that a checkpoint can be restored strictly.
 
     Keras' legacy Adam is used since it updates each variable in one fused operation; Keras 2.15's new one makes about
@@ -14,20 +14,20 @@ def make_adam(learning_rate, variables, *, beta_1=0.5, beta_2=0.999, mixed_preci
     Args:
       learning_rate: constant rate (the paper: 2e-4 for discriminators, 4e-4 for generators), or a schedule.
       variables: what it will update.
-      beta_1: decay of the first moment (0.5).
-      beta_2: decay of the second moment (0.999).
+      adam_beta_1: decay of the first moment (0.5).
+      adam_beta_2: decay of the second moment (0.999).
       mixed_precision: 'none', 'bfloat16' or 'float16'; with 'float16' the loss is scaled dynamically.
 
     Returns:
       An optimizer, wrapped in `LossScaleOptimizer` for 'float16'.
     """
-    adam = tf.keras.optimizers.legacy.Adam(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=1e-8)
+    adam = tf.keras.optimizers.legacy.Adam(learning_rate, beta_1=adam_beta_1, beta_2=adam_beta_2, epsilon=1e-8)
     adam._create_all_weights(variables)  # pylint: disable=protected-access  there is no public way in Keras 2.15
     return tf.keras.mixed_precision.LossScaleOptimizer(adam) if mixed_precision == "float16" else adam
 
 
 def make_pair(generator_variables, discriminator_variables, *, generator_learning_rate, discriminator_learning_rate,
-              num_steps, fall_steps=0, num_discriminator_updates=1, **adam):
+              num_steps, learning_rate_fall_steps=0, num_discriminator_updates=1, **adam):
     """Makes both players' optimizers.
 
     Args:
@@ -36,7 +36,7 @@ def make_pair(generator_variables, discriminator_variables, *, generator_learnin
       generator_learning_rate: the generator's rate.
       discriminator_learning_rate: the discriminator's rate.
       num_steps: steps of the whole run.
-      fall_steps: its last steps in which both rates fall linearly to zero; 0 keeps them constant, as the paper does.
+      learning_rate_fall_steps: its last steps in which both rates fall linearly to zero; 0 keeps them constant, as the paper does.
       num_discriminator_updates: discriminator updates per step.
       **adam: of `make_adam`.
 
@@ -44,27 +44,27 @@ def make_pair(generator_variables, discriminator_variables, *, generator_learnin
       (generator_optimizer, discriminator_optimizer).
     """
 
-    options = {"num_steps": num_steps, "fall_steps": fall_steps, **adam}
+    options = {"num_steps": num_steps, "learning_rate_fall_steps": learning_rate_fall_steps, **adam}
     return (make_optimizer(generator_variables, learning_rate=generator_learning_rate, **options),
             make_optimizer(discriminator_variables, learning_rate=discriminator_learning_rate,
                            updates_per_step=num_discriminator_updates, **options))
 
 
-def make_optimizer(variables, *, learning_rate, num_steps, fall_steps=0, updates_per_step=1, **adam):
+def make_optimizer(variables, *, learning_rate, num_steps, learning_rate_fall_steps=0, updates_per_step=1, **adam):
     """Makes one network's optimizer, whose rate may fall at the run's end.
 
     Args:
       variables: what it will update.
       learning_rate: rate before the fall.
       num_steps: steps of the whole run.
-      fall_steps: as for `make_pair`.
+      learning_rate_fall_steps: as for `make_pair`.
       updates_per_step: updates per step.
       **adam: of `make_adam`.
 
     Returns:
       An optimizer.
     """
-    if fall_steps:
+    if learning_rate_fall_steps:
         learning_rate = schedules.FallingRate(learning_rate, num_updates=num_steps * updates_per_step,
-                                    num_falling=fall_steps * updates_per_step)
+                                    num_falling=learning_rate_fall_steps * updates_per_step)
     return make_adam(learning_rate, variables, **adam)

@@ -77,17 +77,17 @@ def test_prediction_refuses_float_images_and_networks_that_return_images():
 
 
 def test_report_of_two_small_images_as_worked_by_hand():
-    report = small_report()
-    assert report["num_images"] == 2 and report["threshold"] == 0.5
-    assert report["per_image"]["mean_iou"] == pytest.approx((7 / 12 + 1 / 8) / 2)
-    assert report["pooled"]["mean_iou"] == pytest.approx(1 / 3)  # TP 2, FP 1, FN 3, TN 2
-    assert report["per_image"]["num_images"] == report["pooled"]["num_images"] == 2
-    assert report["reference_area_mean"] == pytest.approx(5 / 8)
-    assert report["mask"]["area_mean"] == pytest.approx((1.85 + 1.5) / 8)
-    assert report["mask"]["area_std"] == pytest.approx((1.85 - 1.5) / 8)
-    assert report["mask"]["undecided_fraction"] == pytest.approx(4 / 8)  # 0.5, 0.4, 0.2 and 0.3; 0.9 as float32 is not
-    assert [image["name"] for image in report["images"]] == ["a.jpg", "b.jpg"]
-    assert [image["foreground_iou"] for image in report["images"]] == pytest.approx([1 / 2, 1 / 4])
+    scores = small_report()
+    assert scores["num_images"] == 2 and scores["threshold"] == 0.5
+    assert scores["per_image"]["mean_iou"] == pytest.approx((7 / 12 + 1 / 8) / 2)
+    assert scores["pooled"]["mean_iou"] == pytest.approx(1 / 3)  # TP 2, FP 1, FN 3, TN 2
+    assert scores["per_image"]["num_images"] == scores["pooled"]["num_images"] == 2
+    assert scores["reference_area_mean"] == pytest.approx(5 / 8)
+    assert scores["mask"]["area_mean"] == pytest.approx((1.85 + 1.5) / 8)
+    assert scores["mask"]["area_std"] == pytest.approx((1.85 - 1.5) / 8)
+    assert scores["mask"]["undecided_fraction"] == pytest.approx(4 / 8)  # 0.5, 0.4, 0.2 and 0.3; 0.9 as float32 is not
+    assert [image["name"] for image in scores["images"]] == ["a.jpg", "b.jpg"]
+    assert [image["foreground_iou"] for image in scores["images"]] == pytest.approx([1 / 2, 1 / 4])
 
 
 def test_report_scores_the_trivial_masks_in_both_ways():
@@ -135,10 +135,10 @@ def test_table_has_four_rows_of_five_figures_with_three_decimals():
 
 
 def test_report_is_read_back_from_a_new_folder_as_it_was(tmp_path):
-    report = small_report()
-    path = report.write_report(report, tmp_path / "run" / "evaluation")
+    scores = small_report()
+    path = report.write_report(scores, tmp_path / "run" / "evaluation")
     assert path == tmp_path / "run" / "evaluation" / "evaluation.json"
-    assert json.loads(path.read_text()) == report
+    assert json.loads(path.read_text()) == scores
     assert [entry.name for entry in path.parent.iterdir()] == ["evaluation.json"]
 
 
@@ -157,9 +157,9 @@ def test_a_folder_that_cannot_be_made_is_refused_by_path(tmp_path):
 
 
 def test_ranking_gives_best_median_and_worst_from_better_to_worse():
-    report = report_of([0.1, 0.9, 0.5, 0.8, 0.2, 0.6, 0.4])
-    assert report.ranked_indices(report, num_each=2) == {"best": [1, 3], "median": [5, 2], "worst": [4, 0]}
-    assert report.ranked_indices(report, num_each=1) == {"best": [1], "median": [2], "worst": [0]}
+    scores = report_of([0.1, 0.9, 0.5, 0.8, 0.2, 0.6, 0.4])
+    assert report.ranked_indices(scores, num_each=2) == {"best": [1, 3], "median": [5, 2], "worst": [4, 0]}
+    assert report.ranked_indices(scores, num_each=1) == {"best": [1], "median": [2], "worst": [0]}
 
 
 @pytest.mark.parametrize("num_images", range(9))

@@ -57,7 +57,7 @@ def test_scene_is_the_foreground_blended_on_the_background():
     photographs, patches = tf.random.uniform([1, 2, 4, 4, 3]), tf.random.uniform([2, 4, 4, 3])
     generator = SceneGenerator(foreground_provider=CarvedInstanceProvider(OneParameterMask(0.25)),
                                background_provider=PatchInstanceProvider(), layout=IdentityLayout())
-    scene = generator(photographs, patches, seed=[0, 0], training=True)
+    scene = generator(photographs, patches, training=True)
     np.testing.assert_allclose(scene.image, 0.25 * photographs[0] + 0.75 * patches, atol=1e-6)
     assert scene.foregrounds.mask.shape == (1, 2, 4, 4, 1) and scene.background.mask.shape == (2, 4, 4, 1)
 
@@ -67,8 +67,9 @@ def test_gradients_reach_every_trainable_provider_through_layout_and_composition
                              (LatentInstanceProvider(LinearInstances()), tf.random.uniform([5, 2, 2]))):
         generator = SceneGenerator(foreground_provider=provider, background_provider=PatchInstanceProvider(),
                                    layout=TranslationLayout(padding=2))
+        delta_r = generator.layout.sample(inputs.shape[:2], seed=[0, 1])
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.square(generator(inputs, tf.zeros([2, 4, 4, 3]), seed=[0, 1], training=True).image))
+            loss = tf.reduce_sum(tf.square(generator(inputs, tf.zeros([2, 4, 4, 3]), delta_r, training=True).image))
         assert len(generator.trainable_variables) == 1
         assert float(tf.reduce_max(tf.abs(tape.gradient(loss, generator.trainable_variables)[0]))) > 0
 
@@ -76,6 +77,7 @@ def test_gradients_reach_every_trainable_provider_through_layout_and_composition
 def test_the_area_penalty_sees_masks_before_the_warp():
     generator = SceneGenerator(foreground_provider=CarvedInstanceProvider(OneParameterMask(1.0)),
                                background_provider=PatchInstanceProvider(), layout=TranslationLayout(padding=3))
-    scene = generator(tf.ones([4, 8, 4, 4, 3]), tf.zeros([8, 4, 4, 3]), seed=[0, 1], training=True)
+    delta_r = generator.layout.sample([4, 8], seed=[0, 1])
+    scene = generator(tf.ones([4, 8, 4, 4, 3]), tf.zeros([8, 4, 4, 3]), delta_r, training=True)
     assert float(tf.reduce_min(scene.foregrounds.mask)) == 1.0
     assert float(tf.reduce_mean(scene.warped.mask)) < 0.9

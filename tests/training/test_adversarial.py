@@ -8,6 +8,7 @@ from small_training import OPTIMIZATION, changed, made_training, random_batch, s
 import losses
 from data import images
 from extensions import mask_terms
+from extensions.augmentation import Augmentation
 from models.discriminator import Discriminator
 from models.unet import build_unet
 from training import foreground
@@ -19,7 +20,8 @@ def test_a_generator_update_leaves_the_discriminator_bit_identical(normalization
     discriminator = Discriminator(widths=(8, 16, 16, 32, 16), spectral_norm=normalization)
     network = build_unet(width=1 / 16, size=64)
     training = foreground.build_training(
-        network=network, discriminator=discriminator, size=64, optimization=OPTIMIZATION, area=0.3, area_weight=10.0)
+        network=network, discriminator=discriminator, size=64, optimization=OPTIMIZATION,
+        objective={"area_constant": 0.3, "area_weight": 10.0})
     before, generator_before = state(discriminator), state(network)
     training.generator_update(random_batch())
     assert not any(changed(before, state(discriminator)))
@@ -30,14 +32,14 @@ def test_a_discriminator_update_leaves_the_generator_bit_identical_and_iterates_
     network, training = made_training()
     before, discriminator_before = state(network), state(training.discriminator)
     batch = random_batch()
-    training.discriminator_update(batch["reals"], images.to_unit_range(batch["background_inputs"]))
+    training.discriminator_update(batch, images.to_unit_range(batch["background_inputs"]))
     assert not any(changed(before, state(network)))
     assert all(changed(discriminator_before, state(training.discriminator)))
 
 
 def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step_is_repeated():
     seen = []
-    _, training = made_training(augmentation=["color", "translation"])
+    _, training = made_training(observe=Augmentation(["color", "translation"]))
     call = training.discriminator.call
     training.discriminator.call = lambda inputs, training=None: seen.append(inputs) or call(inputs, training=training)
     batch = random_batch()
@@ -45,9 +47,9 @@ def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step
     tf.config.run_functions_eagerly(True)
     try:
         _, scene = training.generator_update(batch)
-        training.discriminator_update(batch["reals"], scene.image, training._seed_of(batch))
-        training.discriminator_update(batch["reals"], scene.image, training._seed_of(batch))
-        training.discriminator_update(batch["reals"], scene.image, training._seed_of({**batch, "step": 1}))
+        training.discriminator_update(batch, scene.image)
+        training.discriminator_update(batch, scene.image)
+        training.discriminator_update({**batch, "step": tf.constant(1, tf.int64)}, scene.image)
     finally:
         tf.config.run_functions_eagerly(with_eager)
     shown, first, again, other = (images.numpy() for images in seen)
@@ -78,18 +80,17 @@ def test_without_weights_there_are_no_pushes_and_one_may_grow():
     metrics, _ = training.generator_update(random_batch())
     assert not {"generator/indecision", "generator/total_variation"} & set(metrics)
     _, training = made_training(decision_weight=8.0, decision_ramp_steps=4)
-    weights = [float(training._decision_weight_at(tf.constant(step, tf.int64))) for step in (0, 1, 4, 100)]
-    assert weights == [0.0, 2.0, 8.0, 8.0]
+    term = next(term for term in training.terms if term.name == "indecision")
+    assert [float(term.weight_at(tf.constant(step, tf.int64))) for step in (0, 1, 4, 100)] == [0.0, 2.0, 8.0, 8.0]
 
 
 def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
     """TensorFlow's sum of three and more tensors begins with the one whose buffer is free, so that last bits differ."""
-    _, training = made_training(augmentation=["color", "hue", "translation"], decision_weight=1.0,
+    _, training = made_training(observe=Augmentation(["color", "hue", "translation"]), decision_weight=1.0,
                                 outline_weight=1.0)
     batch = random_batch()
     updates = (training.generator_update.get_concrete_function(batch),
-               training.discriminator_update.get_concrete_function(
-                   batch["reals"], tf.zeros([4, 64, 64, 3]), training._seed_of(batch)))
+               training.discriminator_update.get_concrete_function(batch, tf.zeros([4, 64, 64, 3])))
     for update in updates:
         sums = [operation for operation in update.graph.get_operations() if operation.type == "AddN"]
         assert sums and [one for one in sums if len(one.inputs) > 2] == []
@@ -120,7 +121,7 @@ def test_one_pass_over_real_and_fake_is_the_two_passes_of_equation_6():
         training.discriminator(reals, training=True)
     expected = (losses.discriminator_real_loss(training.discriminator(reals, training=False))
                 + losses.discriminator_fake_loss(training.discriminator(fakes, training=False)))
-    metrics = training.discriminator_update(batch["reals"], fakes)
+    metrics = training.discriminator_update(batch, fakes)
     assert float(metrics["discriminator/total_loss"]) == pytest.approx(float(expected), rel=1e-3)
 
 
@@ -169,20 +170,19 @@ def test_updates_work_inside_a_distribution_strategy():
         _, training = made_training()
         batch = random_batch()
         metrics, scene = strategy.run(training.generator_update, (batch,))
-        more = strategy.run(training.discriminator_update, (batch["reals"], scene.image))
+        more = strategy.run(training.discriminator_update, (batch, scene.image))
     assert np.isfinite(float(metrics["generator/total_loss"])) and np.isfinite(float(more["discriminator/total_loss"]))
 
 
-def test_training_is_the_same_with_an_average_which_is_what_is_shown_and_saved():
+def test_training_is_the_same_with_an_average_which_is_saved():
     alone, plain = made_training()
-    network, training = made_training(averaged_network=build_unet(width=1 / 16, size=64), average_decay=0.9)
+    network, training = made_training(averaged_network=build_unet(width=1 / 16, size=64), generator_average=0.9)
     for step in range(3):
         expected, _ = plain.step(random_batch(step=step))
         found, _ = training.step(random_batch(step=step))
         assert float(found["generator/total_loss"]) == float(expected["generator/total_loss"])
     averaged = training.objects()["generator_average"]
-    assert averaged is training.shown_scenes.foreground_provider.network
-    assert plain.shown_scenes is plain.scene_generator and "generator_average" not in plain.objects()
+    assert "generator_average" not in plain.objects()
     for mine, other, same in zip(averaged.variables, network.variables, alone.variables):
         np.testing.assert_array_equal(other, same)
         assert not np.array_equal(mine, other)

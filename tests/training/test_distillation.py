@@ -19,7 +19,7 @@ def made_distillation(*, width=1 / 16, size=64, seed=0, num_steps=1000, fall_ste
     tf.keras.utils.set_random_seed(seed)
     student = build_unet(width=width, size=size, batch_norm_momentum=0.9)
     optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=2e-3, num_steps=num_steps,
-                                          fall_steps=fall_steps)
+                                          learning_rate_fall_steps=fall_steps)
     return distillation.Distillation(student=student, optimizer=optimizer)
 
 
@@ -174,7 +174,7 @@ def test_photographs_and_backgrounds_change_colours_apart_from_each_other_and_ma
     seen = []
     training.student_inputs = lambda *pictures: seen.append(pictures) or pictures[0]
     for step in (0, 0, 1):
-        training._update({**batch, "step": tf.constant(step, tf.int64)})
+        training.replica_step({**batch, "step": tf.constant(step, tf.int64)})
     photographs, labels, backgrounds = seen[0]
     assert float(tf.reduce_max(tf.abs(photographs - backgrounds))) > 0.1
     assert 0.0 <= float(tf.reduce_min(photographs)) and float(tf.reduce_max(photographs)) <= 1.0

@@ -25,6 +25,7 @@ import sys
 sys.path.insert(0, {root!r})
 import flags
 import json
+import numpy as np
 from data import backgrounds, batches, hoc, synthetic
 from models.discriminator import Discriminator
 from models.instance_generator import build_generator
@@ -37,26 +38,33 @@ with spread.scope():
     if {task!r} == "foreground":
         network = build_unet(width=1 / 16, size=64, initial_mask=0.8)
         training = foreground.build_training(
-            network=network, size=64, discriminator=Discriminator(widths=(8, 16, 16, 32, 16)), area=0.3,
-            averaged_network=build_unet(width=1 / 16, size=64, initial_mask=0.8), average_decay=0.9,
-            area_weight=10.0, area_penalty="batch_mean", optimization=optimization)
+            network=network, size=64, discriminator=Discriminator(widths=(8, 16, 16, 32, 16)),
+            objective={{"area_constant": 0.3, "area_weight": 10.0, "area_penalty": "batch_mean"}},
+            averaged_network=build_unet(width=1 / 16, size=64, initial_mask=0.8), generator_average=0.9,
+            optimization=optimization)
         crops, _, pictures = synthetic.drawn_photographs(num_images=12, size=64, seed=0)
         pool = backgrounds.BackgroundPool.from_images(pictures)
         stream = batches.foreground_batches(
-            crops=crops, background_pool=pool, batch_size=8, seed=0, num_steps=4, **spread.shards()).map(foreground.to_training_batch)
+            crops=crops, background_pool=pool, batch_size=8, seed=0, num_steps=4,
+            **spread.shards()).map(foreground.to_training_batch)
     else:
         network = build_generator(latent_dim=3, width=1 / 16)
+        layout = task.make_layout(padding=20, max_rotation=30.0, shadow_strength=0.5)
+        discriminator = task.make_discriminator()
         training = task.build_training(
-            network=network, latent_dim=3, placement=task.make_layout(padding=20, max_rotation=30.0),
-            discriminator_options={{}}, recognition_kind="shared", information_weight=5.0, shadow_strength=0.5, area=0.2, area_weight=10.0, optimization=optimization)
+            scenes=task.make_scenes(network, layout), discriminator=discriminator, optimization=optimization,
+            information=task.make_information(discriminator, latent_dim=3, information_weight=5.0),
+            objective={{"area_constant": 0.2, "area_weight": 10.0}})
         stream = hoc.hoc_batches(cluster=synthetic.drawn_cluster("beans", size=128, seed=0)[0], num_layers=3,
-                                 latent_dim=3, batch_size=4, seed=0, num_steps=4, **spread.shards())
+                                 latent_dim=3, batch_size=4, seed=0, num_steps=4, sample_layout=layout.sample,
+                                 **spread.shards())
     step = spread.step(training)
     for batch in stream:
         metrics = step(batch)[0]
         print(json.dumps({{name: float(value) for name, value in metrics.items()
                           if name.endswith(("loss", "penalty")) or name == "mask/area_mean"}}))
-    kept = [*network.variables, *training.shown_scenes.foreground_provider.network.variables]
+    averaged = training.objects().get("generator_average")
+    kept = [*network.variables, *(averaged.variables if averaged else [])]
     print(json.dumps([float(np.abs(variable.numpy()).mean()) for variable in kept]))
 """
 
@@ -80,15 +88,15 @@ def test_two_replicas_give_one_devices_losses_at_the_same_global_batch(task):
     np.testing.assert_allclose(spread_weights, weights, rtol=5e-3, atol=1e-4)
 
 
-def test_a_batch_is_cut_at_its_images_and_each_share_knows_its_place():
+def test_a_batch_is_cut_at_its_images():
     batch = {"foreground_inputs": tf.reshape(tf.range(2 * 4 * 3), [2, 4, 3]), "reals": tf.range(4),
-             "step": tf.constant(7)}
-    shares = [distribution.replica_share(batch, replica=index, num_local=2, num_replicas=4) for index in (2, 3)]
+             "delta_r": {"shifts": tf.reshape(tf.range(2 * 4), [2, 4])}, "step": tf.constant(7)}
+    shares = [distribution.replica_share(batch, replica=index, num_local=2) for index in (2, 3)]
     np.testing.assert_array_equal(shares[0]["reals"], [0, 1])
     np.testing.assert_array_equal(shares[1]["reals"], [2, 3])
     np.testing.assert_array_equal(shares[1]["foreground_inputs"], batch["foreground_inputs"][:, 2:])
+    np.testing.assert_array_equal(shares[1]["delta_r"]["shifts"], [[2, 3], [6, 7]])
     assert [int(share["step"]) for share in shares] == [7, 7]
-    np.testing.assert_array_equal(shares[1]["place"], [3, 4])
 
 
 def test_what_replicas_cannot_do_is_refused():

@@ -16,15 +16,18 @@ from training import hoc, monitors
 
 
 def made_training(*, latent_dim=3, placement=hoc.make_layout(padding=20), recognition_kind="shared",
-                  generator_learning_rate=4e-4, **options):
+                  generator_learning_rate=4e-4, area_weight=10.0, num_recognized_layers=0, **options):
     """Returns the task's training with a narrow generator and Table 2's whole discriminator."""
     tf.keras.utils.set_random_seed(0)
-    settings = {"area": 0.25, "area_weight": 10.0, "information_weight": 50.0, **options}
+    network = build_generator(latent_dim=latent_dim, width=1 / 32)
+    discriminator = hoc.make_discriminator(score_activation="linear")
+    information = hoc.make_information(discriminator, latent_dim=latent_dim, recognition=recognition_kind,
+                                       information_weight=50.0, num_recognized_layers=num_recognized_layers)
     return hoc.build_training(
-        network=build_generator(latent_dim=latent_dim, width=1 / 32), latent_dim=latent_dim, placement=placement,
-        discriminator_options={"score_activation": "linear"}, recognition_kind=recognition_kind,
+        scenes=hoc.make_scenes(network, placement), discriminator=discriminator, information=information,
+        objective={"area_constant": 0.25, "area_weight": area_weight},
         optimization={"generator_learning_rate": generator_learning_rate, "discriminator_learning_rate": 2e-4,
-                      "num_steps": 1000}, **settings)
+                      "num_steps": 1000}, **options)
 
 
 def random_batch(*, num_layers=2, batch_size=2, latent_dim=3, step=0):
@@ -32,7 +35,12 @@ def random_batch(*, num_layers=2, batch_size=2, latent_dim=3, step=0):
     pictures = random.integers(0, 256, [2, batch_size, 64, 64, 3], np.uint8)
     return {"foreground_inputs": tf.constant(random.uniform(-1, 1, [num_layers, batch_size, latent_dim]), tf.float32),
             "background_inputs": tf.constant(pictures[0]), "reals": tf.constant(pictures[1]),
+            "delta_r": tf.constant(random.integers(-20, 21, [num_layers, batch_size, 2]), tf.int32),
             "step": tf.constant(step, tf.int64)}
+
+
+def recognition_of(training):
+    return training.objects()["recognition"]
 
 
 def values(module):
@@ -46,22 +54,22 @@ def changed(before, module):
 @pytest.mark.parametrize("kind", ["shared", "separate"])
 def test_a_generator_update_changes_generator_and_recognition_and_leaves_the_discriminator_bit_identical(kind):
     training = made_training(recognition_kind=kind)
-    network = training.scene_generator.foreground_provider.network
-    before = {module: values(module) for module in (training.discriminator, network, training.recognition)}
+    network = training.scenes.foreground_provider.network
+    before = {module: values(module) for module in (training.discriminator, network, recognition_of(training))}
     training.generator_update(random_batch())
     assert not any(changed(before[training.discriminator], training.discriminator))
     assert all(changed(before[network], network))
-    assert all(changed(before[training.recognition], training.recognition))
+    assert all(changed(before[recognition_of(training)], recognition_of(training)))
 
 
 def test_a_discriminator_update_leaves_generator_and_shared_head_bit_identical():
     training = made_training()
-    network = training.scene_generator.foreground_provider.network
-    before = {module: values(module) for module in (training.discriminator, network, training.recognition)}
-    training.discriminator_update(random_batch()["reals"], tf.zeros([2, 64, 64, 3]))
+    network = training.scenes.foreground_provider.network
+    before = {module: values(module) for module in (training.discriminator, network, recognition_of(training))}
+    training.discriminator_update(random_batch(), tf.zeros([2, 64, 64, 3]))
     assert all(changed(before[training.discriminator], training.discriminator))
-    assert not any(changed(before[network], network)) and not any(changed(before[training.recognition],
-                                                                          training.recognition))
+    assert not any(changed(before[network], network)) and not any(changed(before[recognition_of(training)],
+                                                                          recognition_of(training)))
 
 
 @pytest.mark.parametrize("num_recognized_layers, counted", [(0, 3), (2, 2)])
@@ -76,7 +84,7 @@ def test_losses_of_a_step_are_those_of_the_equations_with_information_of_the_lay
     squares = []
     for layer in range(counted):  # of the instances before they are moved, on black
         carved = scene.foregrounds.image[layer] * scene.foregrounds.mask[layer]
-        squares.append((batch["foreground_inputs"][layer] - training.recognition(carved)).numpy() ** 2)
+        squares.append((batch["foreground_inputs"][layer] - recognition_of(training)(carved)).numpy() ** 2)
     information = float(np.mean(squares))
     metrics, _ = training.generator_update(batch)
     expected = {"generator/adversarial_loss": adversarial, "generator/area_penalty": penalty,
@@ -103,16 +111,17 @@ def test_the_information_term_makes_latents_recognisable():
 
 
 def test_each_of_several_discriminator_updates_sees_a_layout_of_its_own():
-    """Three parts of the same instances and backgrounds make three composites, since each part is moved otherwise."""
+    """Three parts of the same instances and backgrounds make three composites, each with its part of delta_r."""
     training = made_training(num_discriminator_updates=3)
     part = random_batch(batch_size=1)
     batch = {"foreground_inputs": tf.tile(part["foreground_inputs"], [1, 3, 1]), "step": part["step"],
+             "delta_r": tf.constant([[[0, 0], [9, 0], [0, 9]]] * 2, tf.int32),
              **{name: tf.tile(part[name], [3, 1, 1, 1]) for name in ("background_inputs", "reals")}}
     seen, update = [], training.discriminator_update
 
-    def observed(reals, fakes, seed):
+    def observed(batch, fakes):
         seen.append(fakes.numpy())
-        return update(reals, fakes, seed)
+        return update(batch, fakes)
 
     training.discriminator_update = observed
     _, scene = training.step(batch)
@@ -121,21 +130,14 @@ def test_each_of_several_discriminator_updates_sees_a_layout_of_its_own():
     assert all(np.abs(seen[one] - seen[other]).max() > 0.01 for one, other in ((0, 1), (0, 2), (1, 2)))
 
 
-def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
-    training = made_training(num_discriminator_updates=2)
-    update = training.generator_update.get_concrete_function(random_batch())
+@pytest.mark.parametrize("options", [{}, {"max_rotation": 20.0, "shadow_strength": 0.5}])
+def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose(options):
+    layout = hoc.make_layout(padding=20, **options)
+    training = made_training(placement=layout, num_discriminator_updates=2)
+    batch = {**random_batch(), "delta_r": layout.sample([2, 2], seed=[0, 1])}
+    update = training.generator_update.get_concrete_function(batch)
     sums = [operation for operation in update.graph.get_operations() if operation.type == "AddN"]
     assert sums and [one for one in sums if len(one.inputs) > 2] == []
-
-
-def test_no_layout_comes_back_in_later_steps():
-    training = made_training(num_discriminator_updates=2)
-    batch = random_batch()
-    masks = [training.compose({**batch, "step": tf.constant(step, tf.int64), "part": tf.constant(part, tf.int64)})
-             .warped.mask.numpy() for step in range(3) for part in range(2)]
-    assert len({mask.tobytes() for mask in masks}) == 6
-    again = training.compose({**batch, "step": tf.constant(1, tf.int64), "part": tf.constant(1, tf.int64)})
-    np.testing.assert_array_equal(again.warped.mask, masks[3])
 
 
 @pytest.mark.parametrize("padding, area", [(30, 0.1), (32, 0.25), (26, 0.25)])
@@ -208,15 +210,15 @@ def test_instances_are_turned_by_up_to_as_many_degrees_and_scaled_within_bounds(
 def inspected_fixture():
     """A training with two latents and six layers, and what makes its monitor."""
     training = made_training(latent_dim=2)
-    for variable in training.scene_generator.trainable_variables:
+    for variable in training.scenes.trainable_variables:
         if "kernel" in variable.name:
             variable.assign(3.0 * variable)  # so that even untrained, instances visibly differ
     cluster, shapes = synthetic.drawn_cluster("beans", size=96, seed=0)
     batch = next(iter(hoc_data.hoc_batches(cluster=cluster, num_layers=6, latent_dim=2, batch_size=9, seed=1,
-                                           num_steps=1)))
+                                           num_steps=1, sample_layout=hoc.make_layout(padding=20).sample)))
 
     def monitor(**options):
-        return monitors.ClusterMonitor(training, latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes, **options)
+        return monitors.ClusterMonitor(training.scenes, recognition=recognition_of(training), latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes, **options)
 
     return training, monitor
 

@@ -23,12 +23,12 @@ def test_masks_of_drawn_scenes_are_learnt_without_labels(precision):
     policy = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy("float32" if precision == "none" else f"mixed_{precision}")
     try:
-        report = report_of_drawn_scenes(precision)
+        scores = report_of_drawn_scenes(precision)
     finally:
         tf.keras.mixed_precision.set_global_policy(policy)
-    trivial = max(report["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
-    print(report.format_table(report))
-    assert trivial < 0.7 and report["per_image"]["mean_iou"] > 0.87
+    trivial = max(scores["trivial"][kind]["mean_iou"] for kind in ("all_ones", "ellipse"))
+    print(report.format_table(scores))
+    assert trivial < 0.7 and scores["per_image"]["mean_iou"] > 0.87
 
 
 def report_of_drawn_scenes(precision):
@@ -37,7 +37,7 @@ def report_of_drawn_scenes(precision):
     photographs, masks, pictures = synthetic.drawn_photographs(num_images=160, size=size, seed=0)
     pool = backgrounds.BackgroundPool.from_images(pictures)
     network, training = made_training(
-        width=0.25, widths=(32, 64, 128, 128, 128), area=0.22, area_weight=200.0, area_penalty="batch_mean",
+        width=0.25, widths=(32, 64, 128, 128, 128), area_constant=0.22, area_weight=200.0, area_penalty="batch_mean",
         area_start=0.92, area_ramp_steps=180, discriminator_learning_rate=5e-4, seed=1, mixed_precision=precision)
     dataset = batches.foreground_batches(crops=photographs, background_pool=pool, batch_size=8, seed=1, num_steps=360)
     for batch in dataset.map(foreground.to_training_batch):

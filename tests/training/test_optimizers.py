@@ -23,7 +23,7 @@ def test_a_rate_falls_linearly_to_zero_over_the_last_steps():
 def test_several_discriminator_updates_per_step_fall_with_the_steps():
     variables = [tf.Variable([1.0])]
     one, two = optimizers.make_pair(variables, variables, generator_learning_rate=1.0, discriminator_learning_rate=1.0,
-                                    num_steps=8, fall_steps=4, num_discriminator_updates=3)
+                                    num_steps=8, learning_rate_fall_steps=4, num_discriminator_updates=3)
     for step in range(9):
         assert float(one.learning_rate(step)) == pytest.approx(float(two.learning_rate(3 * step)))
 

@@ -1,0 +1,272 @@
+"""What a command's flags say: frozen dataclasses whose fields are named as the flags, one for each consumer.
+
+`from_flags` is the only place that reads the flags. A script calls it once, in its `main`, and hands the parts on.
+"""
+
+import copy
+import dataclasses
+from typing import Any, Mapping, Optional, TypeVar, get_type_hints
+
+import flags  # before TensorFlow
+from flags import FLAGS
+from errors import UserError
+
+Kind = TypeVar("Kind")
+frozen = dataclasses.dataclass(frozen=True)
+
+
+@frozen
+class Data:
+    """Photographs and backgrounds, as `data.photographs.load_training_data` takes them."""
+
+    dataset: Optional[str]
+    data_dir: Optional[str]
+    images: Optional[str]
+    boxes: Optional[str]
+    masks: Optional[str]
+    split: str
+    crop: str
+    image_size: int
+    backgrounds: Optional[str]
+    num_evaluation_images: int
+
+
+@frozen
+class Generator:
+    """The trained network of `train_fg.py` and `train_hoc.py`."""
+
+    generator_width: float
+    generator_initializer: str
+    batch_norm_momentum: float
+    initial_weights: Optional[str]
+    generator_average: float
+    initial_mask_area: float
+
+
+@frozen
+class Discriminator:
+    """The discriminator, and how images are changed before it sees them."""
+
+    spectral_norm: str
+    spectral_norm_scale: float
+    discriminator_initializer: str
+    score_activation: str
+    discriminator_inputs: str
+    augmentation: list
+
+
+@frozen
+class Objective:
+    """The terms on masks, as `training.objectives.make_mask_terms` takes them."""
+
+    area_constant: Optional[float]
+    area_weight: float
+    area_penalty: str
+    area_start: float
+    area_ramp_steps: int
+    decision_weight: float
+    decision_ramp_steps: int
+    outline_weight: float
+
+
+@frozen
+class Players:
+    """The two players' optimizers, as `training.optimizers.make_pair` takes them."""
+
+    generator_learning_rate: float
+    discriminator_learning_rate: float
+    num_discriminator_updates: int
+    num_steps: int
+    learning_rate_fall_steps: int
+    adam_beta_1: float
+    adam_beta_2: float
+    mixed_precision: str
+
+
+@frozen
+class Process:
+    """What a process sets once, as `training.environment.set_up` takes it."""
+
+    seed: int
+    deterministic: bool
+    mixed_precision: str
+    convolutions: str
+
+
+@frozen
+class Cadence:
+    """After how many steps things happen, as `training.loop.Cadence` takes them."""
+
+    log_every: int
+    panel_every: int
+    evaluate_every: int
+    save_every: int
+
+
+@frozen
+class Run:
+    """A run: its folder, its length, its batches, its replicas."""
+
+    run_dir: str
+    num_steps: int
+    batch_size: int
+    num_panel_images: int
+    num_evaluation_images: int
+    flip: bool
+    seed: int
+    jit_compile: bool
+    distribute: str
+    num_replicas: int
+
+
+@frozen
+class Scenes:
+    """The photograph of a cluster, and the scenes that are composed."""
+
+    image: Optional[str]
+    drawn_cluster: Optional[str]
+    window_size: Optional[int]
+    num_layers: int
+    latent_dim: int
+    padding: int
+    max_rotation: float
+    max_magnification: float
+    background: str
+    shadow_strength: float
+    disk_radius: float
+    vertical_flip: bool
+    mask_start: str
+    num_samples: int
+    num_panel_layers: int
+
+
+@frozen
+class Information:
+    """The information term (S8)."""
+
+    recognition: str
+    information_weight: float
+    num_recognized_layers: int
+
+
+@frozen
+class Student:
+    """A distillation: the teacher, the student, and the labels between them."""
+
+    teacher: list
+    student_width: float
+    batch_norm_momentum: float
+    student_learning_rate: float
+    learning_rate_fall_steps: int
+    adam_beta_1: float
+    adam_beta_2: float
+    augmentation: list
+    label_area: Optional[float]
+    max_cache_megabytes: float
+    grabcut_iterations: int
+
+
+@frozen
+class Inference:
+    """What is done to a network's masks, as `inference.pipeline.inference` takes it (S20)."""
+
+    average_flips: bool
+    refine_iterations: int
+    sharpen_temperature: float
+    mask_threshold: float
+
+
+@frozen
+class Foreground:
+    """Everything that `train_fg.py` is told."""
+
+    data: Data
+    generator: Generator
+    discriminator: Discriminator
+    objective: Objective
+    players: Players
+    process: Process
+    cadence: Cadence
+    run: Run
+
+
+@frozen
+class Cluster:
+    """Everything that `train_hoc.py` is told."""
+
+    scenes: Scenes
+    information: Information
+    generator: Generator
+    discriminator: Discriminator
+    objective: Objective
+    players: Players
+    process: Process
+    cadence: Cadence
+    run: Run
+
+
+@frozen
+class Distillation:
+    """Everything that `distill.py` is told."""
+
+    data: Data
+    student: Student
+    inference: Inference
+    process: Process
+    cadence: Cadence
+    run: Run
+
+
+def from_flags(kind: type[Kind], *, given: Mapping[str, str] = {}) -> Kind:
+    """Makes a dataclass of this module from the flags.
+
+    Args:
+      kind: the dataclass; fields that are dataclasses themselves are made in the same way.
+      given: texts by flags' names that stand for the flags' own values.
+
+    Returns:
+      The dataclass.
+    """
+    hints = get_type_hints(kind)
+    return kind(**{name: from_flags(hint, given=given) if dataclasses.is_dataclass(hint) else _flag(name, given).value
+                   for name, hint in hints.items()})
+
+
+def flag_lines(given: Mapping[str, str] = {}) -> dict[str, str]:
+    """Returns the flagfile line of every flag that `flags` has declared, by name: '' where it is None.
+
+    Args:
+      given: as for `from_flags`.
+    """
+    declared = FLAGS.flags_by_module_dict().get(flags.__name__, [])
+    return {name: _flag(name, given).serialize() for name in sorted(flag.name for flag in declared)}
+
+
+def default_lines() -> dict[str, str]:
+    """Returns what `flag_lines` would, had no flag been given."""
+    clones = {name: copy.deepcopy(FLAGS[name]) for name in flag_lines()}
+    for clone in clones.values():
+        clone.unparse()
+    return {name: clone.serialize() for name, clone in clones.items()}
+
+
+def _flag(name: str, given: Mapping[str, str]) -> Any:
+    """Returns a flag, or a copy of it that has the text given."""
+    if name not in given:
+        return FLAGS[name]
+    clone = copy.deepcopy(FLAGS[name])
+    clone.parse(given[name])
+    return clone
+
+
+def initial_mask(generator: Generator, objective: Objective) -> float:
+    """Returns around which value the untrained network's masks lie (S7, S12).
+
+    Raises:
+      UserError: masks are to start in two places.
+    """
+    if not objective.area_ramp_steps:
+        return generator.initial_mask_area
+    if FLAGS["initial_mask_area"].present:
+        raise UserError("--initial_mask_area does not go with --area_ramp_steps, with which masks start at --area_start.")
+    return objective.area_start

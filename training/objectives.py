@@ -1,0 +1,136 @@
+"""The terms of Eq. (7)'s sum: what is added to the adversarial loss, each with its weight."""
+
+from typing import Callable, Optional, Union
+
+import tensorflow as tf
+
+import losses
+from extensions import mask_terms, schedules
+from models.composition import Instance
+from models.scene_generator import Scene
+
+Schedule = Callable[[tf.Tensor], tf.Tensor]
+"""From the number of steps done, int64 scalar, to a float32 scalar."""
+
+
+class Term(tf.Module):
+    """A term: an unweighted scalar of a scene and its batch, and the weight that it has in the sum."""
+
+    def __init__(self, name: str, *, weight: Union[float, Schedule],
+                 function: Optional[Callable[[Scene, dict], tf.Tensor]] = None) -> None:
+        """Makes the term.
+
+        Args:
+          name: what the metrics call it, `generator/NAME` and `generator/NAME_weighted`.
+          weight: a number, or a schedule of it.
+          function: (scene, batch) to an unweighted scalar; subclasses override `__call__` instead.
+        """
+        super().__init__(name=name)
+        self.weight, self._function = weight, function
+
+    def __call__(self, scene: Scene, batch: dict) -> tf.Tensor:
+        """Returns the unweighted scalar."""
+        return self._function(scene, batch)
+
+    def weight_at(self, step: tf.Tensor) -> Union[float, tf.Tensor]:
+        """Returns the weight after `step` steps."""
+        return self.weight(step) if callable(self.weight) else self.weight
+
+    def metrics(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns further scalars to log, by their names in TensorBoard."""
+        del step
+        return {}
+
+    def objects(self) -> dict[str, tf.Module]:
+        """Returns what a checkpoint holds of the term, by name."""
+        return {}
+
+
+class AreaPenalty(Term):
+    """`lambda L_area` of Eq. (7)."""
+
+    def __init__(self, *, area: Union[float, Schedule], weight: float, kind: str = "per_mask") -> None:
+        """Makes the term.
+
+        Args:
+          area: `a`, share of the picture in [0, 1], or a schedule of it (S12).
+          weight: lambda.
+          kind: reading of `L_area`; see `losses.mask_area_penalty` (S4).
+        """
+        super().__init__("area_penalty", weight=weight)
+        self.area, self.kind = area, kind
+
+    def __call__(self, scene: Scene, batch: dict) -> tf.Tensor:
+        """Returns `L_area` of the masks before the warp."""
+        return losses.mask_area_penalty(scene.foregrounds.mask, area=self._area_at(batch["step"]), kind=self.kind)
+
+    def metrics(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the area constant in force."""
+        return {"mask/area_constant": tf.convert_to_tensor(self._area_at(step), tf.float32)}
+
+    def _area_at(self, step: tf.Tensor) -> Union[float, tf.Tensor]:
+        """Returns `a` after `step` steps."""
+        return self.area(step) if callable(self.area) else self.area
+
+
+class Information(Term):
+    """The information term of the second application (S8): latents are told from instances carved on black."""
+
+    def __init__(self, recognition: tf.Module, *, weight: float, num_layers: int = 0) -> None:
+        """Makes the term.
+
+        Args:
+          recognition: carved instances [M, H, W, 3] to latents [M, Z]; its variables are trained with the generator's.
+          weight: beta.
+          num_layers: of how many of the N layers it is computed. All are drawn alike, so any are as good; 0 is all.
+        """
+        super().__init__("information_loss", weight=weight)
+        self.recognition, self.num_layers = recognition, num_layers
+
+    def __call__(self, scene: Scene, batch: dict) -> tf.Tensor:
+        """Returns the error of the latents that are recognised in instances before the warp."""
+        latents = batch["foreground_inputs"]
+        count = self.num_layers or latents.shape[0]
+        carved = (scene.foregrounds.image * scene.foregrounds.mask)[:count]
+        estimates = self.recognition(tf.reshape(carved, [-1, *carved.shape[-3:]]))
+        return losses.information_loss(tf.reshape(latents[:count], [-1, latents.shape[-1]]), estimates)
+
+    def objects(self) -> dict[str, tf.Module]:
+        """Returns the recognition network."""
+        return {"recognition": self.recognition}
+
+
+def make_mask_terms(*, area_constant: float, area_weight: float, area_penalty: str = "per_mask",
+                    area_start: float = 0.92, area_ramp_steps: int = 0, decision_weight: float = 0.0,
+                    decision_ramp_steps: int = 0, outline_weight: float = 0.0) -> list[Term]:
+    """Makes the terms on masks that both tasks have: the paper's area penalty and, where asked for, extensions.
+
+    Args:
+      area_constant: `a` of Eq. (7).
+      area_weight: lambda of Eq. (7).
+      area_penalty: reading of `L_area`; see `losses.mask_area_penalty` (S4).
+      area_start: area constant at step 0 of the ramp (S12).
+      area_ramp_steps: steps in which the area constant falls to `area_constant`; 0: there is no ramp.
+      decision_weight: weight of `mask_terms.indecision` (S18); 0: there is no such term.
+      decision_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
+      outline_weight: weight of `mask_terms.total_variation` (S23); 0: there is no such term.
+
+    Returns:
+      The terms, the area penalty first.
+    """
+    area = schedules.Linear(area_start, area_constant, num_steps=area_ramp_steps) if area_ramp_steps else area_constant
+    terms = [AreaPenalty(area=area, weight=area_weight, kind=area_penalty)]
+    if decision_weight:
+        weight = (schedules.Linear(0.0, decision_weight, num_steps=decision_ramp_steps) if decision_ramp_steps
+                  else decision_weight)
+        terms.append(Term("indecision", weight=weight,
+                          function=lambda scene, batch: mask_terms.indecision(scene.foregrounds.mask)))
+    if outline_weight:
+        terms.append(Term("total_variation", weight=outline_weight,
+                          function=lambda scene, batch: mask_terms.total_variation(scene.foregrounds.mask)))
+    return terms
+
+
+def with_masks(scene: Scene, masks: tf.Tensor) -> Scene:
+    """Returns a scene with other masks [N, B, H, W, 1] before the warp; its composite stays."""
+    return scene._replace(foregrounds=Instance(scene.foregrounds.image, masks))
