@@ -73,46 +73,41 @@ def hoc_batches(
       seed: any integer of 32 bits.
       start_step: the first batch's step, number of updates made before it.
       num_steps: one more than the last batch's step.
-      horizontal_flip: whether each window is flipped left to right half of the time.
-      vertical_flip: whether each window is flipped upside down half of the time (not for crowds, S11).
+      horizontal_flip: whether windows are flipped half of the time; `vertical_flip` likewise (not for crowds, S11).
       disk_radius: radius in pixels of the black disk in the middle of each background window.
       black_background: whether backgrounds are black altogether instead.
       sample_layout: a layout's `sample`, (shape, seed) to tensors [*shape, ...] that a batch has as `delta_r`; None: a
         batch has none.
-      shards: among how many workers each global batch is divided, in equal slices.
-      shard_index: which slice this dataset yields, in [0, shards).
+      shards: among how many workers each global batch is divided; `shard_index` is this dataset's, in [0, shards).
 
     Returns:
       A dataset of `num_steps - start_step` dicts, as `AdversarialTraining` takes them: `foreground_inputs` float32
-      [N, B / shards, Z], `background_inputs` and `reals` uint8 [B / shards, 64, 64, 3], `delta_r` tensors [N, B / shards, ...], `step` an
-      int64 scalar.
+      [N, B / shards, Z], `background_inputs` and `reals` uint8 [B / shards, 64, 64, 3], `delta_r` [N, B / shards, ...],
+      `step` an int64 scalar.
 
     Raises:
       UserError: the batch cannot be divided.
       ValueError: the picture is of another kind or too small, a number is below 1, or steps are out of order.
     """
-    if cluster.dtype != np.uint8 or cluster.ndim != 3 or cluster.shape[2] != 3 or min(cluster.shape[:2]) < WINDOW:
-        raise ValueError(f"cluster is uint8 [H, W, 3] of at least {WINDOW} pixels a side, got {cluster.dtype} "
-                         f"{list(cluster.shape)}.")
-    if min(num_layers, latent_dim, shards) < 1 or not 0 <= shard_index < shards or not 0 <= start_step <= num_steps:
-        raise ValueError(f"num_layers {num_layers}, latent_dim {latent_dim} and shards {shards} are at least 1, "
-                         f"shard_index {shard_index} below shards, start_step {start_step} at most {num_steps}.")
-    if batch_size < 1 or batch_size % shards:
-        raise UserError(f"The batch size is {batch_size}; expected a positive multiple of the {shards} shards.")
-    in_shard = slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
+    _check_cluster(cluster)
+    in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
+    if min(num_layers, latent_dim) < 1 or not 0 <= start_step <= num_steps:
+        raise ValueError(f"num_layers {num_layers} and latent_dim {latent_dim} are at least 1, start_step {start_step} at "
+                         f"most {num_steps}.")
     with tf.device("/CPU:0"):
         pixels = tf.constant(cluster)
     visible = tf.constant(background_visibility(disk_radius=disk_radius, black=black_background))
 
-    def stream_seed(stream: int, step: tf.Tensor) -> tf.Tensor:
-        return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), step)
+    def uniform(shape: list, stream: int, step: tf.Tensor) -> tf.Tensor:
+        folded = tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), step)
+        return tf.random.stateless_uniform(shape, folded)
 
     def windows(stream: int, step: tf.Tensor) -> tf.Tensor:
-        drawn = tf.random.stateless_uniform([batch_size, 4], stream_seed(stream, step))[in_shard]
+        drawn = uniform([batch_size, 4], stream, step)[in_shard]
         return cut_windows(pixels, drawn, horizontal_flip=horizontal_flip, vertical_flip=vertical_flip)
 
     def draw(step: tf.Tensor) -> dict[str, tf.Tensor]:
-        latents = tf.random.stateless_uniform([num_layers, batch_size, latent_dim], stream_seed(_LATENTS, step), -1, 1)
+        latents = 2.0 * uniform([num_layers, batch_size, latent_dim], _LATENTS, step) - 1.0
         batch = {"foreground_inputs": latents[:, in_shard], "background_inputs": windows(_BACKGROUNDS, step) * visible,
                  "reals": windows(_REALS, step), "step": step}
         if sample_layout is None:
@@ -123,6 +118,22 @@ def hoc_batches(
 
     steps = tf.data.Dataset.range(start_step, num_steps)
     return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+
+
+def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
+    """The places of a shard in the global batch; UserError where the batch cannot be divided."""
+    if shards < 1 or not 0 <= shard_index < shards:
+        raise ValueError(f"shards {shards} is at least 1, shard_index {shard_index} below shards.")
+    if batch_size < 1 or batch_size % shards:
+        raise UserError(f"The batch size is {batch_size}; expected a positive multiple of the {shards} shards.")
+    return slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
+
+
+def _check_cluster(cluster: np.ndarray) -> None:
+    """Refuses pictures that no window can be cut from."""
+    if cluster.dtype != np.uint8 or cluster.ndim != 3 or cluster.shape[2] != 3 or min(cluster.shape[:2]) < WINDOW:
+        raise ValueError(f"cluster is uint8 [H, W, 3] of at least {WINDOW} pixels a side, got {cluster.dtype} "
+                         f"{list(cluster.shape)}.")
 
 
 def background_visibility(*, disk_radius: float, black: bool) -> np.ndarray:

@@ -1,61 +1,69 @@
 """Flags: the paper's defaults, flagfiles that parse, and one home."""
 
-import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 from conftest import ROOT
 
-FLAGFILES = sorted((ROOT / "experiments").glob("*.flags"))
+FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
 GROUPS = {
     "fg": """
 flags.define_data(); flags.define_backgrounds(); flags.define_generator(); flags.define_discriminator()
-flags.define_objective(area_constant='', area_ramp_steps=2000); flags.define_players()""",
+flags.define_objective(area_constant=''); flags.define_players()""",
     "hoc": """
 flags.define_cluster(); flags.define_generator(); flags.define_discriminator()
-flags.define_objective(area_constant='', area_ramp_steps=0); flags.define_players()""",
+flags.define_objective(area_constant=''); flags.define_players()""",
     "distill": """
-flags.define_distillation(); flags.define_inference(); flags.define_data(crop=None, image_size=None, split=None); flags.define_backgrounds()""",
+flags.define_distillation(); flags.define_inference(); flags.define_data(crop=None, image_size=None, split=None)
+flags.define_backgrounds()""",
 }
-PRINT_FLAGS = """
+KINDS = {"fg": "Foreground", "hoc": "Cluster", "distill": "Distillation"}
+PROGRAM = """
+import sys
+sys.path.insert(0, {root!r})
 import flags
-import settings
-from visualization import panels, tiles
-%s
+import config
+{groups}
 flags.define_optimization(batch_size=16, num_steps=5000)
 flags.define_run(run_dir='runs/fg', evaluated='', num_evaluated=2)
-import sys
 flags.FLAGS(sys.argv)
-print('\\n'.join(settings.flag_lines().values()))
+config.from_flags(config.{kind})
+print('\\n'.join({lines}.values()))
 """
 
 
-def run_with_flags(*arguments, group="fg"):
-    """Parses a command's flags with the groups of one of the scripts, in a process of its own."""
-    return subprocess.run([sys.executable, "-c", PRINT_FLAGS % GROUPS[group], *arguments], cwd=ROOT,
-                          capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture(scope="module", name="run_with_flags")
+def run_with_flags_fixture(run_script, tmp_path_factory):
+    """Callable that parses a command's flags with the groups of one of the scripts; returns the completed process."""
+    folder = tmp_path_factory.mktemp("programs")
+
+    def run(*arguments, group="fg", lines="config.flag_lines()"):
+        program = folder / f"{group}_{lines[7:11]}.py"
+        program.write_text(PROGRAM.format(root=str(ROOT), groups=GROUPS[group], kind=KINDS[group], lines=lines))
+        return run_script(program, *arguments)
+
+    return run
 
 
-def parsed(*arguments, group="fg"):
-    """Returns the flagfile lines that a command's flags make."""
-    result = run_with_flags(*arguments, group=group)
-    assert result.returncode == 0, result.stderr
-    return result.stdout.splitlines()
+@pytest.fixture(scope="module", name="parsed")
+def parsed_fixture(run_with_flags):
+    """Callable that returns the flagfile lines that a command's flags make."""
+
+    def parse(*arguments, **options):
+        result = run_with_flags(*arguments, **options)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.splitlines()
+
+    return parse
 
 
 @pytest.mark.parametrize("group, arguments", [
     ("fg", ["--area_weight=10", "--noflip", "--augmentation=color", "--images=there", "--crop=square"]),
     ("distill", ["--teacher=run", "--teacher=another"])])
-def test_default_lines_are_those_of_a_command_without_flags(group, arguments):
-    program = PRINT_FLAGS.replace("flag_lines()", "default_lines()") % GROUPS[group]
-    result = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True,
-                            check=False, timeout=120)
-    assert result.returncode == 0, result.stderr
+def test_default_lines_are_those_of_a_command_without_flags(parsed, group, arguments):
     given = [line for line in parsed(*arguments, group=group) if not line.startswith("--teacher")]
-    defaults = [line for line in result.stdout.splitlines() if line]
+    defaults = [line for line in parsed(*arguments, group=group, lines="config.default_lines()") if line]
     assert not any(argument in defaults for argument in arguments)
     if group == "fg":
         assert defaults == [line for line in parsed() if line]
@@ -63,16 +71,18 @@ def test_default_lines_are_those_of_a_command_without_flags(group, arguments):
         assert defaults == [line for line in given if line]
 
 
-def test_defaults_are_the_papers():
+def test_defaults_are_the_papers(parsed):
     lines = parsed()
     for line in ("--area_weight=1000.0", "--area_penalty=per_mask", "--adam_beta_1=0.5", "--adam_beta_2=0.999",
                  "--generator_learning_rate=0.0004", "--discriminator_learning_rate=0.0002", "--image_size=128",
-                 "--generator_width=1.0", "--crop=box", "--score_activation=lrelu", "--spectral_norm=sngan"):
+                 "--generator_width=1.0", "--crop=box", "--score_activation=lrelu", "--spectral_norm=sngan",
+                 "--area_ramp_steps=0", "--initial_mask_area=0.5", "--generator_average=0.0", "--decision_weight=0.0",
+                 "--outline_weight=0.0", "--augmentation=", "--num_discriminator_updates=1"):
         assert line in lines
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.name)
-def test_every_flagfile_parses_and_says_what_it_holds(path):
+def test_every_flagfile_parses_and_says_what_it_holds(parsed, path):
     group = path.name.partition("_")[0]
     lines = parsed(f"--flagfile={path}", *(["--teacher=run"] if group == "distill" else []), group=group)
     holds = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
@@ -94,34 +104,45 @@ def same(line):
     ("--area_constant=1.5", "area_constant"),
     ("--no_such_flag=1", "no_such_flag"),
 ])
-def test_a_value_out_of_range_is_refused_by_the_flags_name(argument, message):
+def test_a_value_out_of_range_is_refused_by_the_flags_name(run_with_flags, argument, message):
     result = run_with_flags(argument)
     assert result.returncode != 0 and message in result.stderr
 
 
-def test_the_papers_flagfiles_hold_table_3_as_printed():
+def test_the_papers_flagfiles_hold_table_3_as_printed(parsed):
     for name in ("fg_birds", "fg_faces"):
-        lines = parsed(f"--flagfile={ROOT / 'experiments' / name}.flags")
+        lines = parsed(f"--flagfile={ROOT / 'experiments/paper' / name}.flags")
         assert {"--area_weight=1000.0", "--area_constant=0.25", "--area_penalty=per_mask", "--area_ramp_steps=0",
                 "--score_activation=lrelu", "--generator_width=1.0"} <= set(lines)
 
 
-def test_the_papers_flagfiles_hold_table_4_as_printed():
+def test_the_papers_flagfiles_hold_table_4_as_printed(parsed):
     rows = {"crowd": (8, 6, 0.1, 30), "fruit": (10, 5, 0.25, 32), "seed": (12, 2, 0.25, 26)}
     for name, (num_layers, latent_dim, area, padding) in rows.items():
-        lines = parsed(f"--flagfile={ROOT / 'experiments' / f'hoc_{name}.flags'}", group="hoc")
+        lines = parsed(f"--flagfile={ROOT / 'experiments/paper' / f'hoc_{name}.flags'}", group="hoc")
         assert {f"--num_layers={num_layers}", f"--latent_dim={latent_dim}", f"--area_constant={area}",
                 f"--padding={padding}", "--area_weight=1000.0", "--information_weight=50.0", "--area_ramp_steps=0",
                 "--area_penalty=per_mask"} <= set(lines)
         assert ("--novertical_flip" in lines) == (name == "crowd")
 
 
-def test_flags_are_read_in_scripts_alone():
+def test_flags_are_read_in_one_place_and_never_changed():
+    """Below the scripts nothing knows the flags; the training scripts read them by `config` alone."""
     for path in ROOT.rglob("*.py"):
         inside = path.relative_to(ROOT).parts[0]
-        if inside in ("models", "data", "training", "evaluation") or path.name in ("losses.py", "panels.py",
-                                                                                   "tiles.py"):
-            assert "FLAGS" not in pathlib.Path(path).read_text().replace("FLAGS_FILE", ""), path
+        text = path.read_text().replace("FLAGS_FILE", "")
+        if inside in ("models", "data", "training", "evaluation", "inference", "storage", "extensions", "visualization",
+                      "losses.py", "train_fg.py", "train_hoc.py", "distill.py"):
+            assert "FLAGS" not in text, path
+        if inside not in ("tests", ".venv"):
+            assert not re.search(r"\b(FLAGS|options)\.\w+ = ", text), path
+
+
+def test_masks_start_in_one_place(run_script, tmp_path):
+    for name in ("train_fg.py", "train_hoc.py"):
+        result = run_script(name, "--initial_mask_area=0.25", "--area_ramp_steps=10", f"--run_dir={tmp_path / 'run'}")
+        assert result.returncode == 1 and "--initial_mask_area does not go with --area_ramp_steps" in result.stderr
+        assert not (tmp_path / "run").exists()
 
 
 def test_tensorflow_addons_is_imported_in_one_place():
