@@ -89,11 +89,8 @@ def hoc_batches(
       UserError: the batch cannot be divided.
       ValueError: the picture is of another kind or too small, a number is below 1, or steps are out of order.
     """
-    _check_cluster(cluster)
+    _check(cluster, num_layers=num_layers, latent_dim=latent_dim, start_step=start_step, num_steps=num_steps)
     in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
-    if min(num_layers, latent_dim) < 1 or not 0 <= start_step <= num_steps:
-        raise ValueError(f"num_layers {num_layers} and latent_dim {latent_dim} are at least 1, start_step {start_step} at "
-                         f"most {num_steps}.")
     with tf.device("/CPU:0"):
         pixels = tf.constant(cluster)
     visible = tf.constant(background_visibility(disk_radius=disk_radius, black=black_background))
@@ -129,8 +126,11 @@ def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
     return slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
 
 
-def _check_cluster(cluster: np.ndarray) -> None:
-    """Refuses pictures that no window can be cut from."""
+def _check(cluster: np.ndarray, *, num_layers: int, latent_dim: int, start_step: int, num_steps: int) -> None:
+    """Refuses pictures that no window can be cut from, and numbers out of order."""
+    if min(num_layers, latent_dim) < 1 or not 0 <= start_step <= num_steps:
+        raise ValueError(f"num_layers {num_layers} and latent_dim {latent_dim} are at least 1, start_step {start_step} at "
+                         f"most {num_steps}.")
     if cluster.dtype != np.uint8 or cluster.ndim != 3 or cluster.shape[2] != 3 or min(cluster.shape[:2]) < WINDOW:
         raise ValueError(f"cluster is uint8 [H, W, 3] of at least {WINDOW} pixels a side, got {cluster.dtype} "
                          f"{list(cluster.shape)}.")
