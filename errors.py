@@ -4,9 +4,10 @@ import math
 import sys
 
 from absl import app
-from absl import flags as absl_flags
 
-FLAGS = absl_flags.FLAGS
+import flags
+from flags import FLAGS
+
 OUT_OF_MEMORY = "memory does not suffice; lower --batch_size, --image_size or the network's width"
 
 
@@ -27,7 +28,7 @@ def run(main, *, positional=False):
     """Parses the flags and runs `main(argv)`.
 
     A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and status 1.
-    `--help` lists the flags that the script has, `flags`' groups included.
+    `--help` lists the flags that the script has in three groups (`flags.help_text`).
 
     Args:
       main: the script's main.
@@ -55,6 +56,10 @@ def run(main, *, positional=False):
 
     for flag in FLAGS.get_key_flags_for_module("flags"):  # what that module has declared is this script's
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):
+        names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
+        print(f"{sys.modules['__main__'].__doc__}\n{flags.help_text(names)}")
+        sys.exit(0)
     FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
     app.run(guarded)
 

@@ -5,6 +5,8 @@ import re
 import pytest
 from conftest import ROOT
 
+import flags
+
 FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
 GROUPS = {
@@ -150,3 +152,12 @@ def test_tensorflow_addons_is_imported_in_one_place():
     importers = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py")
                  if ".venv" not in path.parts and statement.search(path.read_text())]
     assert importers == ["models/layers.py"]
+
+
+def test_help_has_three_groups_of_flags_that_there_are(run_script):
+    declared = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', (ROOT / "flags.py").read_text()))
+    assert flags.PAPER | flags.EXTENSIONS <= declared and not flags.PAPER & flags.EXTENSIONS
+    text = run_script("train_fg.py", "--help").stdout
+    places = [text.index(line) for line in ("\nPaper:", "--area_weight: ", "\nTraining:", "--log_every: ",
+                                            "\nExtensions (", "--outline_weight: ")]
+    assert places == sorted(places)
