@@ -15,6 +15,9 @@ from errors import UserError
 _PHOTOGRAPHS, _REALS, _BACKGROUNDS, _PHOTOGRAPH_FLIPS, _REAL_FLIPS, _PATCHES = range(6)
 
 
+_plain = tf.autograph.experimental.do_not_convert  # conversion takes seconds, and nothing here needs it
+
+
 class _Span(NamedTuple):
     """Which batches are made: those of the steps from `start_step` to below `num_steps`, and of each this slice."""
 
@@ -148,9 +151,9 @@ def _with_backgrounds(
         return _draw_patch(pool, position=position, size=size, seed=seed, flip=flip)
 
     steps = tf.data.Dataset.range(span.start_step, span.num_steps)
-    photographs = steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    photographs = steps.map(_plain(draw), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = tf.data.Dataset.zip((photographs, _one_by_one(draw_background, span=span)))
-    return batches.map(lambda batch, patches: {**batch, "backgrounds": patches}).prefetch(2)
+    return batches.map(_plain(lambda batch, patches: {**batch, "backgrounds": patches})).prefetch(2)
 
 
 def _one_by_one(draw: Callable, *, span: _Span) -> tf.data.Dataset:
@@ -164,7 +167,7 @@ def _one_by_one(draw: Callable, *, span: _Span) -> tf.data.Dataset:
         return draw((item // shard_size) * span.batch_size + span.in_shard.start + item % shard_size)
 
     items = tf.data.Dataset.range(span.start_step * shard_size, span.num_steps * shard_size)
-    drawn = items.map(draw_item, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    drawn = items.map(_plain(draw_item), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return drawn.batch(shard_size, drop_remainder=True)
 
 
@@ -216,7 +219,7 @@ def _permuted(positions: tf.Tensor, *, num_items: int, seed: list[int]) -> tf.Te
       int64 [B] in [0, num_items), a pure function of the seed [2] and the position.
     """
     epochs, places = positions // num_items, positions % num_items
-    seeds = tf.stack([tf.fill([len(positions)], tf.constant(part, tf.int64)) for part in seed] + [epochs], axis=1)
+    seeds = tf.stack([tf.fill([positions.shape[0]], tf.constant(part, tf.int64)) for part in seed] + [epochs], axis=1)
     # tf.random.experimental.index_shuffle is this operation, but its padding of the seed allows no seed per index. With four
     # rounds two streams have nearly the same permutation in the epoch whose number is the seed.
     largest = tf.constant(num_items - 1, tf.int64)

@@ -114,6 +114,8 @@ def hoc_batches(
         return {**batch, "delta_r": tf.nest.map_structure(lambda drawn: drawn[:, in_shard], delta_r)}
 
     steps = tf.data.Dataset.range(start_step, num_steps)
+    # AutoGraph would take seconds, and nothing here needs it.
+    draw = tf.autograph.experimental.do_not_convert(draw)
     return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
 

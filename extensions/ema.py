@@ -40,7 +40,7 @@ class MovingAverage(tf.Module):
         """Returns what a checkpoint holds: the averaged network."""
         return {"generator_average": self.averaged}
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(self, num_steps):
         """Moves the average towards the network. `num_steps`: integer scalar, steps made with the present one."""
         steps = tf.cast(num_steps, tf.float32)

@@ -31,7 +31,7 @@ def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temp
         masks = refine_masks(masks, images, iterations=refine_iterations)
         return sharpen_masks(masks, temperature=sharpen_temperature, threshold=mask_threshold)
 
-    return tf.function(infer)
+    return tf.function(infer, autograph=False)
 
 
 def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batch_size: int = 32) -> np.ndarray:

@@ -60,8 +60,8 @@ class InstanceSampler:
           recognition: carved instances to estimated latents, or None.
           shapes: bool [m, T, T], the true instances' shapes, where they are known.
         """
-        self._network = tf.function(lambda latents: network(latents, training=False))
-        self._recognize = tf.function(recognition) if recognition else None
+        self._network = tf.function(lambda latents: network(latents, training=False), autograph=False)
+        self._recognize = tf.function(recognition, autograph=False) if recognition else None
         self._shapes, self._latent_dim, self._seed, self._num_evaluated = shapes, latent_dim, seed, num_evaluated
 
     @classmethod

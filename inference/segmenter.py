@@ -84,7 +84,7 @@ class Segmenter:
         inputs = tf.TensorSpec([None, image_size, image_size, 3], tf.uint8, name="images")
         predict = pipeline.inference(network, **inference)
         self.infer = tf.function(lambda images: predict(to_unit_range(images), training=False),
-                                 input_signature=[inputs])
+                                 input_signature=[inputs], autograph=False)
 
     @classmethod
     def from_weights(cls, weights: Union[Path, Sequence[Path]], **inference: Any) -> "Segmenter":

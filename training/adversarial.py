@@ -54,9 +54,11 @@ class AdversarialTraining(tf.Module):
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         self.observe, self.after_step = observe, after_step
         self.num_discriminator_updates, self.seed = num_discriminator_updates, seed
-        self.compose = tf.function(self._compose, jit_compile=jit_compile)
-        self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile)
-        self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile)
+        # Nothing needs AutoGraph, whose conversion takes most of the time until the first step.
+        self.compose = tf.function(self._compose, jit_compile=jit_compile, autograph=False)
+        self.generator_update = tf.function(self._generator_update, jit_compile=jit_compile, autograph=False)
+        self.discriminator_update = tf.function(self._discriminator_update, jit_compile=jit_compile,
+                                                autograph=False)
 
     @property
     def generator_variables(self) -> list[tf.Variable]:

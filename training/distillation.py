@@ -34,7 +34,7 @@ class Distillation(tf.Module):
             raise ValueError("augmentation 'translation' would move photographs away from their masks")
         self.student, self.optimizer = student, optimizer
         self.augmentation, self.seed = tuple(augmentation), seed
-        self.update = tf.function(self._update, jit_compile=jit_compile)
+        self.update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
 
     def objects(self):
         """Returns what a checkpoint holds, by name."""

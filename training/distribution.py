@@ -88,7 +88,7 @@ class Distribution:
         strategy = self._strategy
         num_local = self.num_replicas // self.num_workers
 
-        @tf.function
+        @tf.function(autograph=False)
         def run(shares):
             metrics = strategy.run(lambda share: training.replica_step(share)[0], args=(shares,))
             training.finish_step()

@@ -37,6 +37,7 @@ def build_training(*, network: tf.keras.Model, discriminator: tf.keras.Model, si
                                            terms=objectives.make_mask_terms(**objective), after_step=average, **updates)
 
 
+@tf.autograph.experimental.do_not_convert
 def to_training_batch(batch: dict) -> dict:
     """Renames a foreground batch's streams to those of `AdversarialTraining`; photographs become its one layer."""
     same = {name: batch[name] for name in ("reals", "step")}

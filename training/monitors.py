@@ -137,7 +137,7 @@ class ClusterMonitor:
           **options: `latent_dim`, `num_evaluated`, `recognition` and `shapes` of `InstanceSampler`.
         """
         self.sampler = InstanceSampler(scenes.foreground_provider.network, seed=seed, **options)
-        self._compose = tf.function(lambda *inputs: scenes(*inputs, training=False))
+        self._compose = tf.function(lambda *inputs: scenes(*inputs, training=False), autograph=False)
         self._batch, self._num_shown_layers = batch, num_shown_layers
 
     def draw_panel(self):
