@@ -24,6 +24,11 @@ import autograph  # after TensorFlow's environment
 SMALL = ("--generator_width=0.0625", "--batch_size=2", "--image_size=64", "--log_every=1", "--num_evaluation_images=4",
          "--num_panel_images=2")
 
+# Files that train or start interpreters; what runs scripts by this file's fixtures is slow too.
+SLOW = ("benchmarks/test_steps.py", "test_export.py", "test_real_data.py", "test_segment.py", "test_train_fg.py",
+        "test_train_hoc.py", *(f"training/test_{name}.py" for name in (
+            "adversarial", "distillation", "distribution", "fast_steps", "hoc", "learning")))
+
 
 def script(name, *arguments):
     """Returns the command line of a script of the project."""
@@ -141,6 +146,14 @@ def run_program(forks):
 @pytest.fixture(scope="session", autouse=True)
 def _functions_that_need_autograph():
     autograph.convert_what_needs_it()
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what trains or starts scripts as slow."""
+    for item in items:
+        path = item.path.relative_to(ROOT / "tests").as_posix()
+        if path in SLOW or {"run_script", "forks"} & set(item.fixturenames) and "run_program" not in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(tryfirst=True)

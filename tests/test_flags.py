@@ -2,13 +2,11 @@
 
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 from conftest import ROOT
 
-FLAGFILES = sorted((ROOT / "experiments").glob("*.flags"))
+FLAGFILES = sorted((ROOT / "experiments").rglob("*.flags"))
 
 GROUPS = {
     "fg": """
@@ -33,29 +31,25 @@ print('\\n'.join(settings.flag_lines().values()))
 """
 
 
-def run_with_flags(*arguments, group="fg"):
-    """Parses a command's flags with the groups of one of the scripts, in a process of its own."""
-    return subprocess.run([sys.executable, "-c", PRINT_FLAGS % GROUPS[group], *arguments], cwd=ROOT,
-                          capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture(name="parsed", scope="module")
+def _parsed(run_program):
+    """Callable (*arguments, group="fg"): returns the flagfile lines that a command's flags make."""
 
+    def parsed(*arguments, group="fg", program=PRINT_FLAGS):
+        result = run_program(program % GROUPS[group], *arguments)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.splitlines()
 
-def parsed(*arguments, group="fg"):
-    """Returns the flagfile lines that a command's flags make."""
-    result = run_with_flags(*arguments, group=group)
-    assert result.returncode == 0, result.stderr
-    return result.stdout.splitlines()
+    return parsed
 
 
 @pytest.mark.parametrize("group, arguments", [
     ("fg", ["--area_weight=10", "--noflip", "--augmentation=color", "--images=there", "--crop=square"]),
     ("distill", ["--teacher=run", "--teacher=another"])])
-def test_default_lines_are_those_of_a_command_without_flags(group, arguments):
-    program = PRINT_FLAGS.replace("flag_lines()", "default_lines()") % GROUPS[group]
-    result = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True,
-                            check=False, timeout=120)
-    assert result.returncode == 0, result.stderr
+def test_default_lines_are_those_of_a_command_without_flags(parsed, group, arguments):
+    lines = parsed(*arguments, group=group, program=PRINT_FLAGS.replace("flag_lines()", "default_lines()"))
     given = [line for line in parsed(*arguments, group=group) if not line.startswith("--teacher")]
-    defaults = [line for line in result.stdout.splitlines() if line]
+    defaults = [line for line in lines if line]
     assert not any(argument in defaults for argument in arguments)
     if group == "fg":
         assert defaults == [line for line in parsed() if line]
@@ -63,7 +57,7 @@ def test_default_lines_are_those_of_a_command_without_flags(group, arguments):
         assert defaults == [line for line in given if line]
 
 
-def test_defaults_are_the_papers():
+def test_defaults_are_the_papers(parsed):
     lines = parsed()
     for line in ("--area_weight=1000.0", "--area_penalty=per_mask", "--adam_beta_1=0.5", "--adam_beta_2=0.999",
                  "--generator_learning_rate=0.0004", "--discriminator_learning_rate=0.0002", "--image_size=128",
@@ -72,7 +66,7 @@ def test_defaults_are_the_papers():
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.name)
-def test_every_flagfile_parses_and_says_what_it_holds(path):
+def test_every_flagfile_parses_and_says_what_it_holds(parsed, path):
     group = path.name.partition("_")[0]
     lines = parsed(f"--flagfile={path}", *(["--teacher=run"] if group == "distill" else []), group=group)
     holds = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
@@ -94,22 +88,22 @@ def same(line):
     ("--area_constant=1.5", "area_constant"),
     ("--no_such_flag=1", "no_such_flag"),
 ])
-def test_a_value_out_of_range_is_refused_by_the_flags_name(argument, message):
-    result = run_with_flags(argument)
+def test_a_value_out_of_range_is_refused_by_the_flags_name(run_program, argument, message):
+    result = run_program(PRINT_FLAGS % GROUPS["fg"], argument)
     assert result.returncode != 0 and message in result.stderr
 
 
-def test_the_papers_flagfiles_hold_table_3_as_printed():
+def test_the_papers_flagfiles_hold_table_3_as_printed(parsed):
     for name in ("fg_birds", "fg_faces"):
-        lines = parsed(f"--flagfile={ROOT / 'experiments' / name}.flags")
+        lines = parsed(f"--flagfile={ROOT / 'experiments/paper' / name}.flags")
         assert {"--area_weight=1000.0", "--area_constant=0.25", "--area_penalty=per_mask", "--area_ramp_steps=0",
                 "--score_activation=lrelu", "--generator_width=1.0"} <= set(lines)
 
 
-def test_the_papers_flagfiles_hold_table_4_as_printed():
+def test_the_papers_flagfiles_hold_table_4_as_printed(parsed):
     rows = {"crowd": (8, 6, 0.1, 30), "fruit": (10, 5, 0.25, 32), "seed": (12, 2, 0.25, 26)}
     for name, (num_layers, latent_dim, area, padding) in rows.items():
-        lines = parsed(f"--flagfile={ROOT / 'experiments' / f'hoc_{name}.flags'}", group="hoc")
+        lines = parsed(f"--flagfile={ROOT / 'experiments/paper' / f'hoc_{name}.flags'}", group="hoc")
         assert {f"--num_layers={num_layers}", f"--latent_dim={latent_dim}", f"--area_constant={area}",
                 f"--padding={padding}", "--area_weight=1000.0", "--information_weight=50.0", "--area_ramp_steps=0",
                 "--area_penalty=per_mask"} <= set(lines)
