@@ -1,6 +1,7 @@
 # make demo   masks of pictures that a pretrained student has not seen; then a real, short training run of the foreground
 #             GAN on the bundled sample, its evaluation and a picture
 # make test   the test suite
+# make test-fast   the part of it that neither trains nor starts scripts, within a minute
 # make install   the virtual environment .venv alone, which all others make first, if it is not there
 # make reproduce DATA=data   every row of the paper, one after another, resumable; SMOKE=1 for two steps of each
 # All can be called again at any time.
@@ -14,7 +15,7 @@ DATA ?= data
 PYTHON ?= $(shell for python in python3 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test install reproduce clean
+.PHONY: demo test test-fast install reproduce clean
 
 install: $(VENV)/.installed
 
@@ -33,6 +34,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests
+
+test-fast: $(VENV)/.installed-test
+	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m "not slow" tests
 
 reproduce: $(VENV)/.installed
 	$(VENV)/bin/python experiments/reproduce.py --data=$(DATA) $(if $(SMOKE),--smoke) $(if $(ROWS),--rows=$(ROWS)) \

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -20,6 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Networks of a size that makes a step take milliseconds; everything else is as users have it.
 SMALL = ("--generator_width=0.0625", "--batch_size=2", "--image_size=64", "--log_every=1", "--num_evaluation_images=4",
          "--num_panel_images=2")
+
+# Files that train or start interpreters; what runs scripts by this file's fixtures is slow too.
+SLOW = ("benchmarks/test_steps.py", "test_export.py", "test_real_data.py", "test_segment.py", "test_train_fg.py",
+        "test_train_hoc.py", *(f"training/test_{name}.py" for name in (
+            "adversarial", "distillation", "distribution", "fast_steps", "hoc", "learning")))
 
 
 def script(name, *arguments):
@@ -41,37 +47,117 @@ def file_size_limit(num_bytes):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.fixture(scope="session")
-def run_script(tmp_path_factory):
-    """Callable (name, *arguments, fresh=False, cwd=ROOT): runs a script to its end; returns the completed process with its texts.
+class Forks:
+    """Scripts in forks of a process that has imported everything (`fork_server`), which is started at first use."""
 
-    It is a process of its own, forked from one that has imported TensorFlow (`fork_server`), or, with `fresh`, a new
-    interpreter as a user starts it.
+    def __init__(self, folder):
+        """Takes a folder for what scripts print."""
+        self._folder = pathlib.Path(folder)
+        self._server = None
+        self._count = 0
+
+    def start(self, argv, *, cwd=ROOT, env=None, **request):
+        """Starts a script, or the text `program`, and returns its `Fork`; `env` is added to the environment."""
+        if self._server is None:
+            self._server = subprocess.Popen([sys.executable, str(ROOT / "tests" / "fork_server.py")], text=True,
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self._count += 1
+        outputs = [self._folder / f"{name}_{self._count}" for name in ("stdout", "stderr")]
+        for output in outputs:
+            output.touch()
+        number = self.ask({"argv": list(map(str, argv)), "cwd": str(cwd), "env": env or {}, "stdout": str(outputs[0]),
+                           "stderr": str(outputs[1]), **request})
+        return Fork(self, argv, number, outputs)
+
+    def ask(self, request):
+        """Returns the number that the server answers."""
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return int(self._server.stdout.readline())
+
+    def close(self):
+        """Ends the server, if there is one."""
+        if self._server is not None:
+            self._server.stdin.close()
+            self._server.wait(timeout=60)
+
+
+class Fork:
+    """A running script: a process that is no child of this one."""
+
+    def __init__(self, forks, argv, number, outputs):
+        self._forks, self._argv, self._number, self.outputs = forks, argv, number, outputs
+        self._status = None
+
+    def send_signal(self, number):
+        """Sends a signal to a script that has not been waited for."""
+        if self._status is None:
+            os.kill(self._number, number)
+
+    def wait(self, *, timeout=300):
+        """Waits for the end; returns the completed process with its texts."""
+        if self._status is None:
+            self._status = self._forks.ask({"wait": self._number, "timeout": timeout})
+        return subprocess.CompletedProcess(self._argv, self._status, *(path.read_text() for path in self.outputs))
+
+    def wait_for(self, text, *, timeout=180):
+        """Waits until the script has printed a text."""
+        end = time.monotonic() + timeout
+        while text not in self.outputs[0].read_text():
+            running = pathlib.Path(f"/proc/{self._number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+            assert running and time.monotonic() < end, [path.read_text()[-2000:] for path in self.outputs]
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory):
+    """The session's `Forks`."""
+    made = Forks(tmp_path_factory.mktemp("outputs"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def run_script(forks):
+    """Callable (name, *arguments, fresh=False, cwd=ROOT): runs a script to its end; returns the completed process.
+
+    It is a fork of a process that has everything imported, or, with `fresh`, a new interpreter as a user starts it.
     """
-    server = []
-    outputs = [tmp_path_factory.mktemp("outputs") / name for name in ("stdout", "stderr")]
 
     def run(name, *arguments, fresh=False, cwd=ROOT):
         command = script(name, *arguments)
         if fresh:
             return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
-        if not server:
-            server.append(subprocess.Popen([sys.executable, str(ROOT / "tests" / "fork_server.py")], text=True,
-                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
-        for output in outputs:
-            output.write_text("")
-        request = {"argv": command[1:], "cwd": str(cwd), "stdout": str(outputs[0]), "stderr": str(outputs[1]),
-                   "timeout": 300}
-        server[0].stdin.write(json.dumps(request) + "\n")
-        server[0].stdin.flush()
-        status = int(server[0].stdout.readline())
-        assert status != -signal.SIGKILL, f"{name} took more than 300 seconds: {outputs[1].read_text()[-2000:]}"
-        return subprocess.CompletedProcess(command, status, *(output.read_text() for output in outputs))
+        result = forks.start(command[1:], cwd=cwd).wait()
+        assert result.returncode != -signal.SIGKILL, f"{name} took more than 300 seconds: {result.stderr[-2000:]}"
+        return result
 
-    yield run
-    for process in server:
-        process.stdin.close()
-        process.wait(timeout=60)
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_program(forks):
+    """Callable (text, *arguments): runs a Python program's text as a script; returns the completed process."""
+    return lambda text, *arguments: forks.start(["program", *arguments], program=text).wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _functions_that_need_autograph():
+    autograph.convert_what_needs_it()
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what trains or starts scripts as slow."""
+    for item in items:
+        path = item.path.relative_to(ROOT / "tests").as_posix()
+        if path in SLOW or {"run_script", "forks"} & set(item.fixturenames) and "run_program" not in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Traces without AutoGraph in tests, as in forks."""
+    pyfuncitem.obj = autograph.without(pyfuncitem.obj)
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
-"""Runs scripts in forks of one process that has TensorFlow imported, which takes longer than most scripts do.
+"""Runs scripts in forks of one process that has TensorFlow and the project imported.
 
-Reads lines of JSON: {"argv": [...], "cwd": ..., "stdout": file, "stderr": file, "timeout": seconds}. Answers each with a
-line, the exit status. Each script has a process of its own, with its own memory, files and end; nothing of the project
-is imported here. `conftest.run_script` uses it, and a new interpreter where it is asked for one.
+Importing takes longer than most scripts do. `conftest.run_script` starts a new interpreter where it is asked to.
+
+Reads lines of JSON: {"argv": [...], "cwd": ..., "stdout": file, "stderr": file, "env": {...}, and optionally "program":
+text that is run instead of the file argv[0]}. Answers each with a line, the id of the process. {"wait": id, "timeout":
+seconds} is answered with the exit status. Each script has a process of its own, with its own memory, files and end.
 """
 
+import importlib
 import json
 import os
+import pathlib
 import runpy
 import signal
 import sys
@@ -14,22 +18,41 @@ import threading
 import time
 import traceback
 
-import tensorflow as tf
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGES = ("data", "evaluation", "extensions", "inference", "models", "storage", "training", "visualization")
 
-tf.keras.layers.Layer  # loads Keras, which is loaded at first use
+
+def import_all():
+    """Imports TensorFlow, Keras, and all modules of the project but for its scripts. None of them computes anything."""
+    sys.path.insert(1, str(ROOT))  # after the tests' folder
+    importlib.import_module("flags")  # before TensorFlow
+    importlib.import_module("tensorflow").keras.layers.Layer  # loads Keras, which is loaded at first use
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).glob("[a-z]*.py")):
+            importlib.import_module(f"{package}.{path.stem}")
 
 
-def run(request):
+def run_as_main(request):
+    """Runs a script's file, or a program's text, with its arguments."""
+    if "program" in request:
+        exec(compile(request["program"], "<program>", "exec"), {"__name__": "__main__"})
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def become(request):
     """Becomes the script, in a fork; never returns."""
     status = 1
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, path in ((0, os.devnull), (1, request["stdout"]), (2, request["stderr"])):
-            os.dup2(os.open(path, os.O_RDWR if number else os.O_RDONLY), number)
+            os.dup2(os.open(path, os.O_RDWR | os.O_APPEND if number else os.O_RDONLY), number)
         os.chdir(request["cwd"])
+        os.environ.update(request.get("env", {}))
         sys.argv = request["argv"]
-        sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
+        sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0])) if "program" not in request else str(ROOT)
         try:
-            runpy.run_path(sys.argv[0], run_name="__main__")
+            run_as_main(request)
             status = 0
         except SystemExit as end:
             if end.code is None or isinstance(end.code, int):
@@ -59,9 +82,13 @@ def finish(child, timeout):
 
 
 if __name__ == "__main__":
+    import_all()
     for line in sys.stdin:
         asked = json.loads(line)
+        if "wait" in asked:
+            print(finish(asked["wait"], asked["timeout"]), flush=True)
+            continue
         fork = os.fork()
         if not fork:
-            run(asked)
-        print(finish(fork, asked["timeout"]), flush=True)
+            become(asked)
+        print(fork, flush=True)

@@ -1,11 +1,6 @@
 """How scripts list their flags and how they end."""
 
-import subprocess
-import sys
-
 import pytest
-
-from conftest import ROOT, script
 
 PROGRAM = """
 import flags
@@ -22,19 +17,14 @@ errors.run(main)
 """
 
 
-def ended_with(error):
-    return subprocess.run([sys.executable, "-c", PROGRAM.format(error=error)], cwd=ROOT, capture_output=True, text=True,
-                          check=False, timeout=60)
-
-
 @pytest.mark.parametrize("name, own, others", [
     ("train_fg.py", ("--area_weight:", "--[no]flip:"), ("--latent_dim",)),
     ("train_hoc.py", ("--latent_dim:", "--area_weight:"), ("--boxes",)),
     ("evaluate.py", ("--weights:", "--refine_iterations:"), ("--area_weight",)),
     ("experiments/reproduce.py", ("--rows:",), ("--area_weight",)),
 ])
-def test_help_lists_the_flags_that_a_script_has(name, own, others):
-    result = subprocess.run(script(name, "--help"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+def test_help_lists_the_flags_that_a_script_has(run_script, name, own, others):
+    result = run_script(name, "--help")
     for flag in own:
         assert flag in result.stdout, flag
     for flag in others:
@@ -42,14 +32,14 @@ def test_help_lists_the_flags_that_a_script_has(name, own, others):
 
 
 @pytest.mark.parametrize("error", ["MemoryError", "ResourceExhaustedError('OOM when allocating')"])
-def test_too_little_memory_ends_in_a_sentence(error):
-    result = ended_with(error)
+def test_too_little_memory_ends_in_a_sentence(run_program, error):
+    result = run_program(PROGRAM.format(error=error))
     assert result.returncode == 1 and result.stderr.startswith("error: memory does not suffice; lower --batch_size")
     assert "Traceback" not in result.stderr
 
 
-def test_a_defect_is_shown_as_one():
-    result = ended_with("RuntimeError('a defect')")
+def test_a_defect_is_shown_as_one(run_program):
+    result = run_program(PROGRAM.format(error="RuntimeError('a defect')"))
     assert result.returncode == 1 and "Traceback" in result.stderr and "a defect" in result.stderr
 
 

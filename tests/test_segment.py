@@ -46,7 +46,7 @@ def _weights(tmp_path_factory):
 
 
 @pytest.fixture(name="tree", scope="module")
-def _tree(tmp_path_factory, weights):
+def _tree(run_script, tmp_path_factory, weights):
     """A folder of 26 pictures, two of one name, one turned, one broken, and what the script made of it."""
     tree = tmp_path_factory.mktemp("tree")
     for name in ("dogs/x.jpg", "cats/x.jpg", "cats/broken.jpg", "many/a.png"):
@@ -62,8 +62,7 @@ def _tree(tmp_path_factory, weights):
     for index in range(23):
         picture = Image.fromarray(rng.integers(0, 256, (20 + index, 50, 3), np.uint8))
         picture.save(tree / "many" / f"{index:02d}.png", **({"exif": exif} if index == 0 else {}))
-    result = subprocess.run(script("segment.py", f"--weights={weights}", tree, f"--out={tree / 'masks'}"),
-                            capture_output=True, text=True, timeout=300, check=False)
+    result = run_script("segment.py", f"--weights={weights}", tree, f"--out={tree / 'masks'}")
     return tree, result
 
 

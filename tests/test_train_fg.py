@@ -3,12 +3,11 @@
 import json
 import shutil
 import signal
-import subprocess
 import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, SMALL, script
+from conftest import SMALL, script
 from PIL import Image
 
 from data import samples
@@ -128,22 +127,12 @@ def test_a_run_folder_whose_flags_were_edited_is_refused_in_a_sentence(whole_run
         networks.load_network(run_dir=str(tmp_path))
 
 
-def started(arguments, *, until):
-    """Starts a run and waits until a line of its output contains `until`."""
-    process = subprocess.Popen(script("train_fg.py", *arguments), cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL)
-    for line in process.stdout:
-        if until in line:
-            return process
-    raise AssertionError(f"the run ended without {until!r}")
-
-
-def test_a_killed_run_continues_from_its_last_checkpoint_bit_equal(run_script, few_samples, whole_run, tmp_path):
+def test_a_killed_run_continues_from_its_last_checkpoint_bit_equal(forks, run_script, few_samples, whole_run, tmp_path):
     arguments = (*AVERAGED, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2")
-    process = started((*arguments, "--num_steps=100000"), until="step 3/")
+    process = forks.start(script("train_fg.py", *arguments, "--num_steps=100000")[1:])
+    process.wait_for("step 3/")
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=60)
-    process.stdout.close()
     resumed = run_script("train_fg.py", *arguments, "--num_steps=4")
     assert resumed.returncode == 0, resumed.stderr
     if "continues at step 2" in resumed.stdout:  # a fast machine may have saved step 4 before the kill
@@ -153,14 +142,15 @@ def test_a_killed_run_continues_from_its_last_checkpoint_bit_equal(run_script, f
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_signal_saves_first(few_samples, tmp_path, number):
-    process = started((*UNSEEN, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--num_steps=100000",
-                       "--save_every=0"), until="step 2/")
+def test_a_stop_signal_saves_first(forks, few_samples, tmp_path, number):
+    process = forks.start(script("train_fg.py", *UNSEEN, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}",
+                                 "--num_steps=100000", "--save_every=0")[1:])
+    process.wait_for("step 2/")
     time.sleep(0.5)
     process.send_signal(number)
-    output = process.communicate(timeout=120)[0]
-    assert process.returncode == 128 + number
-    assert f"stopped by signal {int(number)} after step" in output
+    result = process.wait(timeout=120)
+    assert result.returncode == 128 + number, result.stderr
+    assert f"stopped by signal {int(number)} after step" in result.stdout
     assert list((tmp_path / "run" / "checkpoints").glob("step-*.index"))
 
 

@@ -2,12 +2,10 @@
 
 import json
 import shutil
-import subprocess
 import types
 
 import numpy as np
 import pytest
-from conftest import ROOT, script
 from PIL import Image
 
 from errors import UserError
@@ -22,11 +20,10 @@ SMALL = ("--generator_width=0.03125", "--batch_size=2", "--num_layers=3", "--log
 
 
 @pytest.fixture(scope="module")
-def two_steps(tmp_path_factory):
+def two_steps(run_script, tmp_path_factory):
     """A run of two steps on the bundled oranges: its completed process and its folder."""
     folder = tmp_path_factory.mktemp("two") / "run"
-    process = subprocess.run(script("train_hoc.py", *SMALL, f"--run_dir={folder}", "--num_steps=2"), cwd=ROOT,
-                             capture_output=True, text=True, timeout=300, check=False)
+    process = run_script("train_hoc.py", *SMALL, f"--run_dir={folder}", "--num_steps=2", fresh=True)
     assert process.returncode == 0, process.stderr
     return process, folder
 

@@ -1,13 +1,8 @@
 """Several replicas do what one device does; workers that are killed go on where the checkpoint is."""
 
 import json
-import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -69,18 +64,17 @@ with spread.scope():
 """
 
 
-def trained(task, kind):
+def trained(run_program, task, kind):
     """Returns the losses of four steps, and the mean size of each of the generator's and its average's variables."""
-    program = PROGRAM.format(root=str(ROOT), kind=kind, task=task)
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
+    result = run_program(PROGRAM.format(root=str(ROOT), kind=kind, task=task))
     assert result.returncode == 0, result.stderr[-3000:]
     lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith(("{", "["))]
     return lines[:-1], lines[-1]
 
 
 @pytest.mark.parametrize("task", ["foreground", "hoc"])
-def test_two_replicas_give_one_devices_losses_at_the_same_global_batch(task):
-    (alone, weights), (together, spread_weights) = trained(task, "none"), trained(task, "mirrored")
+def test_two_replicas_give_one_devices_losses_at_the_same_global_batch(run_program, task):
+    (alone, weights), (together, spread_weights) = (trained(run_program, task, kind) for kind in ("none", "mirrored"))
     assert len(alone) == len(together) == 4
     for step, (one, two) in enumerate(zip(alone, together)):
         for name, value in one.items():
@@ -152,31 +146,24 @@ def free_ports(count):
 class Workers:
     """Two processes of a script on loopback."""
 
-    def __init__(self, arguments, folder):
-        """Starts them; what they print goes into files of the folder."""
+    def __init__(self, forks, arguments):
+        """Starts them, as forks."""
         hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        self.outputs, self.processes = [], []
+        command = script(*arguments, "--distribute=multi_worker")[1:]
+        self.processes = []
         for index in range(2):
             config = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
-            path = pathlib.Path(folder) / f"worker{index}.txt"
-            self.outputs.append(path)
-            with open(path, "w", encoding="utf-8") as file:
-                self.processes.append(subprocess.Popen(
-                    script(*arguments, "--distribute=multi_worker"), cwd=ROOT, stdout=file, stderr=subprocess.STDOUT,
-                    env={**os.environ, "TF_CONFIG": json.dumps(config)}))
+            self.processes.append(forks.start(command, env={"TF_CONFIG": json.dumps(config)}))
 
-    def wait_for(self, text, *, timeout=180):
+    def wait_for(self, text):
         """Waits until the chief has printed a text."""
-        end = time.monotonic() + timeout
-        while text not in self.outputs[0].read_text():
-            assert time.monotonic() < end and self.processes[0].poll() is None, self.outputs[0].read_text()[-2000:]
-            time.sleep(0.1)
+        self.processes[0].wait_for(text)
 
-    def finish(self, *, timeout=240):
+    def finish(self):
         """Waits for both to end by themselves; returns the chief's output."""
-        for process, output in zip(self.processes, self.outputs):
-            assert process.wait(timeout=timeout) == 0, output.read_text()[-2000:]
-        return self.outputs[0].read_text()
+        results = [process.wait(timeout=240) for process in self.processes]
+        assert [result.returncode for result in results] == [0, 0], [result.stderr[-2000:] for result in results]
+        return results[0].stdout
 
     def kill(self):
         """Kills both, the second worker first."""
@@ -190,15 +177,15 @@ class Workers:
     ("train_hoc.py", "--generator_width=0.0625", "--num_layers=2", "--shadow_strength=0.5", "--batch_size=2", "--log_every=1",
      "--panel_every=0", "--evaluate_every=0", "--num_samples=0"),
 ], ids=["foreground", "hoc"])
-def test_two_workers_train_and_after_a_kill_go_on_from_the_checkpoint(arguments, tmp_path):
+def test_two_workers_train_and_after_a_kill_go_on_from_the_checkpoint(forks, arguments, tmp_path):
     run = f"--run_dir={tmp_path / 'run'}"
-    killed = Workers((*arguments, run, "--save_every=2", "--num_steps=100000"), tmp_path)
+    killed = Workers(forks, (*arguments, run, "--save_every=2", "--num_steps=100000"))
     try:
         killed.wait_for("step 3/")
     finally:
         killed.kill()
     last = max(int(path.stem.partition("-")[2]) for path in (tmp_path / "run" / "checkpoints").glob("step-*.index"))
-    going_on = Workers((*arguments, run, "--save_every=2", f"--num_steps={last + 3}"), tmp_path)
+    going_on = Workers(forks, (*arguments, run, "--save_every=2", f"--num_steps={last + 3}"))
     try:
         output = going_on.finish()
     finally:
