@@ -141,23 +141,12 @@ def run_program(forks):
     return lambda text, *arguments: forks.start(["program", *arguments], program=text).wait()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _functions_that_need_autograph():
-    autograph.convert_what_needs_it()
-
-
 def pytest_collection_modifyitems(items):
     """Marks what trains or starts scripts as slow."""
     for item in items:
         path = item.path.relative_to(ROOT / "tests").as_posix()
         if path in SLOW or {"run_script", "forks"} & set(item.fixturenames) and "run_program" not in item.fixturenames:
             item.add_marker(pytest.mark.slow)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem):
-    """Traces without AutoGraph in tests, as in forks."""
-    pyfuncitem.obj = autograph.without(pyfuncitem.obj)
 
 
 @pytest.fixture
