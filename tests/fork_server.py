@@ -83,12 +83,17 @@ def finish(child, timeout):
 
 if __name__ == "__main__":
     import_all()
+    running = set()
     for line in sys.stdin:
         asked = json.loads(line)
         if "wait" in asked:
             print(finish(asked["wait"], asked["timeout"]), flush=True)
+            running.discard(asked["wait"])
             continue
         fork = os.fork()
         if not fork:
             become(asked)
+        running.add(fork)
         print(fork, flush=True)
+    for fork in running:  # what nobody has waited for
+        os.kill(fork, signal.SIGKILL)
