@@ -110,7 +110,7 @@ def main(argv: list[str]) -> None:
     teacher = labels.load_teacher(told.student.teacher, image_size=told.data.image_size, crop=told.data.crop)
     given = inherited(teacher, told.data)
     with loop.open_run(config.from_flags(config.Distillation, given=given), flag_lines=config.flag_lines(given),
-                       default_lines=config.default_lines(), changeable=flags.CHANGEABLE, removed=flags.REMOVED) as run:
+                       default_lines=config.default_lines(), changeable=flags.CHANGEABLE) as run:
         train(run.options, run, teacher=teacher)
 
 

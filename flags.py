@@ -20,9 +20,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir", "distribute",
               "num_replicas", "convolutions", "max_cache_megabytes")
 
-# Flags of features that were removed, with the line of a run that did not use them: such a run can go on.
-REMOVED = {"own_background_share": "--own_background_share=0.0", "feature_matching_weight": "--feature_matching_weight=0.0"}
-
 # Flags by what they belong to, as --help shows them; those that are named in neither set are of training.
 PAPER = frozenset((
     "dataset", "data_dir", "images", "boxes", "masks", "crop", "image_size", "backgrounds", "area_constant", "area_weight",
@@ -80,6 +77,17 @@ def define_backgrounds():
                              "patches of the given photographs that touch no box. Default with the samples: theirs.")
 
 
+def define_own_backgrounds():
+    """Reals on their own backgrounds (S25), which measured no gain and are no more."""
+    _define_removed("own_background_share")
+
+
+def _define_removed(name):
+    """A number that only 0 is left of, so that flags of earlier runs are still understood."""
+    absl_flags.DEFINE_float(name, 0.0, "Removed: 0 is the only value (docs/extensions.md).")
+    absl_flags.register_validator(name, lambda value: value == 0, message="was removed; leave it out (docs/extensions.md)")
+
+
 def define_generator():
     """The foreground provider's network: the UNet of Table 1, or the instance generator of Table 2."""
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels; 1 is the paper's table.",
@@ -131,6 +139,7 @@ def define_objective(*, area_constant):
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
     absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
                               "there from the start.", lower_bound=0)
+    _define_removed("feature_matching_weight")
     absl_flags.DEFINE_float("outline_weight", 0.0, "Weight of the length of the masks' outlines, their total variation "
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)
 

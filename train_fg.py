@@ -81,7 +81,7 @@ def main(argv: list[str]) -> None:
         options = dataclasses.replace(options, objective=dataclasses.replace(options.objective, area_constant=area))
     config.initial_mask(options.generator, options.objective)
     with loop.open_run(options, flag_lines=config.flag_lines(), default_lines=config.default_lines(),
-                       changeable=flags.CHANGEABLE, removed=flags.REMOVED,
+                       changeable=flags.CHANGEABLE,
                        spectral_norm=options.discriminator.spectral_norm) as run:
         train(options, run)
 
@@ -89,6 +89,7 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.define_data()
     flags.define_backgrounds()
+    flags.define_own_backgrounds()
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{photographs.PAPER_AREA} (Table 3), with the bundled pets "

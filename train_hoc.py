@@ -159,7 +159,7 @@ def main(argv: list[str]) -> None:
     check(options)
     cluster, shapes = load_data(options.scenes, seed=options.run.seed)
     with loop.open_run(options, flag_lines=config.flag_lines(), default_lines=config.default_lines(),
-                       changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"), removed=flags.REMOVED,
+                       changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),
                        spectral_norm=options.discriminator.spectral_norm) as run:
         train(options, run, cluster=cluster, shapes=shapes)
 

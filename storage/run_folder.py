@@ -39,7 +39,7 @@ class RunFolder:
         """Returns the PNG file of the panel drawn after `step` steps."""
         return self.path / "panels" / f"step_{step:06d}.png"
 
-    def open(self, *, flag_lines, changeable, default_lines=None, removed=None):
+    def open(self, *, flag_lines, changeable, default_lines=None):
         """Makes the folder, or enters the folder of the same run, or of one that left nothing but its flags.
 
         What such a run's flags were is kept until `record`, which is for the first step that it makes.
@@ -49,7 +49,6 @@ class RunFolder:
           changeable: names of flags that may differ from the folder's (how long, how often), without being another run.
           default_lines: the same dict of the flags' defaults: a flag that the folder does not name is younger than the
             run, and has its default there. None: it has none there.
-          removed: the lines of flags that are no more, of runs that did not use them; other runs cannot go on.
 
         Raises:
           UserError: the folder is another run's (the first flag that differs is named with both values), is no run
@@ -65,7 +64,6 @@ class RunFolder:
         if begun:
             stored_lines = _read(flags_path).splitlines()
             self._check_same_run(stored_lines, flag_lines, changeable, default_lines or {})
-            self._check_removed(stored_lines, removed or {})
         elif names and FLAGS_FILE not in names:
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
                             "give an empty or a new one.")
@@ -125,14 +123,6 @@ class RunFolder:
                 raise UserError(
                     f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_shown(stored, name)}, this "
                     f"command {_shown(line, name)}; give the same value, or another --run_dir.")
-
-    def _check_removed(self, stored_lines, removed):
-        """Refuses a run that used a flag which is no more."""
-        for line in stored_lines:
-            for name, unused in removed.items():
-                if _names(line, name) and line != unused:
-                    raise UserError(f"{self.path} holds a run with {line}, which was removed since, so that it cannot go "
-                                    "on; give another --run_dir.")
 
     def _take_lock(self):
         """Holds the folder until the process ends."""

@@ -161,3 +161,9 @@ def test_help_has_three_groups_of_flags_that_there_are(run_script):
     places = [text.index(line) for line in ("\nPaper:", "--area_weight: ", "\nTraining:", "--log_every: ",
                                             "\nExtensions (", "--outline_weight: ")]
     assert places == sorted(places)
+
+
+def test_a_removed_flag_takes_what_earlier_runs_left_and_nothing_else(run_script, parsed, tmp_path):
+    assert "--feature_matching_weight=0.0" in parsed("--feature_matching_weight=0.0")
+    result = run_script("train_fg.py", "--own_background_share=0.5", f"--run_dir={tmp_path / 'run'}")
+    assert result.returncode != 0 and "own_background_share=0.5: was removed" in result.stderr

@@ -202,15 +202,14 @@ class OpenRun(NamedTuple):
 
 @contextlib.contextmanager
 def open_run(options: Any, *, flag_lines: Mapping[str, str], default_lines: Mapping[str, str],
-             changeable: tuple[str, ...], removed: Mapping[str, str], spectral_norm: str = "sngan") -> Iterator[OpenRun]:
+             changeable: tuple[str, ...], spectral_norm: str = "sngan") -> Iterator[OpenRun]:
     """Opens a run: its replicas, its folder, and what its process sets once.
 
     Args:
       options: the script's configuration, with `run`, `cadence` and `process`.
-      flag_lines: as for `RunFolder.open`, and so are the next three.
+      flag_lines: as for `RunFolder.open`, and so are the next two.
       default_lines: as there.
       changeable: as there.
-      removed: as there.
       spectral_norm: the discriminator's, which not all replicas can do.
 
     Yields:
@@ -224,7 +223,7 @@ def open_run(options: Any, *, flag_lines: Mapping[str, str], default_lines: Mapp
     replicas.check(batch_size=run.batch_size, spectral_norm=spectral_norm, jit_compile=run.jit_compile)
     folder = RunFolder(run.run_dir)
     if replicas.is_chief:
-        folder.open(flag_lines=flag_lines, changeable=changeable, default_lines=default_lines, removed=removed)
+        folder.open(flag_lines=flag_lines, changeable=changeable, default_lines=default_lines)
     environment.set_up(**vars(options.process))
     with replicas.scope():
         yield OpenRun(options, folder, replicas, flag_lines)

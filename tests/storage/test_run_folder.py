@@ -117,17 +117,3 @@ def test_flags_that_are_no_text_are_refused_in_a_sentence(tmp_path):
     (tmp_path / "flags.txt").write_bytes(b"--seed=1\n\xff\xfe")
     with pytest.raises(UserError, match="flags.txt is broken: it is no UTF-8 text"):
         read_flags(tmp_path)
-
-
-def test_a_run_with_a_feature_that_was_removed_cannot_go_on_and_one_without_it_can(tmp_path):
-    removed = {"blur": "--blur=0.0"}
-    for stored, refused in (("--blur=0.5", True), ("--blur=0.0", False)):
-        path = tmp_path / stored
-        path.mkdir()
-        (path / "flags.txt").write_text("".join(f"{line}\n" for line in (*LINES.values(), stored) if line))
-        (path / "metrics.json").write_text("{}")
-        if refused:
-            with pytest.raises(UserError, match="--blur=0.5, which was removed"):
-                RunFolder(path).open(flag_lines=LINES, changeable=(), removed=removed)
-        else:
-            RunFolder(path).open(flag_lines=LINES, changeable=(), removed=removed)
