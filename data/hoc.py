@@ -107,11 +107,10 @@ def hoc_batches(
         latents = 2.0 * uniform([num_layers, batch_size, latent_dim], _LATENTS, step) - 1.0
         batch = {"foreground_inputs": latents[:, in_shard], "background_inputs": windows(_BACKGROUNDS, step) * visible,
                  "reals": windows(_REALS, step), "step": step}
-        if sample_layout is None:
-            return batch
-        # Drawn for the global batch, so that an image's layout does not depend on how the batch is divided.
-        delta_r = sample_layout([num_layers, batch_size], seed=tf.stack([tf.constant(seed, tf.int64), step]))
-        return {**batch, "delta_r": tf.nest.map_structure(lambda drawn: drawn[:, in_shard], delta_r)}
+        if sample_layout:  # for the global batch, so that a layout does not depend on how the batch is divided
+            delta_r = sample_layout([num_layers, batch_size], seed=tf.stack([tf.constant(seed, tf.int64), step]))
+            batch["delta_r"] = tf.nest.map_structure(lambda drawn: drawn[:, in_shard], delta_r)
+        return batch
 
     steps = tf.data.Dataset.range(start_step, num_steps)
     # AutoGraph would take seconds, and nothing here needs it.

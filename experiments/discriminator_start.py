@@ -101,7 +101,7 @@ def scenes_of(provider):
 
 def placed(scenes, instances, patches, *, step):
     """Returns composites, float32 [B, 64, 64, 3], of instances [N, B, ...] that are placed as the step says."""
-    delta_r = scenes.layout.sample(tf.shape(instances)[:2], seed=tf.stack([tf.constant(0, tf.int64), step]))
+    delta_r = scenes.layout.sample(tf.unstack(tf.shape(instances)[:2]), seed=tf.stack([tf.constant(0, tf.int64), step]))
     return scenes(instances, patches, delta_r, training=False).image
 
 

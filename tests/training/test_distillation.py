@@ -62,7 +62,7 @@ def test_labels_are_the_teachers_masks_computed_once(tmp_path):
         raise AssertionError("the masks are in the cache")
 
     again = labels.teacher_masks(absent, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
-    np.testing.assert_array_equal(labels, again)
+    np.testing.assert_array_equal(made, again)
     with pytest.raises(UserError, match="was begun with the masks of a, and the teacher is b by now"):
         labels.teacher_masks(teacher, crops, description="b", made_of="b", cache_dir=tmp_path, max_megabytes=1)
 
@@ -71,22 +71,22 @@ def test_labels_of_other_photographs_or_of_a_teacher_with_other_values_are_refus
     teacher = build_unet(width=1 / 16, size=64)
     crops = np.random.default_rng(0).integers(0, 256, [4, 64, 64, 3], np.uint8)
 
-    def labels(crops):
+    def made_of(crops):
         return labels.teacher_masks(
             pipeline.inference(teacher), crops, description="a", made_of=labels.fingerprint(crops, teacher),
             cache_dir=tmp_path, max_megabytes=1)
 
-    made = labels(crops)
-    np.testing.assert_array_equal(labels(crops.copy()), made)
+    made = made_of(crops)
+    np.testing.assert_array_equal(made_of(crops.copy()), made)
     (tmp_path / labels.CUT_CACHE_NAME).touch()
     with pytest.raises(UserError, match="was begun with other photographs, or boxes, or with another teacher where a is now"):
-        labels(crops[::-1])
+        made_of(crops[::-1])
     teacher.variables[0].assign_add(tf.ones_like(teacher.variables[0]))
     with pytest.raises(UserError, match="was begun with other photographs, or boxes, or with another teacher where a is now"):
-        labels(crops)
+        made_of(crops)
     assert (tmp_path / labels.CUT_CACHE_NAME).exists()
     (tmp_path / labels.CACHE_NAME).unlink()
-    assert (labels(crops) != made).any()
+    assert (made_of(crops) != made).any()
     assert not (tmp_path / labels.CUT_CACHE_NAME).exists()  # it was cut of the masks that are gone
 
 
@@ -96,15 +96,15 @@ def test_cut_labels_are_made_once(tmp_path):
     colours[16:48, 16:48] = (200, 40, 40)
     Image.fromarray(np.clip(colours + noise, 0, 255).astype(np.uint8)).save(tmp_path / "a.png")
     photographs = [Photograph("a.png", str(tmp_path / "a.png"), (8.0, 8.0, 48.0, 48.0), None)]
-    labels = np.full([1, 64, 64, 1], 40, np.uint8)
-    labels[:, 20:44, 20:44] = 230
+    raw = np.full([1, 64, 64, 1], 40, np.uint8)
+    raw[:, 20:44, 20:44] = 230
     options = {"crop_mode": "box", "cache_dir": tmp_path}
-    assert labels.cut_labels(labels, photographs, iterations=0, **options) is labels
-    cut = labels.cut_labels(labels, photographs, iterations=1, **options)
-    assert cut.dtype == np.uint8 and cut.shape == labels.shape
+    assert labels.cut_labels(raw, photographs, iterations=0, **options) is raw
+    cut = labels.cut_labels(raw, photographs, iterations=1, **options)
+    assert cut.dtype == np.uint8 and cut.shape == raw.shape
     assert cut[0, 14:50, 14:50].min() == 255 and cut.mean() == pytest.approx(255 * (32 / 48) ** 2, rel=0.1)
     (tmp_path / "a.png").unlink()
-    np.testing.assert_array_equal(labels.cut_labels(labels, photographs, iterations=1, **options), cut)
+    np.testing.assert_array_equal(labels.cut_labels(raw, photographs, iterations=1, **options), cut)
 
 
 def test_a_cache_too_large_foreign_or_broken_is_refused(tmp_path):
