@@ -177,10 +177,9 @@ class Inference:
 
 
 @frozen
-class Foreground:
-    """Everything that `train_fg.py` is told."""
+class Adversarial:
+    """What both scripts of adversarial training are told."""
 
-    data: Data
     generator: Generator
     discriminator: Discriminator
     objective: Objective
@@ -191,18 +190,18 @@ class Foreground:
 
 
 @frozen
-class Cluster:
+class Foreground(Adversarial):
+    """Everything that `train_fg.py` is told."""
+
+    data: Data
+
+
+@frozen
+class Cluster(Adversarial):
     """Everything that `train_hoc.py` is told."""
 
     scenes: Scenes
     information: Information
-    generator: Generator
-    discriminator: Discriminator
-    objective: Objective
-    players: Players
-    process: Process
-    cadence: Cadence
-    run: Run
 
 
 @frozen
