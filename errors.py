@@ -4,10 +4,11 @@ import math
 import sys
 
 from absl import app
+from absl import flags as absl_flags
 
-import flags
-from flags import FLAGS
+import flag_help
 
+FLAGS = absl_flags.FLAGS
 OUT_OF_MEMORY = "memory does not suffice; lower --batch_size, --image_size or the network's width"
 
 
@@ -28,7 +29,7 @@ def run(main, *, positional=False):
     """Parses the flags and runs `main(argv)`.
 
     A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and status 1.
-    `--help` lists the flags that the script has in three groups (`flags.help_text`).
+    `--help` lists the flags that the script has in three groups (`flag_help`).
 
     Args:
       main: the script's main.
@@ -58,7 +59,7 @@ def run(main, *, positional=False):
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):
         names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
-        print(f"{sys.modules['__main__'].__doc__}\n{flags.help_text(names)}")
+        print(f"{sys.modules['__main__'].__doc__}\n{flag_help.help_text(names)}")
         sys.exit(0)
     FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
     app.run(guarded)

@@ -6,10 +6,9 @@
     python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything
     python experiments/reproduce.py --data=DATA --table_only               # the table of what has been run so far
 
-What is finished is passed over and what was stopped goes on, so that the same command can be given again at any time;
-what was finished with other flags than its row has now is reported instead.
-A row whose data are not there is left out, and one that fails is reported; the rest is run all the same, and the exit
-status is 1. DATA has `CUB_200_2011/`, `landscapes/`, `CelebA/`, `INRIAPerson/Train/neg/`, and `hoc/` with
+The same command can be given again at any time. What is finished is passed over, and what was stopped goes on. What was
+finished with other flags than its row has now is reported instead. A row whose data are not there is left out. One that
+fails is reported, the rest is run all the same, and the exit status is 1. DATA has `CUB_200_2011/`, `landscapes/`, `CelebA/`, `INRIAPerson/Train/neg/`, and `hoc/` with
 `crowd.jpg` and `beans.jpg`, or other names by --crowd_image and --seed_image.
 """
 

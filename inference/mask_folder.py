@@ -30,9 +30,10 @@ _ANY_SHEET = "contact_sheet_[0-9][0-9][0-9]*.png"
 class MaskFolder:
     """Writes segmentations as they come; what is written stays, however the process ends.
 
-    For each: `NAME_mask.png`, 8-bit grey, `NAME_cutout.png`, RGBA, and a line of `masks.csv` (`COLUMNS`): picture, its
-    sides in pixels, the soft mask's mean over the whole picture, the tight box in pixels of the mask cut at 0.5 (empty
-    where nothing reaches that), and the mask's file. For every 24, and for the rest: `contact_sheet_NNN.png`.
+    Each has `NAME_mask.png` (8-bit grey), `NAME_cutout.png` (RGBA) and a line of `masks.csv`. The line (`COLUMNS`) holds
+    the picture, its sides in pixels, the soft mask's mean over the whole picture, a box and the mask's file. The box is
+    the tight one of the mask cut at 0.5, in pixels, and empty where nothing reaches that. For every 24, and for the
+    rest, there is `contact_sheet_NNN.png`.
 
     Attributes:
       path: the folder.

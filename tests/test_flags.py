@@ -5,7 +5,7 @@ import re
 import pytest
 from conftest import ROOT
 
-import flags
+import flag_help
 
 FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
@@ -156,7 +156,7 @@ def test_tensorflow_addons_is_imported_in_one_place():
 
 def test_help_has_three_groups_of_flags_that_there_are(run_script):
     declared = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', (ROOT / "flags.py").read_text()))
-    assert flags.PAPER | flags.EXTENSIONS <= declared and not flags.PAPER & flags.EXTENSIONS
+    assert flag_help.PAPER | flag_help.EXTENSIONS <= declared and not flag_help.PAPER & flag_help.EXTENSIONS
     text = run_script("train_fg.py", "--help").stdout
     places = [text.index(line) for line in ("\nPaper:", "--area_weight: ", "\nTraining:", "--log_every: ",
                                             "\nExtensions (", "--outline_weight: ")]
