@@ -45,7 +45,7 @@ def main(argv):
         soft, boxes = (grabcut.cut_masks(masks, labelled, **cut_options) for masks in (soft, boxes))
         baselines["the boxes alone, cut"] = boxes
     scores = report.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled],
-                                      baselines=baselines)
+                                   baselines=baselines)
     dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
     print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)} ('{dataset}'), "
           f"crop '{crop_options['crop_mode']}'\n")
@@ -53,7 +53,7 @@ def main(argv):
     path = report.write_report(scores, options.out)
     ranked = report.ranked_indices(scores, num_each=min(4, max(1, len(labelled) // 3)))
     panel = panels.ranked_panel(images=crops, masks=soft, references=references, ranked=ranked,
-                                       mean_ious=[entry["mean_iou"] for entry in scores["images"]])
+                                mean_ious=[entry["mean_iou"] for entry in scores["images"]])
     tiles.save_png(panel, path.parent / "evaluation.png")
     print(f"\nwrote {path} and {path.parent / 'evaluation.png'}")
 

@@ -265,7 +265,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_enum("task", "birds", list(TASKS), "What is composed.")
     absl_flags.DEFINE_string("data_dir", None, "Birds in CUB-200-2011's layout.")
     absl_flags.DEFINE_string("backgrounds", None, "Folder of background photographs, for birds, or "
-                               "'outside_boxes'.")
+                             "'outside_boxes'.")
     absl_flags.DEFINE_string("image", None, "Photograph of a cluster. Default: drawn ellipses.")
     absl_flags.DEFINE_integer("window_size", None, "Side of its windows, in its pixels.", lower_bound=16)
     absl_flags.DEFINE_integer("num_pasted", 2, "Disks or instances pasted on a cluster's window.", lower_bound=1)

@@ -82,7 +82,7 @@ def run_stage(stage, folder, *, seed, **options):
     path = os.path.join(folder, RECORD)
     if os.path.exists(os.path.join(folder, "metrics.json")):
         atomic.write(path, json.dumps({"seconds": read_json(path).get("seconds", 0.0) + time.time() - start,
-                                            "flags": flags_of(stage, **options)}))
+                                       "flags": flags_of(stage, **options)}))
     return status
 
 
@@ -175,7 +175,7 @@ def main(argv):
 if __name__ == "__main__":
     absl_flags.DEFINE_string("data", "data", "Folder with the data sets.")
     absl_flags.DEFINE_list("rows", [], "The rows to run, by name; 'ablations' is one setting at a "
-                            "time, in small. Default: all but these.")
+                           "time, in small. Default: all but these.")
     absl_flags.DEFINE_list("seeds", ["0"], "Seeds; each row is run with each of them.")
     absl_flags.DEFINE_string("runs_dir", None, "Where run folders go. Default: runs/reproduce, or runs/smoke.")
     absl_flags.DEFINE_bool("smoke", False, "Two steps of small networks instead of whole runs.")

@@ -95,7 +95,7 @@ ROWS = {
     "birds_boxes": Row(
         "Birds, cut boxes alone (no GAN)", "-", (BIRDS,), FOREGROUND_FIGURES,
         (Stage("student", "distill.py", "best/distill_cut", ("--teacher=boxes", "--dataset=birds", f"--data_dir={BIRDS}",
-                                                        "--backgrounds=outside_boxes"),
+                                                             "--backgrounds=outside_boxes"),
                ("--image_size=64", "--student_width=0.0625")),)),
     "faces_printed": _foreground(
         "Faces, Table 3 as printed", "pictures alone", needs=(FACES, NEGATIVES), flagfile="paper/fg_faces",
@@ -116,7 +116,7 @@ ROWS = {
     "limes_one": _cluster("Fruit (bundled limes), one instance on whole windows", flagfile="best/hoc_fruit_one",
                           arguments=("--image={limes_image}", "--window_size=52")),
     "seed_one": _cluster("Seed, one instance on whole windows, D not normalized", flagfile="best/hoc_seed_one", needs=("{seed_image}",),
-                           arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
+                         arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "crowd_shadow": _cluster("Crowd, one instance with its shadow on whole windows, D not normalized",
                              flagfile="best/hoc_crowd_shadow", needs=("{crowd_image}",),
                              arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),

@@ -80,7 +80,7 @@ class MaskFolder:
             names, pictures, masks = zip(*self._sheet)
             self._sheet = []
             tiles.save_png(panels.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
-                             self.path / _SHEET_NAME.format(self._num_sheets))
+                           self.path / _SHEET_NAME.format(self._num_sheets))
 
     def _append(self, row) -> None:
         path = self.path / TABLE_NAME

@@ -133,7 +133,7 @@ class InstanceSampler:
         appearances, masks = self.generate(latents.reshape(-1, self._latent_dim))
         shape = (*latents.shape[:2], *appearances.shape[1:3])
         pictures["traversal.png"] = panels.traversal_panel(appearances.reshape(*shape, 3),
-                                                                  masks.reshape(*shape, 1))
+                                                           masks.reshape(*shape, 1))
         return pictures
 
 

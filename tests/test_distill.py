@@ -11,7 +11,7 @@ from storage.weights import read_weights
 # Everything that is random, or done to labels, beside the network itself, so that resuming has the most to keep.
 STUDENT = ("--student_width=0.0625", "--augmentation=color,hue", "--average_flips", "--refine_iterations=1",
            "--sharpen_temperature=0.5", "--label_area=0.4", *(flag for flag in SMALL if "generator_width" not in flag
-                                          and "image_size" not in flag))
+                                                              and "image_size" not in flag))
 
 
 @pytest.fixture(scope="module")

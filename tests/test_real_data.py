@@ -56,7 +56,7 @@ def figures_of(name, photographs, *, grabcut_iterations=0, **inference):
     masks = segmenter.masks(images.load_crops(photographs, size=128, crop_mode="box"))
     masks = grabcut.cut_masks(masks, photographs, crop_mode="box", iterations=grabcut_iterations)
     return report.evaluate_masks(masks, images.load_mask_crops(photographs, size=128, crop_mode="box"),
-                                    names=[photograph.name for photograph in photographs])
+                                 names=[photograph.name for photograph in photographs])
 
 
 def test_the_pretrained_birds_reach_the_figures_they_state(real_data):

@@ -45,7 +45,7 @@ class ValidationSet(NamedTuple):
         """Measures S5's figures of soft masks of the labelled photographs, float32 [m, S, S, 1]. Returns a dict."""
         labelled = sorted(self.masks)
         scores = report.evaluate_masks(soft, np.stack([self.masks[index] for index in labelled]),
-                                          names=[self.names[index] for index in labelled])
+                                       names=[self.names[index] for index in labelled])
         return {name: scores["per_image"][name] for name in metrics.KEYS}
 
 
@@ -67,8 +67,8 @@ def choose_validation_set(data, *, num_panel_images, seed):
     drawn = next(iter(batches.foreground_batches(crops=data.crops[:1], background_pool=data.pool, batch_size=count,
                                                  num_steps=1, seed=seed)))
     return ValidationSet(crops=data.crops[indices], names=[data.names[index] for index in indices],
-                 masks={place: data.masks[index] for place, index in enumerate(indices) if index in data.masks},
-                 backgrounds=drawn["backgrounds"].numpy(), indices=indices)
+                         masks={place: data.masks[index] for place, index in enumerate(indices) if index in data.masks},
+                         backgrounds=drawn["backgrounds"].numpy(), indices=indices)
 
 
 class ForegroundMonitor:
@@ -85,7 +85,7 @@ class ForegroundMonitor:
         photographs, patches = (image_ranges.to_unit_range(pictures) for pictures in (crops, self._shown.backgrounds))
         composites = composite(stack_layers([Instance(patches, tf.ones_like(soft)), Instance(photographs, soft)]))
         return panels.foreground_panel(images=crops, masks=soft, composites=np.asarray(composites),
-                                              references=self._shown.panel_references(), max_columns=len(crops))
+                                       references=self._shown.panel_references(), max_columns=len(crops))
 
     def evaluate(self):
         """Measures S5's figures, averaged over the labelled photographs. Returns a dict of floats for TensorBoard."""

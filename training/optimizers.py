@@ -66,5 +66,5 @@ def make_optimizer(variables, *, learning_rate, num_steps, learning_rate_fall_st
     """
     if learning_rate_fall_steps:
         learning_rate = schedules.FallingRate(learning_rate, num_updates=num_steps * updates_per_step,
-                                    num_falling=learning_rate_fall_steps * updates_per_step)
+                                              num_falling=learning_rate_fall_steps * updates_per_step)
     return make_adam(learning_rate, variables, **adam)

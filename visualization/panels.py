@@ -123,7 +123,7 @@ def traversal_panel(appearances: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """
     rows = tiles.on_checkerboard(appearances, masks)
     return tiles.panel(list(rows), labels=[f"z{index}" for index in range(1, len(rows) + 1)],
-                         max_columns=rows.shape[1])
+                       max_columns=rows.shape[1])
 
 
 def ranked_panel(

@@ -165,7 +165,7 @@ def test_hoc_panel_stacks_the_rows_of_figures_8_to_11(num_shown):
     layers = [tiles.on_checkerboard(image, mask)
               for image, mask in zip(arguments["layer_images"], arguments["layer_masks"])]
     grid = tiles.panel([arguments["reals"], *layers, arguments["composites"], arguments["appearances"],
-                                 arguments["masks"]])
+                        arguments["masks"]])
     assert len(grid) == 2 + (num_shown + 4) * 18
     np.testing.assert_array_equal(picture[:, -grid.shape[1]:], grid)
     assert leftmost_ink(picture) > 100
@@ -214,7 +214,7 @@ def test_traversal_panel_has_a_labelled_row_for_each_latent():
     appearances, masks = appearances.reshape(2, 9, 16, 16, 3), masks.reshape(2, 9, 16, 16, 1)
     picture = panels.traversal_panel(appearances, masks)
     expected = tiles.panel(list(tiles.on_checkerboard(appearances, masks)), labels=["z1", "z2"],
-                                   max_columns=9)
+                           max_columns=9)
     assert len(picture) == 2 + 2 * 18 and picture.shape[1] > 2 + 9 * 18
     np.testing.assert_array_equal(picture, expected)
 
@@ -226,7 +226,7 @@ def test_ranked_panel_shows_each_groups_images_under_a_head():
     picture = panels.ranked_panel(images=images, masks=masks, references=references, ranked=ranked)
     order = [[4, 1], [0]]
     grids = [tiles.panel([images[i], masks[i], masks[i] >= 0.5, references[i],
-                                  tiles.carve(images[i], masks[i])]) for i in order]
+                          tiles.carve(images[i], masks[i])]) for i in order]
     height = grids[0].shape[0]
     np.testing.assert_array_equal(picture[-height:, -grids[1].shape[1]:], grids[1])
     start = picture.shape[1] - grids[1].shape[1] - 48 // 8 - grids[0].shape[1]
