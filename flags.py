@@ -48,8 +48,9 @@ def define_data(*, crop="box", image_size=128, split="all"):
 def define_backgrounds():
     """Background provider's pictures (third case of Figure 4)."""
     absl_flags.DEFINE_string("backgrounds", None,
-                             "Folder of photographs without the category, searched recursively, or 'outside_boxes': "
-                             "patches of the given photographs that touch no box. Default with the samples: theirs.")
+                             "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
+                             "patches of the given photographs that touch no box; or 'box_windows': such patches with "
+                             "the sides of boxes, resized as crops are. Default with the samples: theirs.")
 
 
 def define_own_backgrounds():

@@ -79,14 +79,16 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrou
     return chosen
 
 
-def load_backgrounds(*, backgrounds, dataset, photographs, size) -> pools.BackgroundPool:
+def load_backgrounds(*, backgrounds, dataset, photographs, size, crop_mode) -> pools.BackgroundPool:
     """Loads the background pictures that `--backgrounds` asks for.
 
     Args:
-      backgrounds: folder, 'outside_boxes', or None for the bundled backgrounds (with the bundled pets alone).
+      backgrounds: folder, 'outside_boxes', 'box_windows', or None for the bundled backgrounds (with the bundled pets
+        alone).
       dataset: the data set's name.
-      photographs: the photographs, for 'outside_boxes'.
+      photographs: the photographs, for 'outside_boxes' and 'box_windows'.
       size: side of the patches in pixels.
+      crop_mode: 'box' or 'square', for 'box_windows'.
 
     Returns:
       The pool.
@@ -96,9 +98,11 @@ def load_backgrounds(*, backgrounds, dataset, photographs, size) -> pools.Backgr
     """
     if backgrounds == "outside_boxes":
         return pools.outside_boxes(photographs, patch_size=size)
+    if backgrounds == "box_windows":
+        return pools.box_windows(photographs, patch_size=size, crop_mode=crop_mode)
     if backgrounds is None and dataset != "samples":
         raise UserError(f"--dataset={dataset} needs --backgrounds: a folder of photographs without the category, or "
-                        "'outside_boxes'.")
+                        "'outside_boxes' or 'box_windows'.")
     return pools.load_folder(backgrounds or samples.BACKGROUNDS, patch_size=size)
 
 
@@ -127,7 +131,8 @@ def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, 
     name = dataset_name(dataset=dataset, images=images)
     found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes, masks=masks, split=split,
                              backgrounds=backgrounds)
-    pool = load_backgrounds(backgrounds=backgrounds, dataset=name, photographs=found, size=image_size)
+    pool = load_backgrounds(backgrounds=backgrounds, dataset=name, photographs=found, size=image_size,
+                            crop_mode=crop)
     options = {"size": image_size, "crop_mode": crop}
     crops = image_files.load_crops(found, **options)
     labelled = [index for index, photograph in enumerate(found) if photograph.mask_path]
