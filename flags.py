@@ -27,9 +27,10 @@ AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KIND
 
 def define_data(*, crop="box", image_size=128, split="all"):
     """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
-    absl_flags.DEFINE_enum("dataset", None, ["samples", "birds", "faces", "folder"],
-                           "Layout of the photographs: the bundled pets, CUB-200-2011, CelebA (in the wild), or any "
-                           "folder. Default: 'folder' with --images, else 'samples'.")
+    absl_flags.DEFINE_enum("dataset", None, ["airplanes", "pets", "birds", "faces", "folder", "samples"],
+                           "Layout of the photographs: the bundled airplanes or pets, CUB-200-2011, CelebA (in the "
+                           "wild), or any folder. Default: 'folder' with --images, else 'airplanes'. 'samples' is an "
+                           "older name of 'pets'.")
     absl_flags.DEFINE_string("data_dir", None, "Folder of the data set, for birds and faces.")
     absl_flags.DEFINE_string("images", None, "Folder of images, searched recursively (dataset 'folder').")
     absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
@@ -50,7 +51,8 @@ def define_backgrounds():
     absl_flags.DEFINE_string("backgrounds", None,
                              "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
                              "patches of the given photographs that touch no box; or 'box_windows': such patches with "
-                             "the sides of boxes, resized as crops are. Default with the samples: theirs.")
+                             "the sides of boxes, resized as crops are. Default: 'box_windows' with the airplanes, "
+                             "the bundled backgrounds with the pets.")
 
 
 def define_own_backgrounds():
