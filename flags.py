@@ -192,7 +192,7 @@ def define_cluster():
     absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans"],
                            "Instead of a photograph, draw a cluster whose masks are known, and measure against them.")
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
-                              "biggest instance's width, or twice the width of most, at least 16. Default for the bundled oranges: 78.")
+                              "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78.")
     absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
                               lower_bound=1, upper_bound=64)
     absl_flags.DEFINE_integer("latent_dim", 5, "Dimensions of z (Table 4: 6, 5, 2).", lower_bound=1, upper_bound=1024)
