@@ -129,9 +129,12 @@ class RunFolder:
         self._lock = open(self.path / ".lock", "w", encoding="utf-8")  # pylint: disable=consider-using-with
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UserError(f"{self.path} is in use by another process; wait for it, or give another "
                             "--run_dir.") from error
+        except OSError as error:  # some network file systems
+            print(f"warning: {self.path} cannot be locked ({error.strerror}); see that no other process uses it.",
+                  flush=True)
 
 
 def read_flags(path):

@@ -1,5 +1,7 @@
 """Whose folder a run folder is."""
 
+import errno
+import fcntl
 import json
 
 import pytest
@@ -89,6 +91,16 @@ def test_a_folder_in_use_is_refused(tmp_path):
     holder.open(flag_lines=LINES, changeable=())
     with pytest.raises(UserError, match="in use by another process"):
         RunFolder(tmp_path).open(flag_lines=LINES, changeable=())
+
+
+def test_a_file_system_without_locks_is_warned_of_and_used(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    RunFolder(tmp_path).open(flag_lines=LINES, changeable=())
+    assert "cannot be locked (No locks available)" in capsys.readouterr().out
+    assert (tmp_path / "flags.txt").exists()
 
 
 def test_a_folder_that_cannot_be_made_and_one_that_is_no_run_are_refused(tmp_path):
