@@ -202,6 +202,11 @@ class OpenRun(NamedTuple):
     replicas: distribution.Distribution
     flag_lines: Mapping[str, str]
 
+    def check_data(self, fingerprint: str) -> None:
+        """Checks in the chief that the run is trained on what it was begun with (`RunFolder.check_data`)."""
+        if self.replicas.is_chief:
+            self.folder.check_data(fingerprint)
+
     def train(self, training: Any, **options: Any) -> int:
         """Trains in the folder; options as for `train_in_folder`. Returns the number of steps done."""
         return train_in_folder(self.folder, flag_lines=self.flag_lines, training=training, replicas=self.replicas,
