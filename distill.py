@@ -74,6 +74,7 @@ def make_labels(options: config.Distillation, *, run: loop.OpenRun, teacher, dat
 def train(options: config.Distillation, run: loop.OpenRun, *, teacher) -> None:
     """Builds everything in a distribution's scope, trains, and writes the weights."""
     data = photographs.load_training_data(**vars(options.data))
+    run.check_data(data.fingerprint())
     made = make_labels(options, run=run, teacher=teacher, data=data)
     student = build_unet(width=options.student.student_width, size=options.data.image_size,
                          batch_norm_momentum=options.student.batch_norm_momentum)

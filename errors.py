@@ -1,12 +1,14 @@
 """The one exception that means: what the user gave cannot be used; and how scripts end in a sentence."""
 
 import math
+import signal
 import sys
 
 from absl import app
 from absl import flags as absl_flags
 
 import flag_help
+import streams
 
 FLAGS = absl_flags.FLAGS
 OUT_OF_MEMORY = "memory does not suffice; lower --batch_size, --image_size or the network's width"
@@ -50,11 +52,15 @@ def run(main, *, positional=False):
             _fail(f"{error.filename or 'what is printed cannot be written'}: {error.strerror or error}")
         except MemoryError:
             _fail(OUT_OF_MEMORY)
+        except KeyboardInterrupt:
+            print(streams.INTERRUPTED, file=sys.stderr)
+            sys.exit(128 + signal.SIGINT)
         except Exception as error:
             if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which is not imported here
                 _fail(OUT_OF_MEMORY)
             raise
 
+    streams.make_unbreakable()
     for flag in FLAGS.get_key_flags_for_module("flags"):  # what that module has declared is this script's
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):

@@ -8,12 +8,17 @@ import os
 
 from absl import flags as absl_flags
 
+import streams
+
 FLAGS = absl_flags.FLAGS
 
 # oneDNN's convolutions are TensorFlow's default only on processors with AVX512-VNNI or newer. On an AVX2 processor they
 # make the foreground step 1.4 times as fast. Whoever has set the variable keeps the last word.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TF_USE_LEGACY_KERAS"] = "0"  # 1 asks for a package that is not needed: Keras 2 comes with TensorFlow 2.15
+streams.open_closed()
+streams.exit_in_a_line_when_interrupted()
 
 
 # Flags that may change when a run goes on: how long it is, and how often it tells something.

@@ -51,6 +51,7 @@ def build(options: config.Foreground, *, run: loop.OpenRun, crops):
 def train(options: config.Foreground, run: loop.OpenRun) -> None:
     """Builds everything in a distribution's scope, trains, and writes the weights."""
     data = photographs.load_training_data(**vars(options.data))
+    run.check_data(data.fingerprint())
     network, training = build(options, run=run, crops=data.crops)
     print(f"area constant {options.objective.area_constant}", flush=True)
     monitor = monitors.ForegroundMonitor(network, monitors.choose_validation_set(

@@ -13,7 +13,7 @@ import flags  # before TensorFlow, whose environment it sets
 
 import config
 import errors
-from data import hoc, samples, synthetic
+from data import hoc, images, samples, synthetic
 from errors import UserError
 from extensions.augmentation import observer
 from inference.sampler import samples_beyond
@@ -161,6 +161,7 @@ def main(argv: list[str]) -> None:
     with loop.open_run(options, flag_lines=config.flag_lines(), default_lines=config.default_lines(),
                        changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),
                        spectral_norm=options.discriminator.spectral_norm) as run:
+        run.check_data(images.fingerprint(cluster))
         train(options, run, cluster=cluster, shapes=shapes)
 
 

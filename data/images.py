@@ -4,6 +4,7 @@ Axis letters: B or n images, H rows, W columns, C channels, S the side of a squa
 """
 
 from concurrent.futures import ThreadPoolExecutor
+import hashlib
 import struct
 from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 
@@ -213,6 +214,14 @@ def load_mask_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: 
 
     map_in_threads(load, list(enumerate(photographs)))
     return masks
+
+
+def fingerprint(*arrays: np.ndarray) -> str:
+    """Returns a text that other arrays, of any shapes and types, do not have."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def to_unit_range(images: tf.Tensor) -> tf.Tensor:

@@ -36,6 +36,10 @@ class TrainingData(NamedTuple):
         """The photographs' n names."""
         return [photograph.name for photograph in self.photographs]
 
+    def fingerprint(self) -> str:
+        """Returns a text that other crops and backgrounds do not have, whatever their files are called."""
+        return image_files.fingerprint(self.crops, self.pool.pixels.numpy(), self.pool.sizes.numpy())
+
 
 def dataset_name(*, dataset, images):
     """Returns the data set's name: as given, else 'folder' if a folder of images is given, else 'airplanes'."""

@@ -11,13 +11,17 @@ from errors import UserError
 from storage import atomic
 
 FLAGS_FILE, VERSIONS_FILE, METRICS_FILE = "flags.txt", "versions.json", "metrics.json"
+DATA_FILE = "data.txt"  # fingerprint of what is trained on
+# Flags that name files: the same file may be written in several ways, and the same pictures may have been moved.
+PATH_FLAGS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image", "teacher", "initial_weights")
+MOVABLE_FLAGS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image")
 PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl-py", "tqdm")
 
 
 class RunFolder:
     """A folder that explains one run and can repeat it.
 
-    It holds `flags.txt` (a flagfile), `versions.json`, `metrics.json` (last values, the step of the last evaluation, and
+    It holds `flags.txt` (a flagfile), `versions.json`, `data.txt` (what is trained on), `metrics.json` (last values, the step of the last evaluation, and
     the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files, and at the end `weights.npz`. Only one
     process at a time may have it open, and only the run that it was made for.
 
@@ -29,6 +33,7 @@ class RunFolder:
         """Names the folder; nothing is written before `open`."""
         self.path = pathlib.Path(path)
         self._lock = None
+        self._moved = ""  # what to say if the pictures under another path are others
 
     @property
     def checkpoint_dir(self):
@@ -60,7 +65,7 @@ class RunFolder:
             raise UserError(f"--run_dir={self.path} cannot be made: {error.strerror}.") from error
         flags_path = self.path / FLAGS_FILE
         names = {entry.name for entry in self.path.iterdir()} - {".lock"}
-        begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE}  # else it never came to its first step
+        begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE, DATA_FILE}  # else it never came to its first step
         if begun:
             stored_lines = _read(flags_path).splitlines()
             self._check_same_run(stored_lines, flag_lines, changeable, default_lines or {})
@@ -69,7 +74,27 @@ class RunFolder:
                             "give an empty or a new one.")
         self._take_lock()
         if not begun:
+            (self.path / DATA_FILE).unlink(missing_ok=True)
             self.record(flag_lines)
+
+    def check_data(self, fingerprint: str) -> None:
+        """Notes what the run is trained on, or compares it with what was noted.
+
+        A run of before this note has none; then it is noted now.
+
+        Args:
+          fingerprint: text that other pictures do not have.
+
+        Raises:
+          UserError: the run was begun with other pictures.
+        """
+        path = self.path / DATA_FILE
+        noted = _read(path).strip() if path.exists() else ""
+        if noted and noted != fingerprint:
+            raise UserError(self._moved or f"{self.path} was begun with other pictures or boxes than its flags name now; bring "
+                            "them back, or give another --run_dir.")
+        if not noted:
+            atomic.write(path, fingerprint + "\n")
 
     def record(self, flag_lines):
         """Writes `flags.txt`, of the flags that the run goes on with (a dict as of `open`), and `versions.json`."""
@@ -119,19 +144,25 @@ class RunFolder:
         for name, line in flag_lines.items():
             stored = "\n".join(old for old in stored_lines if _names(old, name))  # a flag given twice has two lines
             stored = stored or default_lines.get(name, "")
-            if stored != line and name not in changeable:
-                raise UserError(
-                    f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_shown(stored, name)}, this "
-                    f"command {_shown(line, name)}; give the same value, or another --run_dir.")
+            if stored == line or name in changeable or (name in PATH_FLAGS and _resolved(stored) == _resolved(line)):
+                continue
+            refusal = (f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_shown(stored, name)}, this "
+                       f"command {_shown(line, name)}; give the same value, or another --run_dir.")
+            if not (name in MOVABLE_FLAGS and stored and line and (self.path / DATA_FILE).exists()):
+                raise UserError(refusal)
+            self._moved = refusal  # unless the pictures turn out to be the same
 
     def _take_lock(self):
         """Holds the folder until the process ends."""
         self._lock = open(self.path / ".lock", "w", encoding="utf-8")  # pylint: disable=consider-using-with
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UserError(f"{self.path} is in use by another process; wait for it, or give another "
                             "--run_dir.") from error
+        except OSError as error:  # some network file systems
+            print(f"warning: {self.path} cannot be locked ({error.strerror}); see that no other process uses it.",
+                  flush=True)
 
 
 def read_flags(path):
@@ -175,6 +206,11 @@ def parse_flags(lines):
 def _names(line, name):
     """Says whether a flagfile's line sets the flag of that name."""
     return line.startswith(f"--{name}=") or line in (f"--{name}", f"--no{name}")
+
+
+def _resolved(lines: str) -> list[str]:
+    """Returns the absolute paths that a flag's lines name."""
+    return [os.path.realpath(os.path.expanduser(line.partition("=")[2])) for line in lines.splitlines()]
 
 
 def _shown(lines, name):

@@ -8,7 +8,7 @@ from conftest import ROOT
 
 # From low to high, by folders and by modules beside them: a module imports from its own level or from lower ones.
 LEVELS = (
-    ("errors", "flags", "flag_help", "config", "storage"),
+    ("errors", "streams", "flags", "flag_help", "config", "storage"),
     ("data",),
     ("losses", "models"),
     ("extensions",),

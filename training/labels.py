@@ -1,6 +1,5 @@
 """Labels of a distillation: the teacher's masks, computed once and kept in the run folder."""
 
-import hashlib
 import os
 import pathlib
 
@@ -50,10 +49,7 @@ def load_teacher(paths, *, image_size, crop):
 
 def fingerprint(crops, network):
     """Returns a text that is another for other crops, uint8 [n, S, S, 3], and for a network with other values."""
-    digest = hashlib.sha256(np.ascontiguousarray(crops))
-    for variable in getattr(network, "variables", ()):
-        digest.update(np.ascontiguousarray(variable.numpy()))
-    return digest.hexdigest()
+    return image_ranges.fingerprint(crops, *(variable.numpy() for variable in getattr(network, "variables", ())))
 
 
 def teacher_masks(teacher, crops, *, description, made_of, cache_dir, max_megabytes):
@@ -94,7 +90,7 @@ def _note_teacher(description, *, made_of, cache_dir):
         atomic.write(note, f"{description}\n{made_of}\n")
     elif note.exists():
         noted, *noted_made_of = note.read_text(encoding="utf-8").splitlines() or [""]
-        if noted != description:
+        if noted != description and noted_made_of != [made_of]:
             raise UserError(f"{cache_dir} was begun with the masks of {noted}, and the teacher is {description} by now; "
                             "give another --run_dir.")
         if noted_made_of and noted_made_of != [made_of]:  # older folders have no such line

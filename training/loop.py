@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import time
 from typing import Any, Iterator, Mapping, NamedTuple
 
 from errors import UserError
@@ -10,6 +11,9 @@ from storage.run_folder import RunFolder
 from training import distribution, environment
 from training.failures import FailureDetector, NotFiniteError
 from training.summaries import Recorder
+
+
+_SAME_SIGNAL_SECONDS = 2.0
 
 
 class Cadence(NamedTuple):
@@ -33,19 +37,23 @@ class Stopped(SystemExit):
 
 
 class StopSignals:
-    """Turns SIGINT and SIGTERM into a wish to stop after the current step, while the context is open.
+    """Turns SIGINT, SIGTERM and SIGHUP into a wish to stop after the current step, while the context is open.
+
+    A signal that the process ignores stays ignored (SIGHUP under nohup). Another signal interrupts at once, unless it
+    comes within two seconds of the first: a terminal and a shell may both pass on one Ctrl-C.
 
     Attributes:
       received: number of the signal, or None.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Starts with no signal received."""
-        self.received, self._previous = None, {}
+        self.received, self._previous, self._received_at = None, {}, 0.0
 
-    def __enter__(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._receive)
+    def __enter__(self) -> "StopSignals":
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(self, *exception):
@@ -53,11 +61,12 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _receive(self, number, frame):
-        """Notes a signal; a second one interrupts at once."""
+        """Notes the first signal; a later one interrupts at once."""
         del frame
-        if self.received is not None:
+        if self.received is None:
+            self.received, self._received_at = number, time.monotonic()
+        elif time.monotonic() - self._received_at > _SAME_SIGNAL_SECONDS:
             raise KeyboardInterrupt
-        self.received = number
 
 
 def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints, draw_panel=None, evaluate=None,
@@ -192,6 +201,11 @@ class OpenRun(NamedTuple):
     folder: RunFolder
     replicas: distribution.Distribution
     flag_lines: Mapping[str, str]
+
+    def check_data(self, fingerprint: str) -> None:
+        """Checks in the chief that the run is trained on what it was begun with (`RunFolder.check_data`)."""
+        if self.replicas.is_chief:
+            self.folder.check_data(fingerprint)
 
     def train(self, training: Any, **options: Any) -> int:
         """Trains in the folder; options as for `train_in_folder`. Returns the number of steps done."""

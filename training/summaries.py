@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import socket
 import sys
 import time
 
@@ -29,6 +30,8 @@ class Recorder:
         self._is_chief = is_chief
         self._folder, self._num_steps, self._batch_size = run_folder, num_steps, batch_size
         self._screen_keys = screen_keys
+        if is_chief and start_step:
+            self._write_restart(start_step)
         self._writer = (tf.summary.create_file_writer(str(run_folder.path)) if is_chief
                         else tf.summary.create_noop_writer())
         self._metrics = {"last": {}, "best": {}, "warnings": [], **run_folder.read_metrics(), "step": start_step,
@@ -37,6 +40,20 @@ class Recorder:
                          disable=not (is_chief and sys.stderr.isatty()))
         self._window = []
         self._clock = (time.perf_counter(), start_step)
+
+    def _write_restart(self, start_step):
+        """Tells TensorBoard to drop what an earlier process wrote of the steps after `start_step`, made again now."""
+        now = time.time()
+        path = self._folder.path / f"events.out.tfevents.{int(now)}.{socket.gethostname()}"  # before this second's others
+        version = tf.compat.v1.Event(wall_time=now, file_version="brain.Event:2")
+        start = tf.compat.v1.Event(wall_time=now, step=start_step + 1, session_log=tf.compat.v1.SessionLog(
+            status=tf.compat.v1.SessionLog.START))
+        try:
+            with tf.io.TFRecordWriter(str(path)) as file:
+                for event in (version, start, start):  # the first start that TensorBoard sees drops nothing
+                    file.write(event.SerializeToString())
+        except tf.errors.OpError as error:
+            raise self._unwritable(error) from error
 
     def text(self, name, text):
         """Writes a text to TensorBoard, shown as it is."""
@@ -140,8 +157,12 @@ class Recorder:
             with self._writer.as_default(step=step):
                 yield
         except tf.errors.OpError as error:
-            raise UserError(f"TensorBoard's event file in {self._folder.path} cannot be written (disk full?): "
-                            f"{first_line(error)}") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error):
+        """Returns the sentence about an event file that cannot be written."""
+        return UserError(f"TensorBoard's event file in {self._folder.path} cannot be written (disk full?): "
+                         f"{first_line(error)}")
 
 
 def _short(name):

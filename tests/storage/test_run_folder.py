@@ -1,5 +1,7 @@
 """Whose folder a run folder is."""
 
+import errno
+import fcntl
 import json
 
 import pytest
@@ -84,11 +86,67 @@ def test_a_folder_of_other_files_is_refused_and_left_alone(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def begun(folder, **lines):
+    """Opens a new folder, with the lines changed, as a run that has come to a step; returns all its lines."""
+    run = RunFolder(folder)
+    run.open(flag_lines={**LINES, **lines}, changeable=())
+    run.check_data("pictures")
+    run.close()
+    (folder / "metrics.json").write_text("{}")
+    return {**LINES, **lines}
+
+
+@pytest.mark.parametrize("written", ["{folder}/", "{folder}/../there", "../{name}/there", "{folder}"])
+def test_a_path_may_be_written_otherwise(tmp_path, monkeypatch, written):
+    lines = begun(tmp_path / "run", images=f"--images={tmp_path / 'there'}")
+    monkeypatch.chdir(tmp_path)
+    line = written.format(folder=tmp_path / "there", name=tmp_path.name)
+    RunFolder(tmp_path / "run").open(flag_lines={**lines, "images": f"--images={line}"}, changeable=())
+
+
+def test_the_same_pictures_elsewhere_are_the_same_run_and_others_are_not(tmp_path):
+    lines = begun(tmp_path / "run", images="--images=here")
+    for fingerprint in ("pictures", "others"):
+        moved = RunFolder(tmp_path / "run")
+        moved.open(flag_lines={**lines, "images": "--images=there"}, changeable=())
+        if fingerprint == "pictures":
+            moved.check_data(fingerprint)
+        else:
+            with pytest.raises(UserError, match="says --images=here, this command --images=there"):
+                moved.check_data(fingerprint)
+        moved.close()
+
+
+def test_other_pictures_under_the_same_path_are_another_run(tmp_path):
+    lines = begun(tmp_path / "run", images="--images=here")
+    run = RunFolder(tmp_path / "run")
+    run.open(flag_lines=lines, changeable=())
+    with pytest.raises(UserError, match="was begun with other pictures or boxes than its flags name now"):
+        run.check_data("others")
+
+
+def test_a_run_whose_pictures_were_not_noted_keeps_its_path(tmp_path):
+    lines = begun(tmp_path / "run", images="--images=here")
+    (tmp_path / "run" / "data.txt").unlink()
+    with pytest.raises(UserError, match="says --images=here"):
+        RunFolder(tmp_path / "run").open(flag_lines={**lines, "images": "--images=there"}, changeable=())
+
+
 def test_a_folder_in_use_is_refused(tmp_path):
     holder = RunFolder(tmp_path)
     holder.open(flag_lines=LINES, changeable=())
     with pytest.raises(UserError, match="in use by another process"):
         RunFolder(tmp_path).open(flag_lines=LINES, changeable=())
+
+
+def test_a_file_system_without_locks_is_warned_of_and_used(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    RunFolder(tmp_path).open(flag_lines=LINES, changeable=())
+    assert "cannot be locked (No locks available)" in capsys.readouterr().out
+    assert (tmp_path / "flags.txt").exists()
 
 
 def test_a_folder_that_cannot_be_made_and_one_that_is_no_run_are_refused(tmp_path):

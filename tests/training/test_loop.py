@@ -52,3 +52,24 @@ def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone)
     assert stopped.value.code == 128 + signal.SIGTERM
     assert checkpoints.saved == ([3] if alone else [])
     assert ("saved in" in recorder.said[-1]) == alone and ("goes on from the start" in recorder.said[-1]) != alone
+
+
+def test_a_second_signal_within_a_moment_is_the_same_and_a_later_one_interrupts(monkeypatch):
+    with loop.StopSignals() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.received == signal.SIGHUP
+        monkeypatch.setattr(loop.time, "monotonic", lambda: float("inf"))
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.sigtimedwait([], 0.1)
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with loop.StopSignals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signals.received is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
