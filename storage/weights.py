@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -53,6 +54,9 @@ def read_weights(path):
     Raises:
       UserError: the file is missing, broken or of another kind.
     """
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder, expected a weights file; a run that has ended holds one: "
+                        f"{os.path.join(path, 'weights.npz')}.")
     try:
         loaded = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
