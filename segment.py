@@ -11,6 +11,8 @@ import collections
 import os
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
+
 import flags  # before TensorFlow, whose environment it sets
 from tqdm import tqdm
 
