@@ -22,9 +22,9 @@ PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl
 class RunFolder:
     """A folder that explains one run and can repeat it.
 
-    It holds `flags.txt` (a flagfile), `versions.json`, `data.txt` (what is trained on), `metrics.json` (last values, the
-    step of the last evaluation, and the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files, and
-    at the end `weights.npz`. Only one process may have it open, and only the run that it was made for.
+    It holds `flags.txt` (a flagfile), `versions.json`, `data.txt` (what is trained on), `metrics.json` (last values,
+    the step of the last evaluation, and the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files,
+    and at the end `weights.npz`. Only one process may have it open, and only the run that it was made for.
 
     Attributes:
       path: the folder.
@@ -69,7 +69,8 @@ class RunFolder:
         # A folder with nothing else is of a run that never came to its first step.
         begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE, DATA_FILE}
         if begun:
-            self._check_same_run(_read(self.path / FLAGS_FILE).splitlines(), flag_lines, changeable, default_lines or {})
+            stored_lines = _read(self.path / FLAGS_FILE).splitlines()
+            self._check_same_run(stored_lines, flag_lines, changeable, default_lines or {})
         elif names and FLAGS_FILE not in names:
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
                             "give an empty or a new one.")
@@ -92,8 +93,8 @@ class RunFolder:
         path = self.path / DATA_FILE
         noted = _read(path).strip() if path.exists() else ""
         if noted and noted != fingerprint:
-            raise UserError(self._moved or f"{self.path} was begun with other pictures or boxes than its flags name now; "
-                            "bring them back, or give another --run_dir.")
+            raise UserError(self._moved or f"{self.path} was begun with other pictures or boxes than its flags name "
+                            "now; bring them back, or give another --run_dir.")
         if not noted:
             atomic.write(path, fingerprint + "\n")
 
@@ -148,8 +149,8 @@ class RunFolder:
             stored = stored or default_lines.get(name, "")
             if stored == line or name in changeable or (name in PATH_FLAGS and _resolved(stored) == _resolved(line)):
                 continue
-            refusal = (f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_one_line(stored, name)}, this "
-                       f"command {_one_line(line, name)}; give the same value, or another --run_dir.")
+            refusal = (f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_one_line(stored, name)}, "
+                       f"this command {_one_line(line, name)}; give the same value, or another --run_dir.")
             if not (name in MOVABLE_FLAGS and stored and line and (self.path / DATA_FILE).exists()):
                 raise UserError(refusal)
             self._moved = refusal  # unless the pictures turn out to be the same
