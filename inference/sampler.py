@@ -96,7 +96,7 @@ class InstanceSampler:
         """Measures `evaluation.instances`' figures on the sampled instances. Returns a dict of floats."""
         latents = self._draw(self._num_evaluated)
         appearances, masks = self.generate(latents)
-        figures = instances.instance_figures(appearances, masks)
+        figures = instances.instance_metrics(appearances, masks)
         if self._recognize:
             r_squared = instances.r_squared(latents, _in_batches(self._recognize, appearances * masks))
             figures["latent_r2"] = float(r_squared.mean())
