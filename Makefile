@@ -1,5 +1,5 @@
-# make demo   masks of pictures that a pretrained student has not seen; then a real, short training run of the foreground
-#             GAN on the bundled sample, its evaluation and a picture
+# make demo   masks of airplanes that a pretrained student has not seen; a real, short training run of the foreground GAN;
+#             instances of a cluster; one HTML page of it all
 # make test   the test suite
 # make test-fast   the part of it that neither trains nor starts scripts, within a minute
 # make install   the virtual environment .venv alone, which all others make first, if it is not there
@@ -9,7 +9,6 @@
 SHELL := /bin/bash
 VENV ?= .venv
 RUN ?= runs/demo
-AFTERWARDS := --average_flips --refine_iterations=10 --grabcut_iterations=1
 TEST_PROCESSES ?= 2
 DATA ?= data
 PYTHON ?= $(shell for python in python3 python3.11; do \
@@ -20,17 +19,15 @@ PYTHON ?= $(shell for python in python3 python3.11; do \
 install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	@echo "First, masks of 200 pets that the pretrained student has not seen:"
-	$(VENV)/bin/python segment.py --weights=pretrained/pets_compact.npz data/samples/pets/images \
-		--boxes=data/samples/pets/boxes_unseen.txt $(AFTERWARDS) --out=$(RUN)_masks
-	@echo "Look at $(RUN)_masks/contact_sheet_001.png. Now a training run of your own, eight minutes on two cores:"
+	@echo "1 of 3: masks of 200 airplanes that the pretrained student has not seen"
+	$(VENV)/bin/python segment.py --weights=pretrained/airplanes_compact.npz data/samples/airplanes/images \
+		--boxes=data/samples/airplanes/boxes_unseen.txt --out=$(RUN)_masks
+	@echo "They are in $(RUN)_masks/contact_sheet_001.png. 2 of 3: the GAN learns masks of airplanes, five minutes on two cores"
 	$(VENV)/bin/python train_fg.py --flagfile=experiments/best/fg_demo.flags --run_dir=$(RUN)
-	$(VENV)/bin/python evaluate.py --run_dir=$(RUN) --out=$(RUN)/evaluation
-	@echo
-	@echo "Last panel:    $$(ls $(RUN)/panels/*.png | tail -n 1)"
-	@echo "Best to worst: $(RUN)/evaluation/evaluation.png"
-	@echo "Curves:        $(VENV)/bin/tensorboard --logdir $(RUN)"
-	@echo "This is a run of minutes on a half-width network: its masks are rough. See README.md for what longer runs reach."
+	@echo "3 of 3: instances from weights that were learnt from one photograph of oranges"
+	$(VENV)/bin/python sample.py --weights=pretrained/oranges.npz --out=$(RUN)_instances
+	$(VENV)/bin/python experiments/demo_page.py --masks=$(RUN)_masks --run_dir=$(RUN) --instances=$(RUN)_instances \
+		--out=$(RUN).html
 
 test: $(VENV)/.installed-test
 	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests

@@ -13,20 +13,27 @@ from errors import UserError
 
 Kind = TypeVar("Kind")
 frozen = dataclasses.dataclass(frozen=True)
+UNTRAINED_AREA = 0.5  # mean of an untrained sigmoid, the default of --initial_mask_area
 
 
 @frozen
-class Data:
-    """Photographs and backgrounds, as `data.photographs.load_training_data` takes them."""
+class Photographs:
+    """Photographs of one category and how they are cropped; None where a script takes its network's."""
 
     dataset: Optional[str]
     data_dir: Optional[str]
     images: Optional[str]
     boxes: Optional[str]
     masks: Optional[str]
-    split: str
-    crop: str
-    image_size: int
+    split: Optional[str]
+    crop: Optional[str]
+    image_size: Optional[int]
+
+
+@frozen
+class Data(Photographs):
+    """Photographs and backgrounds, as `data.photographs.load_training_data` takes them."""
+
     backgrounds: Optional[str]
     num_evaluation_images: int
 
@@ -95,7 +102,7 @@ class Process:
 
 @frozen
 class Cadence:
-    """After how many steps things happen, as `training.loop.Cadence` takes them."""
+    """After how many steps means are written, panels drawn, evaluations made and checkpoints saved; 0 is never."""
 
     log_every: int
     panel_every: int
@@ -216,6 +223,51 @@ class Distillation:
     run: Run
 
 
+@frozen
+class Evaluation:
+    """Everything that `evaluate.py` is told."""
+
+    run_dir: Optional[str]
+    weights: list
+    out: str
+    grabcut_iterations: int
+    photographs: Photographs
+    inference: Inference
+
+
+@frozen
+class Segmentation:
+    """Everything that `segment.py` is told, but for its arguments."""
+
+    weights: list
+    out: str
+    boxes: Optional[str]
+    batch_size: int
+    grabcut_iterations: int
+    inference: Inference
+
+
+@frozen
+class Sampling:
+    """Everything that `sample.py` is told."""
+
+    run_dir: Optional[str]
+    weights: Optional[str]
+    out: str
+    num_samples: int
+    num_evaluation_images: int
+    seed: Optional[int]
+
+
+@frozen
+class Export:
+    """Everything that `export.py` is told."""
+
+    weights: list
+    out: str
+    inference: Inference
+
+
 def from_flags(kind: type[Kind], *, given: Mapping[str, str] = {}) -> Kind:
     """Makes a dataclass of this module from the flags.
 
@@ -229,6 +281,13 @@ def from_flags(kind: type[Kind], *, given: Mapping[str, str] = {}) -> Kind:
     hints = get_type_hints(kind)
     return kind(**{name: from_flags(hint, given=given) if dataclasses.is_dataclass(hint) else _flag(name, given).value
                    for name, hint in hints.items()})
+
+
+def with_area(options: Any, area: float) -> Any:
+    """Returns the configuration of `train_fg.py` or `train_hoc.py` with an area constant where none was given."""
+    if options.objective.area_constant is not None:
+        return options
+    return dataclasses.replace(options, objective=dataclasses.replace(options.objective, area_constant=area))
 
 
 def flag_lines(given: Mapping[str, str] = {}) -> dict[str, str]:
@@ -266,6 +325,6 @@ def initial_mask(generator: Generator, objective: Objective) -> float:
     """
     if not objective.area_ramp_steps:
         return generator.initial_mask_area
-    if FLAGS["initial_mask_area"].present:
+    if generator.initial_mask_area != UNTRAINED_AREA:
         raise UserError("--initial_mask_area does not go with --area_ramp_steps, with which masks start at --area_start.")
     return objective.area_start

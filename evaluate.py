@@ -1,16 +1,20 @@
 """Measures a network's masks against reference masks (S5), beside those of trivial masks.
 
-    python evaluate.py --run_dir=runs/fg                                                # on the bundled sample
-    python evaluate.py --run_dir=runs/birds --dataset=birds --data_dir=CUB_200_2011
+    python evaluate.py --run_dir=runs/birds                                              # on the run's own photographs
+    python evaluate.py --run_dir=runs/fg --dataset=pets                                  # on the bundled pets
     python evaluate.py --weights=runs/birds/weights.npz --images=DIR --masks=DIR --boxes=FILE
 """
 
+from typing import Any, Sequence
+
 import flags  # before TensorFlow, whose environment it sets
+import numpy as np
 from absl import flags as absl_flags
 
 import config
 import errors
 from data import images, photographs
+from data.images import Photograph
 from errors import UserError
 from evaluation import report
 from extensions import grabcut
@@ -18,38 +22,54 @@ from inference import networks, pipeline
 from visualization import panels, tiles
 
 
-def main(argv):
+def labelled_photographs(options: config.Photographs) -> list[Photograph]:
+    """Lists the photographs that have a reference mask, and says how many there are; UserError where none has."""
+    named = {name: getattr(options, name) for name in ("dataset", "data_dir", "images", "boxes", "masks", "split")}
+    found = photographs.list_photographs(**named)
+    labelled = [photograph for photograph in found if photograph.mask_path]
+    dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
+    if not labelled:
+        raise UserError(f"none of the {len(found)} photographs has a reference mask ('{dataset}'); give --masks, or a "
+                        "data set that has some, such as --dataset=pets.")
+    print(f"{len(labelled)} labelled photographs of {len(found)} ('{dataset}'), crop '{options.crop}'", flush=True)
+    return labelled
+
+
+def predict(options: config.Evaluation, network: Any, labelled: Sequence[Photograph],
+            crops: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Predicts masks, and cuts them by colours where asked.
+
+    Returns:
+      soft masks, float32 [n, S, S, 1], and trivial masks to compare with, by name.
+    """
+    soft = pipeline.predict_masks(pipeline.inference(network, **vars(options.inference)), crops, shows_progress=True)
+    if not options.grabcut_iterations:
+        return soft, {}
+    soft, boxes = (grabcut.cut_masks(masks, labelled, crop_mode=options.photographs.crop,
+                                     iterations=options.grabcut_iterations)
+                   for masks in (soft, grabcut.masks_of_boxes(len(labelled), size=crops.shape[1])))
+    return soft, {"the boxes alone, cut": boxes}
+
+
+def main(argv: list[str]) -> None:
     """Predicts, measures, prints and writes."""
     del argv
-    options = flags.FLAGS
-    found = photographs.list_photographs(
-        dataset=options.dataset, data_dir=options.data_dir, images=options.images, boxes=options.boxes,
-        masks=options.masks, split=options.split)
-    labelled = [photograph for photograph in found if photograph.mask_path]
-    if not labelled:
-        raise UserError(f"none of the {len(found)} photographs has a reference mask; give --masks, or a data set "
-                        "that has some.")
-    if options.weights and not options.run_dir:
-        loaded = networks.load_networks(options.weights)
+    told = config.from_flags(config.Evaluation)
+    if told.weights and not told.run_dir:
+        loaded = networks.load_networks(told.weights)
     else:
-        loaded = networks.load_network(run_dir=options.run_dir, weights=options.weights)
-    loaded = networks.at_size(loaded, options.image_size)
-    crop_options = {"size": loaded.image_size, "crop_mode": options.crop or loaded.crop}
-    crops = images.load_crops(labelled, **crop_options)
-    references = images.load_mask_crops(labelled, **crop_options)
-    soft = pipeline.predict_masks(pipeline.inference(loaded.network, **vars(config.from_flags(config.Inference))), crops)
-    baselines = {}
-    if options.grabcut_iterations:
-        cut_options = {"crop_mode": crop_options["crop_mode"], "iterations": options.grabcut_iterations}
-        boxes = grabcut.masks_of_boxes(len(labelled), size=crop_options["size"])
-        soft, boxes = (grabcut.cut_masks(masks, labelled, **cut_options) for masks in (soft, boxes))
-        baselines["the boxes alone, cut"] = boxes
-    scores = report.evaluate_masks(soft, references, names=[photograph.name for photograph in labelled],
-                                   baselines=baselines)
-    dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)
-    print(f"{loaded.description} on {len(labelled)} labelled photographs of {len(found)} ('{dataset}'), "
-          f"crop '{crop_options['crop_mode']}'\n")
-    print(report.format_table(scores))
+        loaded = networks.load_network(run_dir=told.run_dir, weights=told.weights)
+    loaded = networks.at_size(loaded, told.photographs.image_size)
+    given = networks.inherited_flags(loaded, told.photographs)
+    if {"dataset", "data_dir", "images"} & set(given):
+        print("measured on the photographs of the network's own run, since no other are given", flush=True)
+    options = config.from_flags(config.Evaluation, given=given)
+    labelled = labelled_photographs(options.photographs)
+    cropping = {"size": options.photographs.image_size, "crop_mode": options.photographs.crop}
+    crops, references = images.load_crops(labelled, **cropping), images.load_mask_crops(labelled, **cropping)
+    soft, baselines = predict(options, loaded.network, labelled, crops)
+    scores = report.evaluate_masks(soft, references, names=[one.name for one in labelled], baselines=baselines)
+    print(f"{loaded.description}\n\n{report.format_table(scores)}")
     path = report.write_report(scores, options.out)
     ranked = report.ranked_indices(scores, num_each=min(4, max(1, len(labelled) // 3)))
     panel = panels.ranked_panel(images=crops, masks=soft, references=references, ranked=ranked,
@@ -64,5 +84,5 @@ if __name__ == "__main__":
                                    "all networks' masks is measured (S20).")
     absl_flags.DEFINE_string("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
     flags.define_inference()
-    flags.define_data(crop=None, image_size=None)
+    flags.define_data(crop=None, image_size=None, split=None)
     errors.run(main)

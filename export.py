@@ -14,13 +14,13 @@ import errors
 from inference.segmenter import Segmenter
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Loads, writes, and says what the signature is."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(config.Export)
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
     tf.get_logger().setLevel("WARNING")
-    segmenter = Segmenter.from_weights(options.weights, **vars(config.from_flags(config.Inference)))
+    segmenter = Segmenter.from_weights(options.weights, **vars(options.inference))
     segmenter.save_model(options.out)
     size = segmenter.image_size
     print(f"wrote {options.out}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "

@@ -32,9 +32,10 @@ AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KIND
 
 def define_data(*, crop="box", image_size=128, split="all"):
     """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
-    absl_flags.DEFINE_enum("dataset", None, ["samples", "birds", "faces", "folder"],
-                           "Layout of the photographs: the bundled pets, CUB-200-2011, CelebA (in the wild), or any "
-                           "folder. Default: 'folder' with --images, else 'samples'.")
+    absl_flags.DEFINE_enum("dataset", None, ["airplanes", "pets", "birds", "faces", "folder", "samples"],
+                           "Layout of the photographs: the bundled airplanes or pets, CUB-200-2011, CelebA (in the "
+                           "wild), or any folder. Default: 'folder' with --images, else 'airplanes'. 'samples' is an "
+                           "older name of 'pets'.")
     absl_flags.DEFINE_string("data_dir", None, "Folder of the data set, for birds and faces.")
     absl_flags.DEFINE_string("images", None, "Folder of images, searched recursively (dataset 'folder').")
     absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
@@ -53,8 +54,10 @@ def define_data(*, crop="box", image_size=128, split="all"):
 def define_backgrounds():
     """Background provider's pictures (third case of Figure 4)."""
     absl_flags.DEFINE_string("backgrounds", None,
-                             "Folder of photographs without the category, searched recursively, or 'outside_boxes': "
-                             "patches of the given photographs that touch no box. Default with the samples: theirs.")
+                             "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
+                             "patches of the given photographs that touch no box; or 'box_windows': such patches with "
+                             "the sides of boxes, resized as crops are. Default: 'box_windows' with the airplanes, "
+                             "the bundled backgrounds with the pets.")
 
 
 def define_own_backgrounds():
@@ -194,7 +197,7 @@ def define_cluster():
     absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans"],
                            "Instead of a photograph, draw a cluster whose masks are known, and measure against them.")
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
-                              "biggest instance's width, or twice the width of most, at least 16. Default for the bundled oranges: 78.")
+                              "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78.")
     absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
                               lower_bound=1, upper_bound=64)
     absl_flags.DEFINE_integer("latent_dim", 5, "Dimensions of z (Table 4: 6, 5, 2).", lower_bound=1, upper_bound=1024)

@@ -1,6 +1,6 @@
 """Samples instances with masks from a generator that train_hoc.py trained.
 
-    python sample.py --weights=runs/beans/weights.npz --out=beans                  # the instances of the run's figures
+    python sample.py --run_dir=runs/beans --out=beans                              # the instances of the run's figures
     python sample.py --weights=pretrained/oranges.npz --out=oranges --num_samples=100 --seed=7
 
 Writes RGBA pictures, a sheet of them on a checkerboard and a traversal of each latent, and prints the figures.
@@ -10,7 +10,9 @@ import json
 import os
 
 import flags  # before TensorFlow, whose environment it sets
+from absl import flags as absl_flags
 
+import config
 import errors
 from errors import UserError
 from inference.sampler import InstanceSampler, samples_beyond
@@ -18,17 +20,23 @@ from storage import atomic
 from visualization import tiles
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Loads, samples, writes, prints."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(config.Sampling)
+    if bool(options.run_dir) == bool(options.weights):
+        raise UserError("give either --run_dir, a run folder of train_hoc.py, or --weights, a weights file.")
+    weights = options.weights or os.path.join(options.run_dir, "weights.npz")
+    if options.run_dir and not os.path.exists(weights):
+        raise UserError(f"{options.run_dir} holds no weights.npz, which a run of train_hoc.py writes at its end; go on with "
+                        "it, if need be to a smaller --num_steps.")
     if beyond := samples_beyond(options.out, options.num_samples):
         raise UserError(f"--out={options.out} holds more instances than --num_samples={options.num_samples}, {beyond[0].name} "
                         "for one, which would stay beside the new ones; give another folder.")
     sampler, metadata = InstanceSampler.from_weights(
-        options.weights, num_evaluated=options.num_evaluation_images, seed=options.seed)
+        weights, num_evaluated=options.num_evaluation_images, seed=options.seed)
     figures = sampler.figures()
-    print(f"{options.weights} (step {metadata.get('num_steps')})")
+    print(f"{weights} (step {metadata.get('num_steps')})")
     for name, value in figures.items():
         print(f"    {name:24} {value:.3f}")
     for name, picture in sampler.pictures(options.num_samples).items():
@@ -38,6 +46,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.define_weights("an instance generator: weights.npz of a run folder of train_hoc.py")
+    absl_flags.DEFINE_string("run_dir", None, "Run folder of train_hoc.py, whose run has ended.")
+    absl_flags.DEFINE_string("weights", None, "Weights file of an instance generator: weights.npz of such a folder.")
     flags.define_sampling()
     errors.run(main)

@@ -8,10 +8,13 @@ import tensorflow as tf
 
 from data.folder import list_image_files
 from data.images import Photograph, load_image, map_in_threads
-from data.windows import Window, crop_window
+from data.windows import SQUARE_SCALE, Window, crop_window, take_window
 from errors import UserError
 
 _LARGEST_SCALE = 2.5  # the shorter side of a stored picture over the patch's side, to save memory
+_WINDOWS_PER_IMAGE = 2
+_LEAST_SHARE = 0.25  # of a window's width and height that a strip must have, to be continued by its mirror image
+_MAX_DRAWS = 20  # of a box whose sides fit, for one window
 
 
 class BackgroundPool(NamedTuple):
@@ -113,6 +116,79 @@ def outside_boxes(
       UserError: a photograph has no box or cannot be read, or no rectangle is large enough.
     """
     least = max(1, patch_size // 2) if min_size is None else min_size
+    groups = _by_image(photographs)
+
+    def cut(group: list[Photograph]) -> list[np.ndarray]:
+        return [_scale(strip, patch_size) for strip in _strips(group, min_size=least)]
+
+    pictures = [picture for pictures in map_in_threads(cut, groups) for picture in pictures]
+    if not pictures:
+        raise UserError(
+            f"None of the {len(groups)} images has a rectangle of {least} pixels or more outside its boxes; "
+            "give a folder of backgrounds, or larger images."
+        )
+    return BackgroundPool.from_images(pictures)
+
+
+def box_windows(photographs: Sequence[Photograph], *, patch_size: int, crop_mode: str) -> BackgroundPool:
+    """Backgrounds from the given images themselves, cut as crops are.
+
+    Each image gives two windows outside all of its boxes. A window has the sides of a random box of the data set and is
+    squeezed to a square as a crop is, so that its scale, its aspect and its sharpness are those of crops. A strip that is
+    narrower or lower than the window is continued by its mirror image.
+
+    Args:
+      photographs: with a box each.
+      patch_size: S in pixels.
+      crop_mode: of the crops, 'box' or 'square'.
+
+    Returns:
+      Pool of pictures of [S, S]. It is the same for the same photographs.
+
+    Raises:
+      UserError: a photograph has no box or cannot be read, or no window fits.
+    """
+    groups = _by_image(photographs)
+    widths, heights = np.array([photograph.box[2:] for photograph in photographs]).T
+    if crop_mode == "square":
+        widths = heights = SQUARE_SCALE * np.maximum(widths, heights)
+    sides = np.maximum(1, np.rint(np.stack([widths, heights], axis=1))).astype(int)
+
+    def cut(numbered: tuple[int, list[Photograph]]) -> list[np.ndarray]:
+        number, group = numbered
+        strips, generator = _strips(group, min_size=8), np.random.default_rng(number)
+        cuts = [_cut_window(strips, sides, size=patch_size, generator=generator) for _ in range(_WINDOWS_PER_IMAGE)]
+        return [window for window in cuts if window is not None]
+
+    pictures = [picture for pictures in map_in_threads(cut, list(enumerate(groups))) for picture in pictures]
+    if not pictures:
+        raise UserError(
+            f"None of the {len(groups)} images has room for a window of a box's sides outside its boxes; "
+            "give a folder of backgrounds, or larger images."
+        )
+    return BackgroundPool.from_images(pictures)
+
+
+def _cut_window(
+    strips: list[np.ndarray], sides: np.ndarray, *, size: int, generator: np.random.Generator
+) -> Optional[np.ndarray]:
+    """Cuts a window of random sides from the strip that covers most of it: uint8 [size, size, 3], or None."""
+    if not strips:
+        return None
+    for width, height in sides[generator.integers(len(sides), size=_MAX_DRAWS)]:
+        shares = [(min(1.0, strip.shape[1] / width), min(1.0, strip.shape[0] / height)) for strip in strips]
+        chosen = max(range(len(strips)), key=lambda index: np.prod(shares[index]))
+        if min(shares[chosen]) < _LEAST_SHARE:
+            continue
+        room_y, room_x = strips[chosen].shape[0] - height, strips[chosen].shape[1] - width
+        left = int(generator.integers(min(0, room_x), max(0, room_x) + 1))
+        top = int(generator.integers(min(0, room_y), max(0, room_y) + 1))
+        return take_window(strips[chosen], Window(left, top, left + int(width), top + int(height)), size=size)
+    return None
+
+
+def _by_image(photographs: Sequence[Photograph]) -> list[list[Photograph]]:
+    """Groups photographs by their image file; UserError if one has no box."""
     groups = {}
     for photograph in photographs:
         if photograph.box is None:
@@ -121,22 +197,16 @@ def outside_boxes(
                 "give boxes, or a folder of backgrounds."
             )
         groups.setdefault(photograph.path, []).append(photograph)
+    return list(groups.values())
 
-    def cut(group: list[Photograph]) -> list[np.ndarray]:
-        image = load_image(group[0].path)
-        size = image.shape[:2]
-        boxes = [crop_window(box=one.box, image_size=size, crop_mode="box", name=one.path) for one in group]
-        rectangles = empty_rectangles(boxes, image_size=size, min_size=least)
-        return [_scale(image[top:bottom, left:right], patch_size) for left, top, right, bottom in rectangles]
 
-    cuts = map_in_threads(cut, list(groups.values()))
-    pictures = [picture for pictures in cuts for picture in pictures]
-    if not pictures:
-        raise UserError(
-            f"None of the {len(groups)} images has a rectangle of {least} pixels or more outside its boxes; "
-            "give a folder of backgrounds, or larger images."
-        )
-    return BackgroundPool.from_images(pictures)
+def _strips(group: list[Photograph], *, min_size: int) -> list[np.ndarray]:
+    """The maximal rectangles of an image that touch no box of the group, whose image it is: uint8 [h, w, 3] each."""
+    image = load_image(group[0].path)
+    size = image.shape[:2]
+    boxes = [crop_window(box=one.box, image_size=size, crop_mode="box", name=one.path) for one in group]
+    rectangles = empty_rectangles(boxes, image_size=size, min_size=min_size)
+    return [image[top:bottom, left:right] for left, top, right, bottom in rectangles]
 
 
 def empty_rectangles(boxes: Sequence[Window], *, image_size: tuple[int, int], min_size: int) -> list[Window]:

@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 import numpy as np
 from PIL import Image, ImageOps
 import tensorflow as tf
+from tqdm import tqdm
 
 from data.windows import Box, crop_window, take_window
 from errors import UserError
@@ -155,10 +156,19 @@ def crop_mask(
     return (resized >= 0.5).astype(np.uint8)[..., np.newaxis]
 
 
-def map_in_threads(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """`[function(item) for item in items]` on all cores (Pillow decodes outside the interpreter's lock)."""
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(function, items))
+def map_in_threads(function: Callable[[Any], Any], items: Sequence[Any], *, label: Optional[str] = None) -> list[Any]:
+    """`[function(item) for item in items]` on all cores (Pillow and OpenCV work outside the interpreter's lock).
+
+    Args:
+      function: called in a thread.
+      items: what it is called with, one at a time.
+      label: beside the bar on standard error that says how far it is; None shows none.
+    """
+    pool = ThreadPoolExecutor()
+    try:
+        return list(tqdm(pool.map(function, items), total=len(items), desc=label, disable=label is None, mininterval=2.0))
+    finally:
+        pool.shutdown(cancel_futures=True)  # at Ctrl-C, too
 
 
 def load_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: str) -> np.ndarray:

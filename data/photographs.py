@@ -10,8 +10,10 @@ from data import images as image_files
 from data.images import Photograph
 from errors import UserError
 
-SAMPLES_AREA = 0.62  # share of its box that a pet of the bundled sample covers on average; see samples/ATTRIBUTION.md
 PAPER_AREA = 0.25  # Table 3
+# Area constants of the bundled photographs: by eye, and as measured on masks (samples/ATTRIBUTION.md).
+BUNDLED_AREAS = {"airplanes": 0.36, "pets": 0.62}
+OLD_NAMES = {"samples": "pets"}  # of data sets
 
 
 class TrainingData(NamedTuple):
@@ -40,15 +42,15 @@ class TrainingData(NamedTuple):
 
 
 def dataset_name(*, dataset, images):
-    """Returns the data set's name: as given, else 'folder' if a folder of images is given, else 'samples'."""
-    return dataset or ("folder" if images else "samples")
+    """Returns the data set's name: as given, else 'folder' if a folder of images is given, else 'airplanes'."""
+    return OLD_NAMES.get(dataset, dataset) or ("folder" if images else "airplanes")
 
 
 def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrounds=None) -> list[Photograph]:
     """Lists the photographs that the flags of the same names ask for.
 
     Args:
-      dataset: 'samples', 'birds', 'faces' or 'folder', or None for what `dataset_name` says.
+      dataset: 'airplanes', 'pets', 'birds', 'faces' or 'folder', or None for what `dataset_name` says.
       data_dir: folder of the data set, for birds and faces.
       images: folder of images, for 'folder'.
       boxes: boxes file, for 'folder', or None.
@@ -71,7 +73,9 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrou
         raise UserError(f"--dataset={name} needs --data_dir, the folder of the data set.")
     if name == "folder" and not images:
         raise UserError("--dataset=folder needs --images, a folder of images.")
-    if name == "samples":
+    if name == "airplanes":
+        found = folder.list_photographs(samples.AIRPLANES_IMAGES, boxes_file=samples.AIRPLANES_BOXES)
+    elif name == "pets":
         found = folder.list_photographs(samples.PETS_IMAGES, boxes_file=samples.PETS_BOXES, mask_dir=samples.PETS_MASKS)
     elif name == "folder":
         found = folder.list_photographs(images, boxes_file=boxes, mask_dir=masks, excluded_dir=backgrounds)
@@ -83,14 +87,16 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrou
     return chosen
 
 
-def load_backgrounds(*, backgrounds, dataset, photographs, size) -> pools.BackgroundPool:
+def load_backgrounds(*, backgrounds, dataset, photographs, size, crop_mode) -> pools.BackgroundPool:
     """Loads the background pictures that `--backgrounds` asks for.
 
     Args:
-      backgrounds: folder, 'outside_boxes', or None for the bundled backgrounds (with the bundled pets alone).
+      backgrounds: folder, 'outside_boxes', 'box_windows', or None: with the bundled pets the bundled backgrounds, with the
+        bundled airplanes 'box_windows'.
       dataset: the data set's name.
-      photographs: the photographs, for 'outside_boxes'.
+      photographs: the photographs, for 'outside_boxes' and 'box_windows'.
       size: side of the patches in pixels.
+      crop_mode: 'box' or 'square', for 'box_windows'.
 
     Returns:
       The pool.
@@ -100,15 +106,17 @@ def load_backgrounds(*, backgrounds, dataset, photographs, size) -> pools.Backgr
     """
     if backgrounds == "outside_boxes":
         return pools.outside_boxes(photographs, patch_size=size)
-    if backgrounds is None and dataset != "samples":
+    if backgrounds == "box_windows" or (backgrounds is None and dataset == "airplanes"):
+        return pools.box_windows(photographs, patch_size=size, crop_mode=crop_mode)
+    if backgrounds is None and dataset != "pets":
         raise UserError(f"--dataset={dataset} needs --backgrounds: a folder of photographs without the category, or "
-                        "'outside_boxes'.")
+                        "'outside_boxes' or 'box_windows'.")
     return pools.load_folder(backgrounds or samples.BACKGROUNDS, patch_size=size)
 
 
 def default_area(dataset):
-    """Returns the area constant where none is given: the paper's, or what the bundled sample needs."""
-    return SAMPLES_AREA if dataset == "samples" else PAPER_AREA
+    """Returns the area constant where none is given: the paper's, or what the bundled photographs need."""
+    return BUNDLED_AREAS.get(dataset, PAPER_AREA)
 
 
 def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, image_size, backgrounds,
@@ -131,7 +139,8 @@ def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, 
     name = dataset_name(dataset=dataset, images=images)
     found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes, masks=masks, split=split,
                              backgrounds=backgrounds)
-    pool = load_backgrounds(backgrounds=backgrounds, dataset=name, photographs=found, size=image_size)
+    pool = load_backgrounds(backgrounds=backgrounds, dataset=name, photographs=found, size=image_size,
+                            crop_mode=crop)
     options = {"size": image_size, "crop_mode": crop}
     crops = image_files.load_crops(found, **options)
     labelled = [index for index, photograph in enumerate(found) if photograph.mask_path]

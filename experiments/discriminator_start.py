@@ -168,7 +168,7 @@ def birds_pairs(options):
     listed = birds.list_photographs(options.data_dir)
     crops = images.load_crops(listed, size=size, crop_mode=crop_mode)
     stream = {"background_pool": photographs.load_backgrounds(backgrounds=options.backgrounds, dataset="birds",
-                                                              photographs=listed, size=size)}
+                                                              photographs=listed, size=size, crop_mode=crop_mode)}
     held_out = next(iter(batches.foreground_batches(crops=crops[:NUM_HELD_OUT], seed=options.seed + 1, num_steps=1,
                                                     batch_size=NUM_HELD_OUT, **stream)))
     return pairs_of(held_out), lambda: batches.foreground_batches(

@@ -101,7 +101,7 @@ def cut_masks(
         size = mask.shape[0]
         return fine.reshape(size, FINENESS, size, FINENESS).mean(axis=(1, 3))[..., np.newaxis]
 
-    return np.stack(images.map_in_threads(cut, list(zip(masks, photographs))))
+    return np.stack(images.map_in_threads(cut, list(zip(masks, photographs)), label="GrabCut"))
 
 
 def masks_of_boxes(count: int, *, size: int) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Segmentation networks that were trained before: from run folders and weights files."""
 
+import dataclasses
 import os
 from typing import Any, NamedTuple
 
+import config
 from errors import UserError, first_line
 from extensions.ensemble import Ensemble
 from extensions.resized import Resized
@@ -29,6 +31,23 @@ class LoadedNetwork(NamedTuple):
     flags: dict
     area_constant: Any
     description: str
+
+
+def inherited_flags(loaded: LoadedNetwork, photographs: config.Photographs) -> dict[str, str]:
+    """Returns the values, as text by flags' names, of data flags that were not given: those of the network's run.
+
+    Args:
+      loaded: the network.
+      photographs: what was given, None where nothing was.
+    """
+    names = [field.name for field in dataclasses.fields(photographs)]
+    given = {name for name in names if getattr(photographs, name) is not None}
+    values = {"split": "all", "crop": loaded.crop, "image_size": str(loaded.image_size), **loaded.flags}
+    if not {"dataset", "images"} & set(values):  # the run was on the bundled photographs of its time
+        values["dataset"] = "pets" if loaded.flags else "airplanes"
+    if given & {"dataset", "data_dir", "images"}:  # other photographs: how they are cropped alone is the network's
+        names = ["split", "crop", "image_size"]
+    return {name: values[name] for name in names if name not in given and name in values}
 
 
 def load_network(*, run_dir=None, weights=None):

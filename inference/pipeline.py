@@ -4,6 +4,7 @@ from typing import Callable
 
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from data.images import to_unit_range
 from errors import UserError
@@ -34,7 +35,8 @@ def inference(network, *, average_flips=False, refine_iterations=0, sharpen_temp
     return tf.function(infer, autograph=False)
 
 
-def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
+def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batch_size: int = 32,
+                  shows_progress: bool = False) -> np.ndarray:
     """Soft masks of all images, in batches of one and the same size.
 
     The last batch is filled up with copies of its last image, whose masks are dropped, so that a `tf.function` is
@@ -45,6 +47,7 @@ def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batc
         [B, S, S, 1] in [0, 1].
       images: uint8 [n, S, S, 3].
       batch_size: images at a time, at least 1; at most n are.
+      shows_progress: whether a bar on standard error says how far it is.
 
     Returns:
       float32 [n, S, S, 1].
@@ -62,7 +65,8 @@ def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batc
         raise ValueError(f"batch_size must be at least 1, but is {batch_size}.")
     batch_size = min(batch_size, len(images))
     masks = []
-    for start in range(0, len(images), batch_size):
+    starts = range(0, len(images), batch_size)
+    for start in tqdm(starts, desc="masks", unit="batch", disable=not shows_progress, mininterval=2.0):
         batch = images[start:start + batch_size]
         num_missing = batch_size - len(batch)
         padded = np.concatenate([batch, np.repeat(batch[-1:], num_missing, axis=0)])

@@ -51,6 +51,9 @@ def write_weights(path: Path, arrays: Arrays, *, metadata: Mapping[str, Any], ha
 
 def read_weights(path: Path) -> tuple[dict[str, Any], Arrays]:
     """Reads the metadata and the arrays of a weights file; UserError where it is missing, broken or of another kind."""
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder, expected a weights file; a run that has ended holds one: "
+                        f"{os.path.join(path, 'weights.npz')}.")
     try:
         loaded = np.load(path, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):

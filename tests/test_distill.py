@@ -19,7 +19,8 @@ def teacher(run_script, tmp_path_factory):
     """A finished foreground run of two steps on the bundled sample."""
     folder = tmp_path_factory.mktemp("teacher") / "run"
     start = "--initial_mask_area=0.92"  # where masks of noise are smooth enough to be compared at two sizes
-    assert run_script("train_fg.py", *SMALL, start, f"--run_dir={folder}", "--num_steps=2").returncode == 0
+    assert run_script("train_fg.py", *SMALL, "--dataset=pets", start, f"--run_dir={folder}",
+                      "--num_steps=2").returncode == 0
     return folder
 
 

@@ -98,7 +98,7 @@ def same(line):
 
 
 @pytest.mark.parametrize("argument, message", [
-    ("--dataset=cats", "should be one of <samples|birds|faces|folder>"),
+    ("--dataset=cats", "should be one of <airplanes|pets|birds|faces|folder|samples>"),
     ("--area_penalty=below", "should be one of <per_mask|batch_mean|above>"),
     ("--image_size=100", "must be a positive multiple of 64"),
     ("--batch_size=0", "batch_size"),

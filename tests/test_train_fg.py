@@ -42,10 +42,10 @@ def data_flags(folder):
             f"--backgrounds={samples.BACKGROUNDS}")
 
 
-def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_reads(run_script, tmp_path):
-    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=2", fresh=True)
+def test_two_steps_on_the_bundled_pets_leave_a_whole_run_folder_that_evaluate_reads(run_script, tmp_path):
+    result = run_script("train_fg.py", *SMALL, "--dataset=pets", f"--run_dir={tmp_path / 'run'}", "--num_steps=2", fresh=True)
     assert result.returncode == 0, result.stderr
-    assert "599 photographs (samples)" in result.stdout and "step 2/2" in result.stdout
+    assert "599 photographs (pets)" in result.stdout and "step 2/2" in result.stdout
     assert "area constant 0.62" in result.stdout
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"flags.txt", "versions.json", "metrics.json", "checkpoints", "panels", "weights.npz"} <= names
@@ -57,11 +57,19 @@ def test_two_steps_on_the_bundled_sample_leave_a_whole_run_folder_that_evaluate_
     assert expected <= set(metrics["last"])
     with Image.open(tmp_path / "run" / "panels" / "step_000002.png") as panel:
         assert panel.width > 2 * 64 and panel.height > 5 * 64  # five rows, the reference masks among them
-    evaluated = run_script("evaluate.py", f"--run_dir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}", fresh=True)
+    evaluated = run_script("evaluate.py", "--dataset=pets", f"--run_dir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}",
+                           fresh=True)
     assert evaluated.returncode == 0, evaluated.stderr
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert report["num_images"] == 599 and set(report["trivial"]) == {"all_ones", "ellipse"}
     assert (tmp_path / "out" / "evaluation.png").exists()
+
+
+def test_the_bundled_airplanes_are_the_default(run_script, tmp_path):
+    result = run_script("train_fg.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1")
+    assert result.returncode == 0, result.stderr
+    assert "799 photographs (airplanes)" in result.stdout and "area constant 0.36" in result.stdout
+    assert "--dataset=airplanes" in (tmp_path / "run" / "flags.txt").read_text().splitlines()
 
 
 @pytest.fixture(scope="module")

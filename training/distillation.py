@@ -1,12 +1,48 @@
 """Teacher-student distillation (appendix, 'Data Distillation in the First Application', Eq. 8)."""
 
+from typing import Callable
+
+import numpy as np
 import tensorflow as tf
 
+import config
 import losses
+from data import batches
 from data import images as image_ranges
+from data.photographs import TrainingData
 from extensions import augmentation as augmentations
 from models.composition import Instance, composite, stack_layers
+from models.unet import build_unet
+from training import optimizers
 from training.adversarial import descend, mask_statistics, objective_of
+
+
+def build(options: config.Distillation) -> "Distillation":
+    """Builds the student, its optimizer and its update."""
+    student = build_unet(width=options.student.student_width, size=options.data.image_size,
+                         batch_norm_momentum=options.student.batch_norm_momentum)
+    optimizer = optimizers.make_optimizer(
+        student.trainable_variables, learning_rate=options.student.student_learning_rate,
+        num_steps=options.run.num_steps, learning_rate_fall_steps=options.student.learning_rate_fall_steps,
+        adam_beta_1=options.student.adam_beta_1, adam_beta_2=options.student.adam_beta_2,
+        mixed_precision=options.process.mixed_precision)
+    return Distillation(student=student, optimizer=optimizer, augmentation=options.student.augmentation,
+                        seed=options.run.seed, jit_compile=options.run.jit_compile)
+
+
+def batch_maker(options: config.Distillation, data: TrainingData, labels: np.ndarray,
+                **shards: int) -> Callable[[int], tf.data.Dataset]:
+    """Returns a callable of the number of steps done, which makes the dataset of the batches that are left.
+
+    Args:
+      options: the script's configuration.
+      data: what is trained on.
+      labels: uint8 [n, S, S, 1] in [0, 255].
+      **shards: of `data.batches.distillation_batches`.
+    """
+    return lambda start_step: batches.distillation_batches(
+        crops=data.crops, masks=labels, background_pool=data.pool, batch_size=options.run.batch_size,
+        seed=options.run.seed, start_step=start_step, num_steps=options.run.num_steps, flip=options.run.flip, **shards)
 
 
 class Distillation(tf.Module):

@@ -1,12 +1,16 @@
 """Labels of a distillation: the teacher's masks, computed once and kept in the run folder."""
 
+import dataclasses
 import os
 import pathlib
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
 
+import config
 from data import images as image_ranges
+from data.photographs import TrainingData
 from errors import UserError
 from extensions import grabcut, refinement
 from inference import networks, pipeline
@@ -45,6 +49,51 @@ def load_teacher(paths, *, image_size, crop):
         return grabcut.BOX_MASK * tf.ones_like(images[..., :1])
 
     return networks.LoadedNetwork(mask, image_size or 128, crop or "box", {}, None, "of boxes alone")
+
+
+def check(student: config.Student, inference: config.Inference) -> None:
+    """Raises UserError where two flags say what labels are, or one does not go with a teacher that knows only boxes."""
+    if student.label_area and inference.mask_threshold != 0.5:
+        raise UserError("--label_area finds the threshold that --mask_threshold gives; give one or the other.")
+    if BOXES not in student.teacher:
+        return
+    if not student.grabcut_iterations:
+        raise UserError("--teacher=boxes has labels only where they are cut by colours: give --grabcut_iterations, 1 "
+                        "for instance.")
+    if student.label_area or inference.mask_threshold != 0.5:
+        raise UserError("--label_area and --mask_threshold do not go with --teacher=boxes, whose masks are the same "
+                        "everywhere before they are cut.")
+
+
+def make(options: config.Distillation, *, teacher: networks.LoadedNetwork, data: TrainingData,
+         cache_dir: Optional[pathlib.Path]) -> np.ndarray:
+    """Makes what the student learns: the teacher's masks, with what the flags do to them.
+
+    Args:
+      options: the script's configuration.
+      teacher: of `load_teacher`.
+      data: what is trained on.
+      cache_dir: as for `teacher_masks`.
+
+    Returns:
+      uint8 [n, S, S, 1] in [0, 255].
+
+    Raises:
+      UserError: as `teacher_masks` and `cut_labels`.
+    """
+    inferred, student = options.inference, options.student
+    raw = dataclasses.replace(inferred, sharpen_temperature=1.0, mask_threshold=0.5)
+    masks = teacher_masks(pipeline.inference(teacher.network, **vars(raw)), data.crops, description=teacher.description,
+                          made_of=fingerprint(data.crops, teacher.network), cache_dir=cache_dir,
+                          max_megabytes=student.max_cache_megabytes)
+    threshold = (refinement.threshold_of_area(masks, student.label_area) if student.label_area
+                 else inferred.mask_threshold)
+    sharpened = sharpen_labels(masks, temperature=inferred.sharpen_temperature, threshold=threshold)
+    made = cut_labels(sharpened, data.photographs, crop_mode=options.data.crop,
+                      iterations=student.grabcut_iterations, cache_dir=cache_dir)
+    print(f"teacher {teacher.description}: its masks have a mean area of {masks.mean() / 255:.3f}, the labels made of "
+          f"them of {made.mean() / 255:.3f} (threshold {threshold:.3f})", flush=True)
+    return made
 
 
 def fingerprint(crops, network):

@@ -3,33 +3,20 @@
 import contextlib
 import signal
 import time
-from typing import Any, Iterator, Mapping, NamedTuple
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, Optional
 
+import tensorflow as tf
+
+import config
 from errors import UserError
-from storage.checkpoint import Checkpoints
+from storage.checkpoint import Checkpoints, latest_checkpoint
 from storage.run_folder import RunFolder
+from storage.weights import save_weights
 from training import distribution, environment
 from training.failures import FailureDetector, NotFiniteError
 from training.summaries import Recorder
 
-
 _SAME_SIGNAL_SECONDS = 2.0
-
-
-class Cadence(NamedTuple):
-    """After how many steps things happen; 0 is never. The last step does all that are not 0, and always saves.
-
-    Attributes:
-      log_every: means to TensorBoard and the screen.
-      panel_every: panels.
-      evaluate_every: evaluation on labelled images.
-      save_every: checkpoints.
-    """
-
-    log_every: int
-    panel_every: int
-    evaluate_every: int
-    save_every: int
 
 
 class Stopped(SystemExit):
@@ -69,122 +56,103 @@ class StopSignals:
             raise KeyboardInterrupt
 
 
-def run(*, step, dataset, start_step, num_steps, cadence, recorder, checkpoints, draw_panel=None, evaluate=None,
-        evaluation_key=None, saves_when_stopped=True):
-    """Trains from `start_step` to `num_steps`.
+class Loop:
+    """Trains a run step by step: means, warnings, panels, evaluations and checkpoints when they are due.
 
-    Args:
-      step: callable of a batch, which makes one step and returns (metrics, anything).
-      dataset: `tf.data.Dataset` of `num_steps - start_step` batches.
-      start_step: steps done before.
-      num_steps: steps in all.
-      cadence: `Cadence`.
-      recorder: `training.summaries.Recorder`.
-      checkpoints: `storage.checkpoint.Checkpoints`.
-      draw_panel: callable that returns a uint8 panel [h, w, 3], or None.
-      evaluate: callable that returns a dict of floats, or None.
-      evaluation_key: name of the value in it that says which evaluation is the best; None: none is.
-      saves_when_stopped: whether a signal saves; not where other processes must save at the same time, and did not get
-        the signal.
-
-    Raises:
-      Stopped: after SIGINT or SIGTERM, when the run has been saved.
-      UserError: a metric or a variable is not finite; the last good checkpoint stays.
+    The last step does all of these that are not switched off, and always saves.
     """
-    detector = FailureDetector()
 
-    def check(done):
-        means = recorder.close_window(done)
+    def __init__(self, *, recorder: Recorder, checkpoints: Checkpoints, cadence: config.Cadence, num_steps: int,
+                 draw_panel: Optional[Callable] = None, evaluate: Optional[Callable] = None,
+                 evaluation_key: Optional[str] = None, saves_when_stopped: bool = True) -> None:
+        """Takes what it drives.
+
+        Args:
+          recorder: of what the run tells.
+          checkpoints: of what is saved.
+          cadence: after how many steps things happen; 0 is never.
+          num_steps: steps in all.
+          draw_panel: returns a uint8 panel [h, w, 3]; None draws none.
+          evaluate: returns a dict of floats; None evaluates nothing.
+          evaluation_key: name of the value in it that says which evaluation is the best; None: none is.
+          saves_when_stopped: whether a signal saves; not where other processes must save at the same time, and did not
+            get the signal.
+        """
+        self._recorder, self._checkpoints, self._cadence, self._num_steps = recorder, checkpoints, cadence, num_steps
+        self._draw_panel, self._evaluate, self._evaluation_key = draw_panel, evaluate, evaluation_key
+        self._saves_when_stopped = saves_when_stopped
+        self._detector = FailureDetector()
+
+    def run(self, step: Callable, dataset: Iterable, *, start_step: int) -> None:
+        """Makes a step of each batch.
+
+        Args:
+          step: callable of a batch; returns (metrics, anything).
+          dataset: `num_steps - start_step` batches.
+          start_step: steps done before.
+
+        Raises:
+          Stopped: after SIGINT, SIGTERM or SIGHUP, when the run has been saved.
+          UserError: a metric or a variable is not finite; the last good checkpoint stays.
+        """
+        with StopSignals() as signals:
+            for done, batch in enumerate(dataset, start=start_step + 1):
+                self._recorder.add(step(batch)[0])
+                if signals.received is not None:
+                    self._stop(done, signals.received)
+                if any(self._is_due(every, done) for every in vars(self._cadence).values()) or done == self._num_steps:
+                    self._tell(done)
+                if self._is_due(self._cadence.save_every, done) or done == self._num_steps:
+                    self._save(done)
+                    self._recorder.restart_clock(done)
+        self._recorder.close()
+
+    def _is_due(self, every: int, done: int) -> bool:
+        """Says whether what happens after so many steps happens after this one."""
+        return bool(every) and (done % every == 0 or done == self._num_steps)
+
+    def _tell(self, done: int) -> None:
+        """Writes means and warnings, and the panel and the evaluation if they are due."""
+        self._check(done)
+        if self._draw_panel and self._is_due(self._cadence.panel_every, done):
+            self._recorder.panel("panel", self._draw_panel(), done)
+        if self._evaluate and self._is_due(self._cadence.evaluate_every, done):
+            self._recorder.evaluation(self._evaluate(), done, best_by=self._evaluation_key)
+        self._recorder.write()
+        self._recorder.restart_clock(done)
+
+    def _check(self, done: int) -> None:
+        """Closes the window of means and warns of failures; UserError where a mean is not finite."""
+        means = self._recorder.close_window(done)
         try:
-            for warning in detector.check(means, step=done) if means else []:
-                recorder.warn(warning)
+            for warning in self._detector.check(means, step=done) if means else []:
+                self._recorder.warn(warning)
         except NotFiniteError as error:
-            recorder.warn(f"{error}; the run stops.")
-            recorder.close()
-            last = checkpoints.latest or "missing"
-            raise UserError(f"{error}: training stopped; the last good checkpoint is {last}") from error
+            self._recorder.warn(f"{error}; the run stops.")
+            self._recorder.close()
+            raise UserError(f"{error}: training stopped; the last good checkpoint is "
+                            f"{self._checkpoints.latest or 'missing'}") from error
 
-    def due(every, done):
-        return bool(every) and (done % every == 0 or done == num_steps)
+    def _save(self, done: int) -> None:
+        """Saves a checkpoint; UserError where a variable is not finite."""
+        if ruined := self._checkpoints.unsound():
+            self._recorder.close()
+            raise UserError(f"after step {done} the values of {ruined} are no numbers or too large: training stopped; "
+                            f"the last good checkpoint is {self._checkpoints.latest or 'missing'}")
+        self._checkpoints.save(done)
 
-    with StopSignals() as signals:
-        done = start_step
-        for batch in dataset:
-            recorder.add(step(batch)[0])
-            done += 1
-            stopping = signals.received is not None
-            if stopping and not saves_when_stopped:
-                recorder.say(f"stopped by signal {signals.received} after step {done}; the run is one of several "
-                             f"processes and goes on from {checkpoints.latest or 'the start'}")
-                recorder.close()
-                raise Stopped(128 + signals.received)
-            events = [due(every, done) for every in cadence]
-            if not any(events) and not stopping and done != num_steps:
-                continue
-            check(done)
-            if draw_panel and due(cadence.panel_every, done):
-                recorder.panel("panel", draw_panel(), done)
-            if evaluate and due(cadence.evaluate_every, done):
-                recorder.evaluation(evaluate(), done, best_by=evaluation_key)
-            recorder.write()
-            if due(cadence.save_every, done) or stopping or done == num_steps:
-                if ruined := checkpoints.unsound():
-                    recorder.close()
-                    raise UserError(f"after step {done} the values of {ruined} are no numbers or too large: training stopped; "
-                                    f"the last good checkpoint is {checkpoints.latest or 'missing'}")
-                checkpoints.save(done)
-            recorder.restart_clock(done)
-            if stopping:
-                recorder.say(f"stopped by signal {signals.received} after step {done}; saved in {checkpoints.latest}")
-                recorder.close()
-                raise Stopped(128 + signals.received)
-    recorder.close()
-
-
-def train_in_folder(folder, *, flag_lines, training, replicas, make_batches, num_steps, batch_size, cadence, screen_keys,
-                    draw_panel=None, evaluate=None, evaluation_key=None):
-    """Starts a run in its folder, or goes on where its last checkpoint is.
-
-    Args:
-      folder: `storage.run_folder.RunFolder`, open.
-      flag_lines: dict of the flags' lines, for `flags.txt` and TensorBoard.
-      training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
-      replicas: `training.distribution.Distribution`, which makes a step of them; of several processes the chief writes.
-      make_batches: callable of the number of steps done; returns the dataset that `run` takes.
-      num_steps: steps in all.
-      batch_size: images per step, for the rate.
-      cadence: dict of `Cadence`'s values by name.
-      screen_keys: dict from a metric's name to its short name on the screen.
-      draw_panel: as for `run`.
-      evaluate: as for `run`.
-      evaluation_key: as for `run`.
-
-    Returns:
-      Number of steps done: `num_steps`, or more where the folder's run is longer.
-
-    Raises:
-      UserError: the checkpoint does not fit, is gone while the run's weights are there, or cannot be written; or a metric
-        is not finite.
-      Stopped: after SIGINT or SIGTERM, when the run has been saved.
-    """
-    checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=replicas.is_chief, **training.objects())
-    start_step = checkpoints.restore()
-    if not checkpoints.latest and (folder.path / "weights.npz").exists():
-        raise UserError(f"{folder.path} holds a run's weights.npz but no checkpoint to go on from, so that a new run would "
-                        "write over it; bring the checkpoints back, or give another --run_dir.")
-    if start_step >= num_steps:
-        print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
-        return start_step
-    if replicas.is_chief:
-        folder.record(flag_lines)
-    print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
-    recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=batch_size,
-                        screen_keys=screen_keys, is_chief=replicas.is_chief)
-    recorder.text("flags", "\n".join(line for line in flag_lines.values() if line))
-    run(step=replicas.step(training), dataset=make_batches(start_step), start_step=start_step, num_steps=num_steps,
-        recorder=recorder, checkpoints=checkpoints, cadence=Cadence(**cadence), draw_panel=draw_panel,
-        evaluate=evaluate, evaluation_key=evaluation_key, saves_when_stopped=replicas.num_workers == 1)
-    return num_steps
+    def _stop(self, done: int, number: int) -> None:
+        """Saves, where it may, before anything else is said; raises Stopped."""
+        if self._saves_when_stopped:
+            self._save(done)
+            self._check(done)
+            said = f"saved in {self._checkpoints.latest}"
+        else:
+            said = ("the run is one of several processes and goes on from "
+                    f"{self._checkpoints.latest or 'the start'}")
+        self._recorder.say(f"stopped by signal {number} after step {done}; {said}")
+        self._recorder.close()
+        raise Stopped(128 + number)
 
 
 class OpenRun(NamedTuple):
@@ -193,8 +161,8 @@ class OpenRun(NamedTuple):
     Attributes:
       options: the script's configuration (`config`), with `run` and `cadence`.
       folder: the run's folder.
-      replicas: `training.distribution.Distribution`.
-      flag_lines: dict of the flags' lines, for `flags.txt`.
+      replicas: makes a step of the training's updates; of several processes the chief writes.
+      flag_lines: dict of the flags' lines, for `flags.txt` and TensorBoard.
     """
 
     options: Any
@@ -202,16 +170,58 @@ class OpenRun(NamedTuple):
     replicas: distribution.Distribution
     flag_lines: Mapping[str, str]
 
+    @property
+    def continues(self) -> bool:
+        """Whether the folder holds a checkpoint to go on from."""
+        return bool(latest_checkpoint(self.folder.checkpoint_dir))
+
     def check_data(self, fingerprint: str) -> None:
         """Checks in the chief that the run is trained on what it was begun with (`RunFolder.check_data`)."""
         if self.replicas.is_chief:
             self.folder.check_data(fingerprint)
 
-    def train(self, training: Any, **options: Any) -> int:
-        """Trains in the folder; options as for `train_in_folder`. Returns the number of steps done."""
-        return train_in_folder(self.folder, flag_lines=self.flag_lines, training=training, replicas=self.replicas,
-                               num_steps=self.options.run.num_steps, batch_size=self.options.run.batch_size,
-                               cadence=vars(self.options.cadence), **options)
+    def train(self, training: Any, *, make_batches: Callable, screen_keys: Mapping[str, str], **events: Any) -> int:
+        """Starts the run, or goes on where its last checkpoint is.
+
+        Args:
+          training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
+          make_batches: callable of the number of steps done; returns the dataset that `Loop.run` takes.
+          screen_keys: from a metric's name to its short name on the screen.
+          **events: `draw_panel`, `evaluate` and `evaluation_key` of `Loop`.
+
+        Returns:
+          Number of steps done: `num_steps`, or more where the folder's run is longer.
+
+        Raises:
+          UserError: the checkpoint does not fit, is gone while the run's weights are there, or cannot be written; or a
+            metric is not finite.
+          Stopped: after SIGINT, SIGTERM or SIGHUP, when the run has been saved.
+        """
+        folder, is_chief, num_steps = self.folder, self.replicas.is_chief, self.options.run.num_steps
+        checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=is_chief, **training.objects())
+        start_step = checkpoints.restore()
+        if not checkpoints.latest and (folder.path / "weights.npz").exists():
+            raise UserError(f"{folder.path} holds a run's weights.npz but no checkpoint to go on from, so that a new run "
+                            "would write over it; bring the checkpoints back, or give another --run_dir.")
+        if start_step >= num_steps:
+            print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
+            return start_step
+        if is_chief:
+            folder.record(self.flag_lines)
+        print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
+        recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=self.options.run.batch_size,
+                            screen_keys=screen_keys, is_chief=is_chief)
+        recorder.text("flags", "\n".join(line for line in self.flag_lines.values() if line))
+        loop = Loop(recorder=recorder, checkpoints=checkpoints, cadence=self.options.cadence, num_steps=num_steps,
+                    saves_when_stopped=self.replicas.num_workers == 1, **events)
+        loop.run(self.replicas.step(training), make_batches(start_step), start_step=start_step)
+        return num_steps
+
+    def save_weights(self, network: tf.keras.Model, /, *, num_steps: int, **metadata: Any) -> None:
+        """Writes the run's `weights.npz`, with its last metrics and its flags beside the metadata."""
+        save_weights(self.folder.path / "weights.npz", network, is_chief=self.replicas.is_chief, metadata={
+            **metadata, "num_steps": num_steps, "figures": self.folder.last_evaluation(),
+            "flags": self.folder.recorded()})
 
 
 @contextlib.contextmanager

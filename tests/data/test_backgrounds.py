@@ -141,3 +141,52 @@ def test_images_that_are_all_box_leave_no_background(tmp_path):
 def test_photograph_without_a_box_has_no_outside():
     with pytest.raises(UserError, match=r"cat\.jpg has no box"):
         backgrounds.outside_boxes([Photograph("cat", "cat.jpg", None, None)], patch_size=16)
+
+
+def _scene(tmp_path, boxes, *, size=(120, 160)):
+    """An image whose boxes are red and whose rest is green and blue, by its columns' numbers; its photographs."""
+    picture = np.zeros((*size, 3), np.uint8)
+    picture[..., 1], picture[..., 2] = 200, np.arange(size[1])
+    for x, y, width, height in boxes:
+        picture[y : y + height, x : x + width] = (255, 0, 0)
+    path = str(tmp_path / "scene.png")
+    Image.fromarray(picture).save(path)
+    return [Photograph(f"scene#{number}", path, box, None) for number, box in enumerate(boxes)]
+
+
+def test_box_windows_have_the_sides_of_boxes_and_touch_none(tmp_path):
+    photographs = _scene(tmp_path, [(60, 30, 40, 20), (110, 70, 40, 20)])
+    pool = backgrounds.box_windows(photographs, patch_size=40, crop_mode="box")
+    np.testing.assert_array_equal(pool.sizes, [[40, 40]] * 2)
+    for picture in _images_of(pool):
+        assert (picture[..., 0] == 0).all() and (picture[..., 1] == 200).all()
+        np.testing.assert_array_equal(np.abs(np.diff(picture[20, :, 2].astype(int))), 1)  # 40 columns become 40
+
+
+def test_windows_of_square_crops_are_square(tmp_path):
+    photographs = _scene(tmp_path, [(130, 50, 20, 10)])
+    pool = backgrounds.box_windows(photographs, patch_size=30, crop_mode="square")
+    for picture in _images_of(pool):
+        np.testing.assert_array_equal(np.abs(np.diff(picture[20, :, 2].astype(int))), 1)  # 1.5 * 20 columns become 30
+
+
+def test_strip_that_is_too_narrow_is_continued_by_its_mirror_image(tmp_path):
+    photographs = _scene(tmp_path, [(30, 0, 130, 120)])  # a strip of 30 columns is left, for windows of 130
+    pool = backgrounds.box_windows([photographs[0]._replace(box=(30, 0, 60, 120)), photographs[0]], patch_size=60,
+                                   crop_mode="box")
+    for picture in _images_of(pool):
+        columns = picture[20, :, 2].astype(int)
+        assert columns.max() <= 29 and (picture[..., 0] == 0).all()
+        assert {-1, 1} <= set(np.sign(np.diff(columns)))
+
+
+def test_box_windows_are_the_same_for_the_same_photographs(tmp_path):
+    photographs = _scene(tmp_path, [(60, 30, 40, 20), (110, 70, 40, 20)])
+    first, second = (backgrounds.box_windows(photographs, patch_size=16, crop_mode="box") for _ in range(2))
+    np.testing.assert_array_equal(first.pixels, second.pixels)
+
+
+def test_images_without_room_for_a_window_are_refused(tmp_path):
+    photographs = _scene(tmp_path, [(2, 2, 156, 116)])
+    with pytest.raises(UserError, match="None of the 1 images has room for a window"):
+        backgrounds.box_windows(photographs, patch_size=16, crop_mode="box")

@@ -48,18 +48,39 @@ def test_pets_cover_the_share_of_their_boxes_that_the_attribution_states(photogr
     assert np.mean(masks) == pytest.approx(0.618, abs=0.02)
 
 
+def test_every_airplane_has_a_box_inside_it_and_every_fourth_is_unseen():
+    boxes = (samples.AIRPLANES_BOXES, samples.AIRPLANES_BOXES_SEEN, samples.AIRPLANES_BOXES_UNSEEN)
+    photographs, seen, unseen = (folder.list_photographs(samples.AIRPLANES_IMAGES, boxes_file=file) for file in boxes)
+    assert (len(photographs), len(seen), len(unseen)) == (799, 599, 200)
+    assert sorted(seen + unseen) == sorted(photographs) and sorted(unseen) == sorted(photographs)[::4]
+    for photograph in photographs[::20]:
+        with Image.open(photograph.path) as image:
+            left, top, width, height = photograph.box
+            assert max(image.size) <= 320 and left + width <= image.width and top + height <= image.height
+
+
+def test_every_nucleus_of_the_micrograph_has_a_label():
+    picture, labels = images.load_image(samples.NUCLEI_IMAGE), np.array(Image.open(samples.NUCLEI_LABELS))
+    assert picture.shape[:2] == labels.shape == (520, 696)
+    assert list(np.unique(labels)) == list(range(labels.max() + 1)) and labels.max() > 200
+    assert picture[labels > 0].mean() > 2 * picture[labels == 0].mean()
+
+
 def test_backgrounds_are_loaded():
     assert backgrounds.load_folder(samples.BACKGROUNDS, patch_size=64).num_images == 7
 
 
-def test_fruit_is_an_image():
-    assert images.load_image(samples.FRUIT_IMAGE).shape == (288, 359, 3)
+@pytest.mark.parametrize("path, shape", [(samples.FRUIT_IMAGE, (288, 359, 3)), (samples.LIMES_IMAGE, (288, 227, 3)),
+                                         (samples.HAZELNUTS_IMAGE, (800, 1200, 3))])
+def test_clusters_are_images(path, shape):
+    assert images.load_image(path).shape == shape
 
 
 def test_samples_are_attributed_and_small():
     with open(os.path.join(_ROOT, "ATTRIBUTION.md"), encoding="utf-8") as file:
         attribution = file.read()
-    for name in (*os.listdir(samples.BACKGROUNDS), *os.listdir(os.path.dirname(samples.FRUIT_IMAGE)), "CC BY-SA 4.0"):
+    for name in (*os.listdir(samples.BACKGROUNDS), *os.listdir(os.path.dirname(samples.FRUIT_IMAGE)),
+                 *os.listdir(os.path.dirname(samples.NUCLEI_IMAGE)), "10.22002/D1.20086", "CC BY-SA 4.0"):
         assert name in attribution
     sizes = (os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(_ROOT) for name in names)
-    assert sum(sizes) < 12e6
+    assert sum(sizes) < 20e6

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+import config
 from training import loop
 
 
@@ -46,9 +47,9 @@ def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone)
         return {}, None
 
     with pytest.raises(loop.Stopped) as stopped:
-        loop.run(step=step, dataset=range(10), start_step=0, num_steps=10, recorder=recorder, checkpoints=checkpoints,
-                 cadence=loop.Cadence(log_every=1, panel_every=0, evaluate_every=0, save_every=0),
-                 saves_when_stopped=alone)
+        loop.Loop(recorder=recorder, checkpoints=checkpoints, num_steps=10, saves_when_stopped=alone,
+                  cadence=config.Cadence(log_every=1, panel_every=0, evaluate_every=0, save_every=0)).run(
+                      step, range(10), start_step=0)
     assert stopped.value.code == 128 + signal.SIGTERM
     assert checkpoints.saved == ([3] if alone else [])
     assert ("saved in" in recorder.said[-1]) == alone and ("goes on from the start" in recorder.said[-1]) != alone
