@@ -99,8 +99,8 @@ def _from_run(path: Path) -> LoadedNetwork:
         network = build_unet(width=float(values[width]), size=size)
         area = float(values["area_constant"]) if "area_constant" in values else None
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path} does not say how its network is used: in its {run_folder.FLAGS_FILE} a flag is missing "
-                        f"or wrong ({first_line(error)}).") from error
+        raise UserError(f"{path} does not say how its network is used: in its {run_folder.FLAGS_FILE} a flag is "
+                        f"missing or wrong ({first_line(error)}).") from error
     step = checkpoint.restore_network(run_folder.RunFolder(path).checkpoint_dir, network, name=name)
     return LoadedNetwork(network, size, crop, values, area, f"{path} (step {step})")
 

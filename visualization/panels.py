@@ -17,14 +17,14 @@ def foreground_panel(
     *, images: np.ndarray, masks: np.ndarray, composites: Optional[np.ndarray] = None,
     references: Optional[np.ndarray] = None, max_columns: int = 8
 ) -> np.ndarray:
-    """The layout of Figures 6 and 7: one image per column, what was made of it below.
+    """The layout of Figures 6 and 7: one image per column, and below it its mask and pictures.
 
     Args:
       images: [n, S, S, 3], any kind.
       masks: soft masks [n, S, S, 1], floats in [0, 1].
       composites: [n, S, S, 3], any kind; their row is left out where None.
       references: masks [n, S, S, 1], any kind; their row is left out where None.
-      max_columns: at most the first so many images are shown.
+      max_columns: at most the first so many images are drawn.
 
     Returns:
       uint8 [h, w, 3], rows input, soft mask, carved, composite, reference.
@@ -51,7 +51,7 @@ def distillation_panel(
       raw: the teacher's soft masks [n, S, S, 1], floats in [0, 1].
       distilled: the student's.
       references: masks [n, S, S, 1], any kind; their row is left out where None.
-      max_columns: at most the first so many images are shown.
+      max_columns: at most the first so many images are drawn.
 
     Returns:
       uint8 [h, w, 3], rows input, raw, distilled, reference, and the image carved by the distilled mask.
@@ -70,17 +70,17 @@ def hoc_panel(
     *, reals: np.ndarray, layer_images: np.ndarray, layer_masks: np.ndarray, num_layers: int, composites: np.ndarray,
     appearances: np.ndarray, masks: np.ndarray, max_columns: int = 8
 ) -> np.ndarray:
-    """The layout of Figures 8 to 11: one scene per column, its layers and what it is made of below the real windows.
+    """The layout of Figures 8 to 11: one scene per column, with its layers, below the real windows.
 
     Args:
       reals: real windows [n, S, S, 3], any kind.
       layer_images: appearances of the last L layers where they were placed, [L, n, S, S, 3], any kind.
-      layer_masks: their soft masks [L, n, S, S, 1], any kind; carved, they are shown on a checkerboard.
+      layer_masks: their soft masks [L, n, S, S, 1], any kind, with which they are drawn on a checkerboard.
       num_layers: N, layers of a scene, by which they are numbered.
       composites: [n, S, S, 3], any kind.
       appearances: of the last layer before it was placed, [n, S, S, 3], any kind.
       masks: its soft masks [n, S, S, 1], any kind.
-      max_columns: at most the first so many scenes are shown.
+      max_columns: at most the first so many scenes are drawn.
 
     Returns:
       uint8 [h, w, 3]; ValueError as `panel`.
@@ -103,16 +103,14 @@ def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int =
     Returns:
       uint8 [h, w, 3].
     """
-    shown = tiles.on_checkerboard(appearances, masks)
-    columns = min(columns, len(shown))
-    num_missing = -len(shown) % columns
-    empty = tiles.on_checkerboard(np.zeros_like(shown[:1]), np.zeros_like(shown[:1, ..., :1]))
-    shown = np.concatenate([shown, np.repeat(empty, num_missing, axis=0)])
-    return tiles.panel(list(shown.reshape(-1, columns, *shown.shape[1:])), max_columns=columns)
+    columns = min(columns, len(appearances))
+    filled = [(0, -len(appearances) % columns), (0, 0), (0, 0), (0, 0)]
+    sheet = tiles.on_checkerboard(np.pad(appearances, filled), np.pad(masks, filled))
+    return tiles.panel(list(sheet.reshape(-1, columns, *sheet.shape[1:])), max_columns=columns)
 
 
 def traversal_panel(appearances: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """What each latent does: a row per latent, its values from low to high in the columns, on a checkerboard.
+    """The effect of each latent: a row per latent, its values from low to high in the columns, on a checkerboard.
 
     Args:
       appearances: [Z, k, S, S, 3], any kind.
@@ -137,7 +135,7 @@ def ranked_panel(
       masks: soft masks [n, S, S, 1], floats in [0, 1].
       references: masks [n, S, S, 1], any kind.
       ranked: for each group its title and the indices of its images; groups without images are left out.
-      mean_ious: figures [n], written above the images.
+      mean_ious: [n], written above the images.
 
     Returns:
       uint8 [h, w, 3], rows input, soft mask, binary mask, reference, carved.
@@ -175,7 +173,7 @@ def contact_sheet(
     Args:
       pictures: uint8 [h, w, 3] each, sides of at most `size` pixels.
       masks: their soft masks, float32 [h, w] in [0, 1].
-      names: their names; of long ones the end is shown.
+      names: their names; of long ones only the end is written.
       size: side of the tiles in pixels.
       columns: pictures side by side; more go on below.
 
