@@ -14,32 +14,18 @@ def discriminator_real_loss(real_logits: tf.Tensor) -> tf.Tensor:
       real_logits: scores of real images before the sigmoid, float32 of any shape; the mean is over all of them (S2).
 
     Returns:
-      Scalar at least 0; log 2 = 0.693 at chance.
+      Scalar at least 0; log 2 = 0.693 at chance, as of the next two.
     """
     return tf.reduce_mean(tf.nn.softplus(-real_logits))  # -log sigmoid(l) = softplus(-l)
 
 
 def discriminator_fake_loss(fake_logits: tf.Tensor) -> tf.Tensor:
-    """Defines Eq. (6)'s second term, negated to be minimised: `-E[log(1 - D(x_g))]`.
-
-    Args:
-      fake_logits: scores of composites before the sigmoid, float32 of any shape.
-
-    Returns:
-      Scalar at least 0; log 2 = 0.693 at chance.
-    """
+    """Defines Eq. (6)'s second term, negated to be minimised: `-E[log(1 - D(x_g))]`, of composites' logits."""
     return tf.reduce_mean(tf.nn.softplus(fake_logits))
 
 
 def generator_adversarial_loss(fake_logits: tf.Tensor) -> tf.Tensor:
-    """Defines Eq. (7)'s first term in its non-saturating form: `-E[log D(x_g)]` (S1).
-
-    Args:
-      fake_logits: scores of composites before the sigmoid, float32 of any shape.
-
-    Returns:
-      Scalar at least 0; log 2 = 0.693 at chance.
-    """
+    """Defines Eq. (7)'s first term in its non-saturating form: `-E[log D(x_g)]`, of composites' logits (S1)."""
     return tf.reduce_mean(tf.nn.softplus(-fake_logits))
 
 
@@ -101,13 +87,5 @@ def smooth_l1(differences: tf.Tensor) -> tf.Tensor:
 
 
 def distillation_loss(masks: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Returns the mean over pixels of Eq. (8) of the student's masks minus the teacher's.
-
-    Args:
-      masks: student's soft masks, float [B, H, W, 1] in [0, 1].
-      labels: teacher's soft masks, float of the same shape.
-
-    Returns:
-      Scalar in [0, 1].
-    """
+    """Returns the mean over pixels of Eq. (8), in [0, 1], of masks minus labels, both [B, H, W, 1] in [0, 1]."""
     return tf.reduce_mean(smooth_l1(masks - labels))

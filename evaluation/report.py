@@ -122,12 +122,8 @@ def ranked_indices(report: dict[str, Any], *, num_each: int) -> dict[str, list[i
     """
     mean_ious = [image["mean_iou"] for image in report["images"]]
     order = sorted(range(len(mean_ious)), key=lambda i: -mean_ious[i])  # stable: equal ones keep their order
-    num_shown = min(3 * num_each, len(order))
-    num_best = -(-num_shown // 3)
-    num_worst = -(-(num_shown - num_best) // 2)
-    num_median = num_shown - num_best - num_worst
-    middle = (len(order) - num_median) // 2
-    middle = min(max(middle, num_best), len(order) - num_worst - num_median)
+    num_best, num_worst, num_median = (len(part) for part in np.array_split(order[:3 * num_each], 3))
+    middle = num_best + (len(order) - num_best - num_worst - num_median) // 2
     return {
         "best": order[:num_best],
         "median": order[middle:middle + num_median],

@@ -139,9 +139,8 @@ class Segmenter:
         Raises:
           UserError: the box has no area inside the picture.
         """
-        window = self._window(image, box=box, name=name)
-        mask = self.masks(take_window(image, window, size=self.image_size)[np.newaxis])[0, ..., 0]
-        return place_window(self._cut(mask, image, window=window, box=box), window, image_size=image.shape[:2])
+        view = self._view(Segmentation(name, name, None, box, image, None, None))
+        return next(self._segmentations([view], batch_size=1)).mask
 
     def stream(self, pictures: Iterable[Picture], *, batch_size: int = 16) -> Iterator[Segmentation]:
         """Infers the masks of any number of pictures in the memory that a few of them take.
@@ -197,20 +196,20 @@ class Segmenter:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def _cut(self, mask: np.ndarray, image: np.ndarray, *, window: Window, box: Optional[Box]) -> np.ndarray:
-        """Cuts a crop's mask [S, S] by colours, if that is wanted."""
-        if not self._grabcut_iterations:
-            return mask
-        return grabcut.cut_mask(mask, image, window=window, box=box, iterations=self._grabcut_iterations)
-
-    def _cut_view(self, pair: tuple[_View, np.ndarray]) -> np.ndarray:
+    def _cut(self, pair: tuple[_View, np.ndarray]) -> np.ndarray:
         """Cuts a view's mask [S, S, 1] by colours, if that is wanted. Returns [S, S]."""
-        view, mask = pair
-        return self._cut(mask[..., 0], view.segmentation.image, window=view.window, box=view.segmentation.box)
+        (segmentation, window, _), mask = pair
+        if not self._grabcut_iterations:
+            return mask[..., 0]
+        return grabcut.cut_mask(mask[..., 0], segmentation.image, window=window, box=segmentation.box,
+                                iterations=self._grabcut_iterations)
 
-    def _window(self, image: np.ndarray, *, box: Optional[Box], name: str) -> Window:
-        """Returns the window of the crop that the network takes."""
-        return crop_window(box=box, image_size=image.shape[:2], crop_mode=self.crop_mode, name=name)
+    def _view(self, segmentation: Segmentation) -> _View:
+        """Crops a segmentation's picture by its box; UserError where the box has no area inside the picture."""
+        image = segmentation.image
+        window = crop_window(box=segmentation.box, image_size=image.shape[:2], crop_mode=self.crop_mode,
+                             name=segmentation.path)
+        return _View(segmentation, window, take_window(image, window, size=self.image_size))
 
     def _views(self, picture: Picture) -> list[_View]:
         """Decodes a picture and crops it by each of its boxes; one view with an error where it cannot be decoded."""
@@ -223,18 +222,16 @@ class Segmenter:
         for number, box in enumerate(picture.boxes, start=1):
             segmentation = failed._replace(number=number if len(picture.boxes) > 1 else None, box=box, image=image)
             try:
-                window = self._window(image, box=box, name=picture.path)
+                views.append(self._view(segmentation))
             except UserError as error:
                 views.append(_View(segmentation._replace(error=str(error))))
-            else:
-                views.append(_View(segmentation, window, take_window(image, window, size=self.image_size)))
         return views
 
     def _segmentations(self, views: list[_View], *, batch_size: int) -> Iterator[Segmentation]:
         """Empties `views`, each with its mask; masks are cut in threads and get the pictures' size one by one."""
         cropped = [view for view in views if view.crop is not None]
         masks = self.masks(np.stack([view.crop for view in cropped]), batch_size=batch_size) if cropped else ()
-        masks = iter(map_in_threads(self._cut_view, list(zip(cropped, masks))))
+        masks = iter(map_in_threads(self._cut, list(zip(cropped, masks))))
         cropped = None  # nothing but `views` may keep pictures
         while views:
             segmentation, window, crop = views.pop(0)

@@ -100,20 +100,19 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
         return tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
 
 
-def discriminator_conv(filters: int, kernel_size: int, *, strides: int = 1, spectral_norm: str = "sngan",
+def discriminator_conv(filters: int, kernel_size: int, *, spectral_norm: str = "sngan",
                        kernel_initializer: Initializer = "glorot_uniform", scale: float = 1.0,
-                       **kwargs: Any) -> tf.keras.layers.Layer:
+                       **options: Any) -> tf.keras.layers.Layer:
     """Makes one convolution of the discriminator with the spectral normalization asked for (S3).
 
     Args:
       filters: as for `SpectralNormConv2D`.
       kernel_size: as there.
-      strides: as there.
       spectral_norm: 'sngan' is `SpectralNormConv2D`; 'tfa' is tensorflow-addons' wrapper, which overwrites the kernel
         with `W / sigma` in each training call and has no gradient through sigma; 'none' is a plain convolution.
       kernel_initializer: as there.
       scale: as there; only with 'sngan'.
-      **kwargs: as there.
+      **options: `strides` and keyword arguments of `tf.keras.layers.Layer`.
 
     Returns:
       A layer, called with (inputs, training=...).
@@ -124,12 +123,11 @@ def discriminator_conv(filters: int, kernel_size: int, *, strides: int = 1, spec
     if spectral_norm not in SPECTRAL_NORMS:
         raise ValueError(f"spectral_norm is {spectral_norm!r}, expected one of {', '.join(SPECTRAL_NORMS)}")
     if spectral_norm == "sngan":
-        return SpectralNormConv2D(filters, kernel_size, strides=strides, kernel_initializer=kernel_initializer,
-                                  scale=scale, **kwargs)
+        return SpectralNormConv2D(filters, kernel_size, kernel_initializer=kernel_initializer, scale=scale, **options)
     if scale != 1.0:
         raise ValueError(f"a spectral norm scale of {scale} needs spectral_norm='sngan', not {spectral_norm!r}")
-    conv = tf.keras.layers.Conv2D(filters, kernel_size, strides=strides, padding="same",
-                                  kernel_initializer=OnProcessor(kernel_initializer), **kwargs)
+    conv = tf.keras.layers.Conv2D(filters, kernel_size, padding="same",
+                                  kernel_initializer=OnProcessor(kernel_initializer), **options)
     if spectral_norm == "none":
         return conv
     import tensorflow_addons as tfa  # here, since importing it takes a second and not every platform has it

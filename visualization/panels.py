@@ -1,6 +1,7 @@
 """The layouts of the paper's figures, and sheets of pictures: uint8 panels made of `tiles`.
 
-Arrays of pixels come in the kinds that `tiles` names, and axis letters are its: n images, S side of a tile.
+Arrays of pixels come in the kinds that `tiles` names, and axis letters are its: n images, S side of a tile. A panel is
+uint8 [h, w, 3]. Rows that do not match raise ValueError, as of `tiles.panel`.
 """
 
 from typing import Mapping, Optional, Sequence
@@ -27,10 +28,7 @@ def foreground_panel(
       max_columns: at most the first so many images are drawn.
 
     Returns:
-      uint8 [h, w, 3], rows input, soft mask, carved, composite, reference.
-
-    Raises:
-      ValueError: as `panel`.
+      Rows input, soft mask, carved, composite, reference.
     """
     rows = {"input": images, "soft mask": masks, "carved": tiles.carve(images, masks)}
     if composites is not None:
@@ -54,10 +52,7 @@ def distillation_panel(
       max_columns: at most the first so many images are drawn.
 
     Returns:
-      uint8 [h, w, 3], rows input, raw, distilled, reference, and the image carved by the distilled mask.
-
-    Raises:
-      ValueError: as `panel`.
+      Rows input, raw, distilled, reference, and the image carved by the distilled mask.
     """
     rows = {"input": images, "raw": raw, "distilled": distilled}
     if references is not None:
@@ -81,9 +76,6 @@ def hoc_panel(
       appearances: of the last layer before it was placed, [n, S, S, 3], any kind.
       masks: its soft masks [n, S, S, 1], any kind.
       max_columns: at most the first so many scenes are drawn.
-
-    Returns:
-      uint8 [h, w, 3]; ValueError as `panel`.
     """
     rows = {"real": reals}
     for number, (image, mask) in enumerate(zip(layer_images, layer_masks), start=num_layers - len(layer_images) + 1):
@@ -99,9 +91,6 @@ def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int =
       appearances: [n, S, S, 3], any kind, n at least 1.
       masks: soft masks [n, S, S, 1], any kind.
       columns: instances in a row; places that are left over in the last row stay empty checkerboard.
-
-    Returns:
-      uint8 [h, w, 3].
     """
     columns = min(columns, len(appearances))
     filled = [(0, -len(appearances) % columns), (0, 0), (0, 0), (0, 0)]
@@ -115,9 +104,6 @@ def traversal_panel(appearances: np.ndarray, masks: np.ndarray) -> np.ndarray:
     Args:
       appearances: [Z, k, S, S, 3], any kind.
       masks: soft masks [Z, k, S, S, 1], any kind.
-
-    Returns:
-      uint8 [h, w, 3].
     """
     rows = tiles.on_checkerboard(appearances, masks)
     return tiles.panel(list(rows), labels=[f"z{index}" for index in range(1, len(rows) + 1)],
@@ -134,14 +120,12 @@ def ranked_panel(
       images: [n, S, S, 3], any kind.
       masks: soft masks [n, S, S, 1], floats in [0, 1].
       references: masks [n, S, S, 1], any kind.
-      ranked: for each group its title and the indices of its images; groups without images are left out.
+      ranked: for each group its title and the indices of its images; groups without images are left out, and
+        ValueError if none has any.
       mean_ious: [n], written above the images.
 
     Returns:
-      uint8 [h, w, 3], rows input, soft mask, binary mask, reference, carved.
-
-    Raises:
-      ValueError: no group has images, or as `panel`.
+      Rows input, soft mask, binary mask, reference, carved.
     """
     images, masks, references = np.asarray(images), np.asarray(masks), np.asarray(references)
     size, gap = images.shape[1], 2
@@ -176,12 +160,6 @@ def contact_sheet(
       names: their names; of long ones only the end is written.
       size: side of the tiles in pixels.
       columns: pictures side by side; more go on below.
-
-    Returns:
-      uint8 [h, w, 3].
-
-    Raises:
-      ValueError: as `panel`.
     """
     gap, strips = 2, []
     for start in range(0, len(pictures), columns):
