@@ -69,8 +69,7 @@ class RunFolder:
         # A folder with nothing else is of a run that never came to its first step.
         begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE, DATA_FILE}
         if begun:
-            stored_lines = _read(self.path / FLAGS_FILE).splitlines()
-            self._check_same_run(stored_lines, flag_lines, changeable, default_lines or {})
+            self._check_same_run({**(default_lines or {}), **self.recorded()}, flag_lines, changeable)
         elif names and FLAGS_FILE not in names:
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
                             "give an empty or a new one.")
@@ -109,8 +108,7 @@ class RunFolder:
         Empty where the file is not to be seen: a worker's that is not the chief, on another machine.
         """
         path = self.path / FLAGS_FILE
-        lines = _read(path).splitlines() if path.exists() else []
-        return {name: "\n".join(line for line in lines if _names(line, name)) for name in parse_flags(lines)}
+        return _by_name(_read(path).splitlines()) if path.exists() else {}
 
     def close(self) -> None:
         """Lets other processes have the folder; the end of the process does so too."""
@@ -141,12 +139,11 @@ class RunFolder:
         last = metrics.get("last", {})
         return {name.partition("/")[2]: value for name, value in last.items() if name.startswith("evaluation/")}
 
-    def _check_same_run(self, stored_lines: Iterable[str], flag_lines: Mapping[str, str], changeable: Collection[str],
-                        default_lines: Mapping[str, str]) -> None:
+    def _check_same_run(self, stored_lines: Mapping[str, str], flag_lines: Mapping[str, str],
+                        changeable: Collection[str]) -> None:
         """Refuses flags that differ from those stored, but for the changeable ones."""
         for name, line in flag_lines.items():
-            stored = "\n".join(old for old in stored_lines if _names(old, name))  # a flag given twice has two lines
-            stored = stored or default_lines.get(name, "")
+            stored = stored_lines.get(name, "")
             if stored == line or name in changeable or (name in PATH_FLAGS and _resolved(stored) == _resolved(line)):
                 continue
             refusal = (f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_one_line(stored, name)}, "
@@ -196,9 +193,13 @@ def parse_flags(lines: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def _names(line: str, name: str) -> bool:
-    """Says whether a flagfile's line sets the flag of that name."""
-    return line.startswith(f"--{name}=") or line in (f"--{name}", f"--no{name}")
+def _by_name(lines: Iterable[str]) -> dict[str, str]:
+    """Returns a flagfile's lines by the flags that they set; a flag that is given twice has two."""
+    grouped = {}
+    for line in lines:
+        name, = parse_flags([line])
+        grouped[name] = f"{grouped[name]}\n{line}" if name in grouped else line
+    return grouped
 
 
 def _resolved(lines: str) -> list[str]:

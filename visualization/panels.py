@@ -30,12 +30,9 @@ def foreground_panel(
     Returns:
       Rows input, soft mask, carved, composite, reference.
     """
-    rows = {"input": images, "soft mask": masks, "carved": tiles.carve(images, masks)}
-    if composites is not None:
-        rows["composite"] = composites
-    if references is not None:
-        rows["reference"] = references
-    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    rows = {"input": images, "soft mask": masks, "carved": tiles.carve(images, masks), "composite": composites,
+            "reference": references}
+    return _labelled(rows, max_columns=max_columns)
 
 
 def distillation_panel(
@@ -54,11 +51,9 @@ def distillation_panel(
     Returns:
       Rows input, raw, distilled, reference, and the image carved by the distilled mask.
     """
-    rows = {"input": images, "raw": raw, "distilled": distilled}
-    if references is not None:
-        rows["reference"] = references
-    rows["carved"] = tiles.carve(images, distilled)
-    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    rows = {"input": images, "raw": raw, "distilled": distilled, "reference": references,
+            "carved": tiles.carve(images, distilled)}
+    return _labelled(rows, max_columns=max_columns)
 
 
 def hoc_panel(
@@ -81,7 +76,13 @@ def hoc_panel(
     for number, (image, mask) in enumerate(zip(layer_images, layer_masks), start=num_layers - len(layer_images) + 1):
         rows[f"layer {number}"] = tiles.on_checkerboard(image, mask)
     rows.update({"composite": composites, "appearance": appearances, "soft mask": masks})
-    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    return _labelled(rows, max_columns=max_columns)
+
+
+def _labelled(rows: Mapping[str, Optional[np.ndarray]], *, max_columns: int) -> np.ndarray:
+    """Returns the panel of rows by their labels, without those that are None."""
+    present = {label: row for label, row in rows.items() if row is not None}
+    return tiles.panel(list(present.values()), labels=list(present), max_columns=max_columns)
 
 
 def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int = 8) -> np.ndarray:
