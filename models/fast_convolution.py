@@ -134,36 +134,27 @@ def plan(size: int, kernel_size: int, strides: int) -> Optional[Plan]:
     tile = min(sizes, key=lambda m: (-(-num_outputs // m) * (m + taps - 1), m))
     count, points = -(-num_outputs // tile), tile + taps - 1
     of_outputs, of_taps, of_inputs = _toom_cook(tile, taps)
-    inputs = np.zeros((strides, count, points, size))
-    kernel = np.zeros((points, strides, kernel_size))
-    outputs = np.zeros((1, count, points, num_outputs))
-    for phase in range(strides):
-        for place in range(taps):
-            if strides * place + phase < kernel_size:
-                kernel[:, phase, strides * place + phase] = of_taps[:, place]
-        for index in range(count):
-            for place in range(points):
-                pixel = strides * (index * tile + place) + phase - before
-                if 0 <= pixel < size:
-                    inputs[phase, index, :, pixel] = of_inputs[:, place]
-    for index in range(count):
-        for place in range(min(tile, num_outputs - index * tile)):
-            outputs[0, index, :, index * tile + place] = of_outputs[:, place]
-    return Plan(*(matrix.astype(np.float32) for matrix in (inputs, kernel, outputs)))
+    phases, starts = np.arange(strides)[:, np.newaxis], tile * np.arange(count)[:, np.newaxis]
+    pixels = strides * (starts + np.arange(points)) + phases[..., np.newaxis] - before  # [phases, tiles, points]
+    inputs = of_inputs @ _one_hot(pixels, size)
+    kernel = of_taps @ _one_hot(strides * np.arange(taps) + phases, kernel_size)  # [phases, points, kernel size]
+    outputs = of_outputs @ _one_hot(starts + np.arange(tile), num_outputs)
+    return Plan(*(matrix.astype(np.float32) for matrix in (inputs, kernel.swapaxes(0, 1), outputs[np.newaxis])))
 
 
 @functools.lru_cache(maxsize=None)
 def unfolding(size: int, kernel_size: int, strides: int) -> Plan:
     """Returns the `Plan` of one phase per tap and one point, where a plan of `plan` would not pay."""
     num_outputs, before = _padding(size, kernel_size, strides)
-    inputs = np.zeros((kernel_size, num_outputs, 1, size))
-    for tap in range(kernel_size):
-        for index in range(num_outputs):
-            pixel = strides * index + tap - before
-            if 0 <= pixel < size:
-                inputs[tap, index, 0, pixel] = 1.0
+    pixels = strides * np.arange(num_outputs) + np.arange(kernel_size)[:, np.newaxis] - before
     return Plan(*(matrix.astype(np.float32) for matrix in (
-        inputs, np.eye(kernel_size)[np.newaxis], np.eye(num_outputs)[np.newaxis, :, np.newaxis])))
+        _one_hot(pixels, size)[:, :, np.newaxis], np.eye(kernel_size)[np.newaxis],
+        np.eye(num_outputs)[np.newaxis, :, np.newaxis])))
+
+
+def _one_hot(positions: np.ndarray, size: int) -> np.ndarray:
+    """Returns float64 [..., size] with a one at each position [...], and zeros alone for positions outside."""
+    return (positions[..., np.newaxis] == np.arange(size)).astype(np.float64)
 
 
 def _padding(size: int, kernel_size: int, strides: int) -> tuple[int, int]:
