@@ -15,7 +15,7 @@ from inference import pipeline
 from models.instance_generator import build_generator
 from storage import run_folder
 from storage.weights import assign_weights, read_weights
-from visualization import panels
+from visualization import panels, tiles
 
 TRAVERSAL = np.linspace(-1.0, 1.0, 9)  # values of a latent in a traversal's columns
 BATCH_SIZE = 64
@@ -138,6 +138,17 @@ class InstanceSampler:
         pictures["traversal.png"] = panels.traversal_panel(appearances.reshape(*shape, 3),
                                                            masks.reshape(*shape, 1))
         return pictures
+
+
+def write_samples(sampler: InstanceSampler, folder: pathlib.Path, *, num_samples: int) -> None:
+    """Writes sampled instances into a run's folder; those of fewer steps, or of more samples, are removed."""
+    for name, picture in sampler.pictures(num_samples).items():
+        tiles.save_png(picture, folder / name)
+    beyond = samples_beyond(folder, num_samples)
+    for path in beyond:
+        path.unlink()
+    print(f"{num_samples} instances, sheet.png and traversal.png are in {folder}"
+          + (f"; {len(beyond)} more that were there from before are removed" if beyond else ""))
 
 
 def samples_beyond(folder: Path, num_samples: int) -> list[pathlib.Path]:

@@ -14,8 +14,8 @@ from storage import atomic
 FLAGS_FILE, VERSIONS_FILE, METRICS_FILE = "flags.txt", "versions.json", "metrics.json"
 DATA_FILE = "data.txt"  # fingerprint of what is trained on
 # Flags that name files: the same file may be written in several ways, and the same pictures may have been moved.
-PATH_FLAGS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image", "teacher", "initial_weights")
-MOVABLE_FLAGS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image")
+PATHS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image", "teacher", "initial_weights")
+MOVABLE_PATHS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image")
 PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl-py", "tqdm")
 
 
@@ -144,11 +144,11 @@ class RunFolder:
         """Refuses flags that differ from those stored, but for the changeable ones."""
         for name, line in flag_lines.items():
             stored = stored_lines.get(name, "")
-            if stored == line or name in changeable or (name in PATH_FLAGS and _resolved(stored) == _resolved(line)):
+            if stored == line or name in changeable or (name in PATHS and _resolved(stored) == _resolved(line)):
                 continue
             refusal = (f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_one_line(stored, name)}, "
                        f"this command {_one_line(line, name)}; give the same value, or another --run_dir.")
-            if not (name in MOVABLE_FLAGS and stored and line and (self.path / DATA_FILE).exists()):
+            if not (name in MOVABLE_PATHS and stored and line and (self.path / DATA_FILE).exists()):
                 raise UserError(refusal)
             self._moved = refusal  # unless the pictures turn out to be the same
 
@@ -169,7 +169,8 @@ def read_flags(path: Union[str, os.PathLike]) -> dict[str, str]:
     """Reads a run folder's flags as `parse_flags` returns them; UserError where it is no run folder."""
     file = pathlib.Path(path) / FLAGS_FILE
     if not file.exists():
-        raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}.")
+        raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}; give a folder that train_fg.py, train_hoc.py "
+                        "or distill.py wrote, or a weights file.")
     return parse_flags(_read(file).splitlines())
 
 
