@@ -169,8 +169,8 @@ def read_flags(path: Union[str, os.PathLike]) -> dict[str, str]:
     """Reads a run folder's flags as `parse_flags` returns them; UserError where it is no run folder."""
     file = pathlib.Path(path) / FLAGS_FILE
     if not file.exists():
-        raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}; give a folder that train_fg.py, train_hoc.py "
-                        "or distill.py wrote, or a weights file.")
+        raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}; give a folder that train_fg.py, "
+                        "train_hoc.py or distill.py wrote, or a weights file.")
     return parse_flags(_read(file).splitlines())
 
 
