@@ -30,7 +30,7 @@ _BATCH_SIZE = 256
 
 
 class Counts(NamedTuple):
-    """Numbers of pixels: int64 arrays of one shape, [n] unless said otherwise."""
+    """Numbers of pixels: arrays of one shape, [n] unless said otherwise."""
 
     true_positives: np.ndarray
     false_positives: np.ndarray
@@ -134,14 +134,10 @@ def best_centred_ellipse(references: np.ndarray) -> Ellipse:
     totals = np.zeros(len(axes))
     for start in range(0, num_images, _BATCH_SIZE):
         pixels = references[start:start + _BATCH_SIZE].reshape(-1, width * width).astype(np.float32)  # [n, P]
-        true_positives = (ellipses @ pixels.T).astype(np.int64)  # [E, n]
-        ellipse_areas = ellipses.sum(axis=1).astype(np.int64)[:, np.newaxis]  # [E, 1]
-        reference_areas = pixels.sum(axis=1).astype(np.int64)  # [n]
-        false_positives = ellipse_areas - true_positives
-        false_negatives = reference_areas - true_positives
-        true_negatives = width * width - true_positives - false_positives - false_negatives
-        counts = Counts(true_positives, false_positives, false_negatives, true_negatives)
-        totals += scores(counts)["mean_iou"].sum(axis=1)
+        both = ellipses @ pixels.T  # [E, n]
+        false_positives, false_negatives = ellipses.sum(axis=1, keepdims=True) - both, pixels.sum(axis=1) - both
+        true_negatives = width**2 - both - false_positives - false_negatives
+        totals += scores(Counts(both, false_positives, false_negatives, true_negatives))["mean_iou"].sum(axis=1)
     width_fraction, height_fraction = axes[int(np.argmax(totals))]
     mask = centred_ellipse(width, width_fraction=width_fraction, height_fraction=height_fraction)
     return Ellipse(mask, width_fraction, height_fraction)

@@ -37,8 +37,8 @@ def augment(images: tf.Tensor, *, kinds: Collection[str], seed: layout.Seed) -> 
 
     Args:
       images: float [B, H, W, 3] in [0, 1].
-      kinds: of `KINDS` (ValueError on others), made in that order: 'color' changes brightness, saturation and contrast;
-        'hue' turns colours about the grey axis by any angle; 'translation' shifts by up to an eighth of the side, and
+      kinds: of `KINDS`, made in that order; ValueError on others. 'color' changes brightness, saturation and contrast.
+        'hue' turns colours about the grey axis by any angle. 'translation' shifts by up to an eighth of the side, and
         what comes in is black.
       seed: two integers; the same seed makes the same changes.
 

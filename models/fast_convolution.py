@@ -180,7 +180,7 @@ def _toom_cook(tile: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 def _evaluate(images: tf.Tensor, rows: np.ndarray, columns: np.ndarray) -> tf.Tensor:
     """Evaluates tiles. Maps [B, H, W, C] to [points, B * tiles, phases * C], of both axes each."""
-    (phases, tiles, points, height), width, channels = rows.shape, columns.shape[-1], images.shape[-1]
+    (phases, _, points, height), width, channels = rows.shape, columns.shape[-1], images.shape[-1]
     images = tf.matmul(rows.reshape(-1, height), tf.reshape(images, [-1, height, width * channels]))
     images = tf.matmul(columns.reshape(-1, width), tf.reshape(images, [-1, width, channels]))
     images = tf.reshape(images, [-1, *rows.shape[:3], *columns.shape[:3], channels])

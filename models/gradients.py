@@ -6,8 +6,8 @@ import tensorflow as tf
 def fan_out(tensor: tf.Tensor, count: int) -> tuple[tf.Tensor, ...]:
     """Returns a tensor `count` times, for as many uses, so that its gradient is the same bits in every process.
 
-    TensorFlow adds the gradients of a tensor's uses in the order in which their buffers happen to be free. With three or
-    more uses this changes the last bits. Here they are added in the order of the uses.
+    TensorFlow adds the gradients of a tensor's uses in the order in which their buffers happen to be free. With
+    three or more uses this changes the last bits. Here they are added in the order of the uses.
 
     Args:
       tensor: floats of any shape.
