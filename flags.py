@@ -5,6 +5,7 @@ import this module before TensorFlow, since TensorFlow reads its environment onc
 """
 
 import os
+from typing import Optional, Sequence
 
 from absl import flags as absl_flags
 
@@ -30,7 +31,7 @@ MOST_MEASURED = 4096  # each is compared with each
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
 
 
-def define_data(*, crop="box", image_size=128, split="all"):
+def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128, split: Optional[str] = "all") -> None:
     """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
     absl_flags.DEFINE_enum("dataset", None, ["airplanes", "pets", "birds", "faces", "folder", "samples"],
                            "Layout of the photographs: the bundled airplanes or pets, CUB-200-2011, CelebA (in the "
@@ -51,7 +52,7 @@ def define_data(*, crop="box", image_size=128, split="all"):
                                   message="must be a positive multiple of 64, at most 4096")
 
 
-def define_backgrounds():
+def define_backgrounds() -> None:
     """Background provider's pictures (third case of Figure 4)."""
     absl_flags.DEFINE_string("backgrounds", None,
                              "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
@@ -60,18 +61,18 @@ def define_backgrounds():
                              "the bundled backgrounds with the pets.")
 
 
-def define_own_backgrounds():
+def define_own_backgrounds() -> None:
     """Reals on their own backgrounds (S25), which measured no gain and are no more."""
     _define_removed("own_background_share")
 
 
-def _define_removed(name):
+def _define_removed(name: str) -> None:
     """A number that only 0 is left of, so that flags of earlier runs are still understood."""
     absl_flags.DEFINE_float(name, 0.0, "Removed: 0 is the only value (docs/extensions.md).")
     absl_flags.register_validator(name, lambda value: value == 0, message="was removed; leave it out (docs/extensions.md)")
 
 
-def define_generator():
+def define_generator() -> None:
     """The foreground provider's network: the UNet of Table 1, or the instance generator of Table 2."""
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels; 1 is the paper's table.",
                             lower_bound=1 / 64, upper_bound=8.0)
@@ -91,7 +92,7 @@ def define_generator():
                             lower_bound=0.0, upper_bound=0.99999)
 
 
-def define_discriminator():
+def define_discriminator() -> None:
     """The discriminator of Tables 1 and 2, and how it starts (S2, S3, S6)."""
     absl_flags.DEFINE_enum("spectral_norm", "sngan", ["sngan", "tfa", "none"],
                            "'sngan': Miyato et al., gradient through sigma; 'tfa': tensorflow-addons' wrapper; 'none' "
@@ -107,7 +108,7 @@ def define_discriminator():
     _define_augmentation("How real images and composites are changed at random before it sees them", AUGMENTATIONS)
 
 
-def define_objective(*, area_constant):
+def define_objective(*, area_constant: str) -> None:
     """Eq. (7)'s penalty; `area_constant` is the text of its default."""
     absl_flags.DEFINE_float("area_constant", None, "a of Eq. (7), share of the picture in [0, 1]. Default: "
                             f"{area_constant}.", lower_bound=0.0, upper_bound=1.0)
@@ -127,7 +128,7 @@ def define_objective(*, area_constant):
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)
 
 
-def define_players():
+def define_players() -> None:
     """'Experimental Settings': two players with constant rates, which alternate (S9)."""
     absl_flags.DEFINE_integer("num_discriminator_updates", 1, "Discriminator updates per step (S9).", lower_bound=1,
                               upper_bound=16)
@@ -135,7 +136,7 @@ def define_players():
     absl_flags.DEFINE_float("discriminator_learning_rate", 2e-4, "Adam's rate of the discriminator.", lower_bound=0.0)
 
 
-def define_distillation():
+def define_distillation() -> None:
     """Teacher and student (appendix, 'Data Distillation')."""
     absl_flags.DEFINE_multi_string("teacher", None, "Run folder of train_fg.py or distill.py, or a weights file. Given "
                                    "several times, the teacher's masks are the mean of theirs (S20). 'boxes': none but "
@@ -156,7 +157,7 @@ def define_distillation():
                             "and kept in the run folder.", lower_bound=1.0)
 
 
-def _define_augmentation(what, kinds):
+def _define_augmentation(what: str, kinds: Sequence[str]) -> None:
     """Changes at random of pictures, of `kinds`."""
     absl_flags.DEFINE_list("augmentation", [], f"{what}, of {', '.join(kinds)} (Zhao et al. 2020); none in the paper "
                            "(S18).")
@@ -164,7 +165,7 @@ def _define_augmentation(what, kinds):
                                   message=f"must be of {', '.join(kinds)}")
 
 
-def define_optimization(*, batch_size, num_steps):
+def define_optimization(*, batch_size: int, num_steps: int) -> None:
     """'Experimental Settings': Adam; batch size and number of steps are unstated (S9)."""
     absl_flags.DEFINE_integer("batch_size", batch_size, "Composites, and real photographs, per update (S9).",
                               lower_bound=1, upper_bound=65_536)
@@ -191,7 +192,7 @@ def define_optimization(*, batch_size, num_steps):
                            "bit-equal to an uninterrupted one (on CPU; slower on GPU).")
 
 
-def define_cluster():
+def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
     absl_flags.DEFINE_string("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
     absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans"],
@@ -230,7 +231,7 @@ def define_cluster():
                               "all, as in Figure 11.", lower_bound=0)
 
 
-def define_inference(masks="masks", *, with_pictures=True):
+def define_inference(masks: str = "masks", *, with_pictures: bool = True) -> None:
     """What is done to a network's masks afterwards (S20, S21); `masks` says whose they are.
 
     What needs the whole pictures around the network's crops is declared only `with_pictures`.
@@ -252,7 +253,7 @@ def define_inference(masks="masks", *, with_pictures=True):
                                   "in the paper (S21).", lower_bound=0, upper_bound=100)
 
 
-def define_weights(what=None):
+def define_weights(what: Optional[str] = None) -> None:
     """The trained network that is used; `what` says of which kind, None for one or more segmentation networks."""
     if what:
         absl_flags.DEFINE_string("weights", None, f"Weights file of {what}.", required=True)
@@ -262,7 +263,7 @@ def define_weights(what=None):
                                        "of all networks' (S20).", required=True)
 
 
-def define_sampling():
+def define_sampling() -> None:
     """The sampled instances, and where they go."""
     absl_flags.DEFINE_string("out", None, "Folder for the pictures.", required=True)
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures.", lower_bound=1,
@@ -273,7 +274,7 @@ def define_sampling():
                               lower_bound=0, upper_bound=2**31 - 1)
 
 
-def define_segmentation():
+def define_segmentation() -> None:
     """The user's own pictures: where their boxes are and where their masks go."""
     absl_flags.DEFINE_string("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
                              required=True)
@@ -283,12 +284,12 @@ def define_segmentation():
                               upper_bound=4096)
 
 
-def define_export():
+def define_export() -> None:
     """The exported network."""
     absl_flags.DEFINE_string("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
 
 
-def define_run(*, run_dir, evaluated, num_evaluated, most_evaluated=None):
+def define_run(*, run_dir: str, evaluated: str, num_evaluated: int, most_evaluated: Optional[int] = None) -> None:
     """Run folder, how often what is written to it, and how many of what (`evaluated`) are evaluated, and at most."""
     absl_flags.DEFINE_string("run_dir", run_dir, "Run folder; the same command continues what it holds.")
     absl_flags.DEFINE_integer("log_every", 20, "Steps between means in TensorBoard and on the screen.", lower_bound=1)

@@ -193,9 +193,9 @@ def cluster_pairs(options):
         pairs_of = functools.partial(generated_of, network=network)
 
     def pairs(*, batch_size, **stream):
-        return hoc.hoc_batches(cluster=cluster, num_layers=options.num_pasted, latent_dim=latent_dim, disk_radius=0.0,
-                               vertical_flip=options.vertical_flip, batch_size=windows_per_pair * batch_size,
-                               **stream).map(pairs_of)
+        return hoc.SceneStream(
+            cluster=cluster, num_layers=options.num_pasted, latent_dim=latent_dim, disk_radius=0.0,
+            vertical_flip=options.vertical_flip).batches(batch_size=windows_per_pair * batch_size, **stream).map(pairs_of)
 
     held_out = next(iter(pairs(batch_size=NUM_HELD_OUT, seed=options.seed + 1, num_steps=1)))
     make_dataset = functools.partial(pairs, batch_size=options.batch_size, seed=options.seed,
