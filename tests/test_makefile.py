@@ -9,8 +9,8 @@ from conftest import ROOT
 
 # Each stand-in writes its name and arguments to the log first.
 LOGGED = '#!/bin/bash\necho "$(basename "$0") $*" >> "$LOG"\n'
-MAKE_ENVIRONMENT = ('mkdir -p "$folder/bin" && printf "#!/bin/bash\\necho environment \\$* >> $LOG\\n" > "$folder/bin/python" '
-                    '&& chmod +x "$folder/bin/python"\n')
+MAKE_ENVIRONMENT = ('file=$folder/bin/python; mkdir -p "$folder/bin" && '
+                    'printf "#!/bin/bash\\necho environment \\$* >> $LOG\\n" > "$file" && chmod +x "$file"\n')
 UV = LOGGED + 'folder=${@: -1}; ' + MAKE_ENVIRONMENT
 BROKEN = LOGGED + "echo no network >&2; exit 1\n"
 PIP_INSTALLS_UV = "[ \"$2\" = pip ] && mkdir -p .uv/bin && cp \"$(dirname \"$0\")/../uv\" .uv/bin/uv && exit\n"
@@ -47,8 +47,8 @@ def install(tmp_path):
         write(tmp_path / "uv", UV)  # what pip would install
         for name, text in programs.items():
             write(programs_folder / name, text)
-        result = subprocess.run([shutil.which("make"), "install", *arguments], cwd=folder, capture_output=True, text=True,
-                                check=False, timeout=60, env={"PATH": str(programs_folder), "LOG": str(log)})
+        result = subprocess.run([shutil.which("make"), "install", *arguments], capture_output=True, text=True, check=False,
+                                cwd=folder, timeout=60, env={"PATH": str(programs_folder), "LOG": str(log)})
         lines = [line for line in log.read_text().splitlines() if " -c " not in line]
         assert (folder / ".venv").exists() == (result.returncode == 0), result.stderr
         return result, lines
