@@ -13,7 +13,7 @@
 #     docker run --rm --gpus all -v "$PWD/runs:/project/runs" masks-gpu \
 #         python train_fg.py --flagfile=experiments/best/fg_demo.flags --run_dir=runs/demo
 #
-# With --user "$(id -u):$(id -g)" what is written to ./masks and ./runs is yours and not root's; make these folders before.
+# With --user "$(id -u):$(id -g)" what is written to ./masks and ./runs is yours, not root's; make these folders before.
 FROM python:3.11-slim-bookworm
 ARG EXTRA=""
 WORKDIR /project

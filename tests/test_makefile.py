@@ -44,11 +44,12 @@ def install(tmp_path):
         path.chmod(0o755)
 
     def run(programs, *arguments):
+        environment = {"PATH": str(programs_folder), "LOG": str(log)}
         write(tmp_path / "uv", UV)  # what pip would install
         for name, text in programs.items():
             write(programs_folder / name, text)
-        result = subprocess.run([shutil.which("make"), "install", *arguments], capture_output=True, text=True, check=False,
-                                cwd=folder, timeout=60, env={"PATH": str(programs_folder), "LOG": str(log)})
+        result = subprocess.run([shutil.which("make"), "install", *arguments], capture_output=True, text=True,
+                                check=False, cwd=folder, timeout=60, env=environment)
         lines = [line for line in log.read_text().splitlines() if " -c " not in line]
         assert (folder / ".venv").exists() == (result.returncode == 0), result.stderr
         return result, lines
