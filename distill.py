@@ -8,6 +8,11 @@
 The same command continues a run that was stopped or killed.
 """
 
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
+
 import flags  # before TensorFlow, whose environment it sets
 
 import config

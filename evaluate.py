@@ -5,7 +5,11 @@
     python evaluate.py --weights=runs/birds/weights.npz --images=DIR --masks=DIR --boxes=FILE
 """
 
+import os
+import sys
 from typing import Any, Sequence
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
 
 import flags  # before TensorFlow, whose environment it sets
 import numpy as np

@@ -5,6 +5,11 @@
     masks = tf.saved_model.load("mine_model").signatures["serving_default"](images=crops)["masks"]
 """
 
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
+
 import flags  # before TensorFlow, whose environment it sets
 import tensorflow as tf
 from absl import logging

@@ -8,6 +8,9 @@ Writes RGBA pictures, a sheet of them on a checkerboard and a traversal of each 
 
 import json
 import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
 
 import flags  # before TensorFlow, whose environment it sets
 from absl import flags as absl_flags

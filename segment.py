@@ -11,6 +11,8 @@ import collections
 import os
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
+
 import flags  # before TensorFlow, whose environment it sets
 from tqdm import tqdm
 
@@ -64,9 +66,9 @@ def check_overwriting(pictures, stems, *, out, boxes=None):
             raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Lists, infers, writes, and says what failed."""
-    options = flags.FLAGS
+    options = config.from_flags(config.Segmentation)
     inputs, out = argv[1:], options.out
     if any(os.path.isdir(given) and os.path.realpath(given) == os.path.realpath(out) for given in inputs):
         raise UserError(f"--out={out} is a folder of pictures itself, of which masks would be made the next time; "
@@ -75,7 +77,7 @@ def main(argv):
     stems = output_stems(pictures)
     check_overwriting(pictures, stems, out=out, boxes=options.boxes)
     segmenter = Segmenter.from_weights(options.weights, grabcut_iterations=options.grabcut_iterations,
-                                       **vars(config.from_flags(config.Inference)))
+                                       **vars(options.inference))
     written, failed = MaskFolder(out), set()
     try:
         for found in segmenter.stream(tqdm(pictures, unit="picture", disable=None), batch_size=options.batch_size):

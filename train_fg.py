@@ -7,6 +7,11 @@
 The same command continues a run that was stopped or killed.
 """
 
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
+
 import flags  # before TensorFlow, whose environment it sets
 
 import config
@@ -41,6 +46,7 @@ def main(argv: list[str]) -> None:
     name = photographs.dataset_name(dataset=told.dataset, images=told.images)
     given = {"dataset": name} if name == "airplanes" else {}  # a run names the bundled photographs that it is trained on
     options = config.with_area(config.from_flags(config.Foreground, given=given), photographs.default_area(name))
+    config.initial_mask(options.generator, options.objective)  # refuses two starts before the folder is made
     with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
                        changeable=flags.CHANGEABLE, spectral_norm=options.discriminator.spectral_norm) as run:
         train(options, run)

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 import tensorflow as tf
 
-from data import images
+import config
+from data import images, samples, synthetic
 from errors import UserError
 
 WINDOW = 64  # Table 2's size
@@ -44,6 +45,31 @@ def load_cluster(path: str, *, window_size: int) -> np.ndarray:
                         "lower it to about 1.5 times the biggest instance's width.")
     scaled = [max(WINDOW, round(side * WINDOW / window_size)) for side in (width, height)]
     return np.array(Image.fromarray(photograph).resize(scaled, Image.Resampling.LANCZOS))
+
+
+def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """Loads or draws the cluster that the flags ask for.
+
+    Args:
+      scenes: the flags.
+      seed: of what is drawn.
+
+    Returns:
+      picture: scaled for windows, uint8 [H, W, 3].
+      shapes: of a drawn cluster's instances, bool [m, T, T]; None for a photograph.
+
+    Raises:
+      UserError: flags contradict each other, or the photograph cannot be used (`load_cluster`).
+    """
+    if scenes.drawn_cluster and (scenes.image or scenes.window_size is not None):
+        raise UserError("--drawn_cluster needs no --image and no --window_size; give one or the other.")
+    if scenes.drawn_cluster:
+        return synthetic.drawn_cluster(scenes.drawn_cluster, seed=seed)
+    if scenes.image and scenes.window_size is None:
+        raise UserError("--image needs --window_size: about 1.5 times the biggest instance's width, in pixels of the "
+                        "image.")
+    window_size = samples.FRUIT_WINDOW_SIZE if scenes.window_size is None else scenes.window_size
+    return load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size), None
 
 
 def hoc_batches(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import SMALL
 from data import synthetic
 from models.unet import build_unet
 from storage.weights import save_weights
@@ -83,3 +84,17 @@ def test_photographs_without_masks_and_masks_of_another_size_are_refused(run_scr
                         f"--out={tmp_path}")
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert "12" in result.stderr and "64" in result.stderr
+
+
+def test_a_run_is_measured_on_its_own_photographs_where_no_others_are_given(run_script, drawn, tmp_path):
+    folder, _ = drawn
+    trained = run_script("train_fg.py", *SMALL, f"--images={folder / 'images'}", f"--masks={folder / 'masks'}",
+                         "--backgrounds=data/samples/backgrounds", f"--run_dir={tmp_path / 'run'}", "--num_steps=1")
+    assert trained.returncode == 0, trained.stderr
+    for given in ("--run_dir=run", "--weights=run/weights.npz", "--weights=run"):
+        result = run_script("evaluate.py", given, f"--out={tmp_path / 'out'}", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert "photographs of the network's own run" in result.stdout
+        assert json.loads((tmp_path / "out" / "evaluation.json").read_text())["num_images"] == 5
+    refused = run_script("evaluate.py", f"--weights={folder}", f"--out={tmp_path / 'out'}")
+    assert refused.returncode == 1 and "has no flags.txt; give a folder that train_fg.py" in refused.stderr

@@ -134,7 +134,8 @@ def test_flags_are_read_in_one_place_and_never_changed():
         inside = path.relative_to(ROOT).parts[0]
         text = path.read_text().replace("FLAGS_FILE", "")
         if inside in ("models", "data", "training", "evaluation", "inference", "storage", "extensions", "visualization",
-                      "losses.py", "train_fg.py", "train_hoc.py", "distill.py"):
+                      "losses.py", "train_fg.py", "train_hoc.py", "distill.py", "evaluate.py", "segment.py", "sample.py",
+                      "export.py"):
             assert "FLAGS" not in text, path
         if inside not in ("tests", ".venv"):
             assert not re.search(r"\b(FLAGS|options)\.\w+ = ", text), path

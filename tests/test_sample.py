@@ -30,9 +30,20 @@ def test_instances_a_sheet_a_traversal_and_figures_are_written(run_script, tmp_p
     assert "out holds more instances than --num_samples=1, instance_0001.png for one" in again.stderr
 
 
+def test_a_run_folder_stands_for_its_weights(run_script, tmp_path):
+    save_weights(tmp_path / "run" / "weights.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
+        "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": {}})
+    result = run_script("sample.py", f"--run_dir={tmp_path / 'run'}", f"--out={tmp_path / 'out'}", "--num_samples=1")
+    assert result.returncode == 0, result.stderr
+    for given, message in ((f"--run_dir={tmp_path}", "holds no weights.npz"), ("--num_samples=1", "give either --run_dir")):
+        result = run_script("sample.py", given, f"--out={tmp_path / 'out'}")
+        assert result.returncode == 1 and message in result.stderr
+
+
 @pytest.mark.parametrize("arguments, message", [
     (("--weights=nowhere.npz",), "nowhere.npz does not exist"),
     (("--weights=README.md",), "README.md is no weights file"),
+    (("--weights=docs",), "docs is a folder, expected a weights file; a run that has ended holds one: docs/weights.npz"),
     (("--weights=pretrained/birds_compact.npz",), "holds a 'unet', expected an 'instance_generator'"),
     (("--weights=README.md", "--num_samples=0"), "flag --num_samples=0"),
 ])

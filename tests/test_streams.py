@@ -61,3 +61,10 @@ def test_an_interruption_ends_in_a_line(program):
     _, stderr = process.communicate(timeout=60)
     assert process.returncode in (128 + signal.SIGINT, -signal.SIGINT)
     assert stderr.splitlines() == ["interrupted"]
+
+
+@pytest.mark.parametrize("variable", ["PYTHONSAFEPATH", "TF_USE_LEGACY_KERAS"])
+def test_variables_of_the_environment_do_not_stop_a_script(variable):
+    result = subprocess.run([sys.executable, "export.py", "--weights=none.npz", "--out=none"], cwd=ROOT, text=True,
+                            capture_output=True, env={**os.environ, variable: "1"}, timeout=120, check=False)
+    assert result.returncode == 1 and result.stderr.endswith("error: weights file none.npz does not exist.\n")

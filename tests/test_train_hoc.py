@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data import hoc
 from errors import UserError
 from evaluation import instances
 from storage.weights import read_weights
-import train_hoc
 
 # A generator of a size that makes a step take a fraction of a second; the discriminator is always Table 2's.
 SMALL = ("--generator_width=0.03125", "--batch_size=2", "--num_layers=3", "--log_every=1", "--num_panel_images=2",
@@ -155,4 +155,4 @@ def test_a_drawn_cluster_and_a_photograph_together_are_refused():
     for given in ({"image": "beans.jpg"}, {"window_size": 64}):
         scenes = types.SimpleNamespace(**{"drawn_cluster": "beans", "image": None, "window_size": None, **given})
         with pytest.raises(UserError, match="--drawn_cluster needs no --image and no --window_size"):
-            train_hoc.load_data(scenes, seed=0)
+            hoc.load(scenes, seed=0)

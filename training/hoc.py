@@ -1,18 +1,118 @@
 """What the cluster task adds to adversarial training: how it is built."""
 
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
 
+import config
 from data import hoc
 from errors import UserError
-from extensions import ema, shadow
+from extensions import augmentation, ema, shadow
 from models import layout as layouts
 from models import providers, scene_generator
 from models import recognition as recognition_networks
-from models.discriminator import TABLE_2_WIDTHS, Discriminator
-from training import adversarial, objectives, optimizers
+from models.discriminator import TABLE_2_WIDTHS, Discriminator, discriminator_options
+from models.instance_generator import build_generator
+from storage.weights import start_from
+from training import adversarial, monitors, objectives, optimizers
+
+
+def check(options: config.Cluster) -> None:
+    """Refuses flags that do not go together; UserError names them."""
+    scenes, area = options.scenes, options.objective.area_constant
+    check_padding(scenes.padding, area=area, max_magnification=scenes.max_magnification)
+    config.initial_mask(options.generator, options.objective)
+    if scenes.mask_start == "disk" and not 0.0 < area < 1.0:
+        raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
+    if options.information.num_recognized_layers > scenes.num_layers:
+        raise UserError(f"--num_recognized_layers={options.information.num_recognized_layers} is more than --num_layers="
+                        f"{scenes.num_layers}; 0 is all of them.")
+
+
+def disk_area(options: config.Cluster) -> Optional[float]:
+    """Returns the area of the disk that masks start as (S19), or None."""
+    return options.objective.area_constant if options.scenes.mask_start == "disk" else None
+
+
+class Built(NamedTuple):
+    """What a run trains, shows and measures.
+
+    Attributes:
+      training: the two players.
+      scenes: to show and to measure; of the averaged network where there is one.
+      recognition: recognition network, or None.
+      stream: arguments of `data.hoc.hoc_batches` that all batches have in common.
+    """
+
+    training: adversarial.AdversarialTraining
+    scenes: scene_generator.SceneGenerator
+    recognition: Optional[tf.Module]
+    stream: dict[str, Any]
+
+
+def build(options: config.Cluster, *, cluster: np.ndarray, starts_anew: bool) -> Built:
+    """Builds the networks, their training, and what batches are drawn from.
+
+    Args:
+      options: the script's configuration, its area constant resolved.
+      cluster: picture scaled for windows, uint8 [H, W, 3].
+      starts_anew: whether no checkpoint will be restored, so that `--initial_weights` count.
+
+    Raises:
+      UserError: initial weights do not fit.
+    """
+    generator, scenes = options.generator, options.scenes
+    layout = make_layout(padding=scenes.padding, max_rotation=scenes.max_rotation,
+                         max_magnification=scenes.max_magnification, shadow_strength=scenes.shadow_strength)
+    network, averaged = (build_generator(
+        latent_dim=scenes.latent_dim, disk_area=disk_area(options), width=generator.generator_width,
+        kernel_initializer=generator.generator_initializer, batch_norm_momentum=generator.batch_norm_momentum,
+        initial_mask=config.initial_mask(generator, options.objective)) if wanted else None
+                         for wanted in (True, generator.generator_average))
+    if generator.initial_weights and starts_anew:
+        start_from(generator.initial_weights, (network, averaged), network="instance_generator",
+                   disk_area=disk_area(options))
+    discriminator = make_discriminator(**discriminator_options(**vars(options.discriminator), pictures=[cluster]))
+    information = make_information(discriminator, latent_dim=scenes.latent_dim, **vars(options.information))
+    training = build_training(
+        scenes=make_scenes(network, layout), discriminator=discriminator, information=information,
+        averaged_network=averaged, generator_average=generator.generator_average, objective=vars(options.objective),
+        optimization=vars(options.players), observe=augmentation.observer(options.discriminator.augmentation),
+        seed=options.run.seed, num_discriminator_updates=options.players.num_discriminator_updates,
+        jit_compile=options.run.jit_compile)
+    stream = {"cluster": cluster, "num_layers": scenes.num_layers, "latent_dim": scenes.latent_dim,
+              "horizontal_flip": options.run.flip, "vertical_flip": scenes.vertical_flip,
+              "disk_radius": scenes.disk_radius, "black_background": scenes.background == "black",
+              "sample_layout": layout.sample}
+    return Built(training, make_scenes(averaged or network, layout), information and information.recognition, stream)
+
+
+def batch_maker(options: config.Cluster, built: Built, **shards: int) -> Callable[[int], tf.data.Dataset]:
+    """Returns a callable of the number of steps done, which makes the dataset of the batches that are left."""
+    return lambda start_step: hoc.hoc_batches(
+        **built.stream, seed=options.run.seed, start_step=start_step, num_steps=options.run.num_steps,
+        batch_size=options.run.batch_size * options.players.num_discriminator_updates, **shards)
+
+
+def monitor(options: config.Cluster, built: Built, *, shapes: Optional[np.ndarray]) -> monitors.ClusterMonitor:
+    """Makes what draws panels and measures; `shapes` as of `data.hoc.load`."""
+    seed = options.run.seed + 1
+    batch = next(iter(hoc.hoc_batches(**built.stream, batch_size=options.run.num_panel_images, num_steps=1, seed=seed)))
+    return monitors.ClusterMonitor(
+        built.scenes, recognition=built.recognition, latent_dim=options.scenes.latent_dim, batch=batch, seed=seed,
+        shapes=shapes, num_evaluated=options.run.num_evaluation_images, num_shown_layers=options.scenes.num_panel_layers)
+
+
+def describe(options: config.Cluster, cluster: np.ndarray) -> str:
+    """Returns a line about the picture, its windows, and how much of the hole stays black."""
+    scenes, area = options.scenes, options.objective.area_constant
+    uncovered = uncovered_fraction(num_layers=scenes.num_layers, area=area, padding=scenes.padding,
+                                   max_magnification=scenes.max_magnification)
+    has_hole = scenes.disk_radius or scenes.background == "black"
+    return (f"cluster of {cluster.shape[1]}x{cluster.shape[0]} pixels in windows of {hoc.WINDOW}; area constant {area}; "
+            + (f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance" if has_hole
+               else "backgrounds are whole windows"))
 
 
 def check_padding(padding, *, area, max_magnification=1.0):
