@@ -33,7 +33,8 @@ def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False)
 
     A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and
     status 1.
-    `--help` lists the flags that the script has in three groups (`flag_help`).
+    `--help` lists the flags that the script has in three groups (`flag_help`). In the end the flags are undeclared, so
+    that a process can run several scripts, one after another.
 
     Args:
       main: the script's main.
@@ -65,12 +66,16 @@ def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False)
     streams.make_unbreakable()
     for flag in FLAGS.get_key_flags_for_module("flags"):  # what that module has declared is this script's
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):
-        names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
-        print(f"{sys.modules['__main__'].__doc__}\n{flag_help.help_text(names)}")
-        sys.exit(0)
-    FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
-    app.run(guarded)
+    names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
+    try:
+        if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):
+            print(f"{sys.modules['__main__'].__doc__}\n{flag_help.help_text(names)}")
+            sys.exit(0)
+        FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
+        app.run(guarded)
+    finally:  # a notebook, for instance, runs several scripts in one process, each of which declares its flags
+        for name in names:
+            delattr(FLAGS, name)
 
 
 def _fail(sentence: str) -> NoReturn:

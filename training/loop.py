@@ -248,6 +248,9 @@ def open_run(options: Any, *, flag_lines: Mapping[str, str], default_lines: Mapp
     folder = RunFolder(run.run_dir)
     if replicas.is_chief:
         folder.open(flag_lines=flag_lines, changeable=changeable, default_lines=default_lines)
-    environment.set_up(**vars(options.process))
-    with replicas.scope():
-        yield OpenRun(options, folder, replicas, flag_lines)
+    try:
+        environment.set_up(**vars(options.process))
+        with replicas.scope():
+            yield OpenRun(options, folder, replicas, flag_lines)
+    finally:
+        folder.close()
