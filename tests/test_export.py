@@ -19,6 +19,7 @@ import tensorflow as tf
 crops = np.load("crops.npy")
 infer = tf.saved_model.load("model").signatures["serving_default"]
 assert infer.structured_input_signature[1] == {"images": tf.TensorSpec([None, 64, 64, 3], tf.uint8, name="images")}
+assert infer(images=tf.constant(crops[:0]))["masks"].shape == (0, 64, 64, 1)
 masks = [infer(images=tf.constant(part))["masks"].numpy() for part in (crops[:1], crops[1:])]
 np.save("masks.npy", np.concatenate(masks))
 files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
