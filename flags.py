@@ -307,6 +307,9 @@ def define_segmentation():
 def define_export():
     """The exported network."""
     define_path("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+    absl_flags.DEFINE_integer("serving_version", None, "Number of a folder in --out for the SavedModel, which "
+                              "TensorFlow Serving finds there (--model_base_path). Default: the SavedModel is --out.",
+                              lower_bound=0)
 
 
 def define_run(*, run_dir, evaluated, num_evaluated, most_evaluated=None):
