@@ -1,0 +1,113 @@
+"""The commands that README and the pages in docs/ give: all are understood, and those for users run in a small form."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import ROOT, script
+from data import synthetic
+
+PAGES = ("README.md", "docs/usage.md", "docs/clusters.md", "docs/distributed.md", "pretrained/README.md")
+RUN_PAGES = ("README.md", "docs/usage.md", "docs/clusters.md")
+# What makes a command small. Networks are tiny, batches are of two, and a step is enough.
+TINY = ("--batch_size=2", "--num_steps=1", "--log_every=1", "--num_panel_images=1", "--nojit_compile", "--deterministic",
+        "--mixed_precision=none", "--learning_rate_fall_steps=0")
+SMALL = {"train_fg.py": (*TINY, "--num_evaluation_images=2", "--generator_width=0.0625", "--image_size=64"),
+         "train_hoc.py": (*TINY, "--num_evaluation_images=2", "--generator_width=0.0625", "--num_samples=2", "--num_layers=2",
+                          "--num_recognized_layers=1"),
+         "distill.py": (*TINY, "--num_evaluation_images=2", "--student_width=0.0625", "--image_size=64"),
+         "evaluate.py": ("--out=evaluation",), "sample.py": ("--num_samples=2", "--num_evaluation_images=2"),
+         "segment.py": (), "export.py": ()}
+# Placeholders of the pages, and the 200 pets that a command measures, as the workspace of the tests names them.
+NAMES = {"--images=DIR": "--images=my/photos", "--masks=DIR": "--masks=my/masks", "--boxes=FILE": "--boxes=my/boxes.txt",
+         "--images=data/samples/pets/images": "--images=my/photos", "--masks=data/samples/pets/masks": "--masks=my/masks",
+         "--boxes=data/samples/pets/boxes_unseen.txt": "--boxes=my/boxes.txt",
+         "--boxes=data/samples/pets/boxes_seen.txt": "--boxes=my/boxes.txt"}
+PARSE = """
+import runpy, sys
+import errors
+from absl import flags
+
+def parse(main, positional=False):
+    flags.FLAGS.set_gnu_getopt(positional)
+    flags.FLAGS(sys.argv)
+
+errors.run = parse
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def commands_of(page):
+    """Returns the page's commands of the project's scripts, in their order, each as a list of words."""
+    text = re.sub(r"\\\n\s*", "", (ROOT / page).read_text(encoding="utf-8"))
+    lines = re.findall(r"^(?: {4}|\t)+(python .*)$", text, re.M) + re.findall(r"`(python [^`]*)`", text)
+    lines.sort(key=text.index)
+    words = [shlex.split(line, comments=True)[1:] for line in lines if "$" not in line]
+    return [[NAMES.get(word, word) for word in command if word != "..."]
+            for command in words if command and command[0].endswith(".py")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_is_understood(forks, page):
+    commands = commands_of(page)
+    assert commands
+    for command in commands:
+        if "--help" not in command and not any(word.startswith("--flagfile=runs/") for word in command):
+            result = forks.start(["program", str(ROOT / command[0]), *command[1:]], program=PARSE).wait()
+            assert result.returncode == 0, (command, result.stderr)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A folder with the project's files and small stand-ins for what the pages take as given."""
+    folder = tmp_path_factory.mktemp("workspace")
+    for name in ("experiments", "data", "pretrained"):
+        (folder / name).symlink_to(ROOT / name)
+    pictures, masks, backgrounds = synthetic.drawn_photographs(num_images=3, size=128, seed=0)
+    bird = folder / "CUB_200_2011"
+    for index, (picture, mask) in enumerate(zip(pictures, masks)):
+        for path, pixels in ((bird / f"images/001.A/{index}.jpg", picture),
+                             (bird / f"segmentations/001.A/{index}.png", 255 * mask[..., 0]),
+                             (folder / f"my/photos/{index}.png", picture), (folder / f"my/masks/{index}.png", 255 * mask[..., 0])):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    (bird / "images.txt").write_text("".join(f"{index} 001.A/{index}.jpg\n" for index in range(3)))
+    (bird / "bounding_boxes.txt").write_text("".join(f"{index} 24 24 48 48\n" for index in range(3)))
+    (folder / "my" / "boxes.txt").write_text("".join(f"{index}.png 24 24 48 48\n" for index in range(3)))
+    for name in ("landscapes", "my/landscapes"):
+        (folder / name).mkdir()
+        Image.fromarray(backgrounds[0]).save(folder / name / "0.png")
+    for name in ("bird.jpg", "a.jpg", "b.jpg"):
+        Image.fromarray(pictures[0]).save(folder / name)
+    (folder / "boxes.txt").write_text("".join(f"{name} 24 24 48 48\n" for name in ("bird.jpg", "a.jpg", "b.jpg")))
+    Image.fromarray(np.asarray(synthetic.drawn_cluster("beans", size=160, seed=0)[0])).save(folder / "beans.jpg")
+    return folder
+
+
+def small_commands():
+    """Returns the commands that are run, each once: of several that differ in where results go, the first."""
+    found = {}
+    for page in RUN_PAGES:
+        for command in commands_of(page):
+            if command[0] in SMALL and not any(word.startswith(("--help", "--distribute")) for word in command):
+                found.setdefault(tuple(word for word in command if not word.startswith(("--run_dir", "--seed"))), command)
+    return list(found.values())
+
+
+def test_commands_for_users_run_in_a_small_form(run_script, workspace):
+    """In the order of the pages, since later commands use what earlier ones made."""
+    pending, failures = small_commands(), {}
+    assert len(pending) > 20
+    while pending:
+        left = []
+        for name, *words in pending:
+            result = run_script(script(name)[1], *words, *SMALL[name], cwd=workspace)
+            if result.returncode:
+                left.append([name, *words])
+                failures[name, *words] = result.stderr[-600:]
+        assert len(left) < len(pending), [(command, failures[tuple(command)]) for command in left]
+        pending = left  # what used a later page's results
