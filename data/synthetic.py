@@ -96,7 +96,8 @@ class _Kind(NamedTuple):
     colours: tuple[tuple[float, float, float], tuple[float, float, float]]
     aspect: float = 1.0
     bend: float = 0.0  # of the parabola that the middle line is, per pixel
-    arc: tuple[float, float] = (0.0, 0.0)  # radians that half of the middle line turns by, where it is an arc
+    arc: Optional[tuple[float, float]] = None  # radians that half of the middle line turns by, where it is an arc
+    coverage: float = 4.0  # instances' area over the picture's, so that nearly nothing of the ground is seen
 
     @property
     def mean_area(self) -> float:
@@ -108,13 +109,15 @@ class _Kind(NamedTuple):
 _KINDS = {
     "ellipses": _Kind((16.0, 20.0), (11.0, 14.0), ((0.95, 0.55, 0.15), (0.85, 0.75, 0.25))),
     "beans": _Kind((16.0, 20.0), (11.0, 14.0), ((0.50, 0.28, 0.14), (0.72, 0.45, 0.26)), bend=0.012),
-    "long_ellipses": _Kind((18.0, 21.0), None, ((0.50, 0.66, 0.20), (0.90, 0.76, 0.34)), aspect=2.5),
-    "bent_beans": _Kind((19.0, 22.0), None, ((0.52, 0.15, 0.14), (0.84, 0.52, 0.36)), aspect=2.8, arc=(0.6, 0.9)),
+    "long_ellipses": _Kind((18.0, 21.0), None, ((0.50, 0.66, 0.20), (0.90, 0.76, 0.34)), aspect=2.5,
+                           coverage=6.0),
+    "bent_beans": _Kind((19.0, 22.0), None, ((0.52, 0.15, 0.14), (0.84, 0.52, 0.36)), aspect=2.8, arc=(0.6, 0.9),
+                        coverage=6.0),
 }
 CLUSTERS = tuple(_KINDS)
 CLUSTER_SIZE = 384
 _SHAPE_SIZE = 48  # side of the square in which each instance of a cluster is drawn
-_COVERAGE = 4.0  # instances' area over the picture's, so that nearly nothing of the ground is seen
+_BLUNTNESS = 2.6  # exponent of the outline of an instance that is an arc; 2 is an ellipse's, with pointed ends
 _SHADOW_BLUR = 2.5  # standard deviation in pixels
 _SHADOW_OFFSETS = (2.0, 5.0)  # pixels between which an instance's shadow is shifted
 _SHADOW_REACH = 13  # pixels beyond the square of an instance in which its shadow is drawn
@@ -172,7 +175,7 @@ def labelled_cluster(
     margin = _SHAPE_SIZE + _SHADOW_REACH  # wide enough for instances at the border
     canvas = np.zeros((size + 2 * margin, size + 2 * margin, 3))
     labels = np.zeros(canvas.shape[:2], np.int32)
-    count = round(_COVERAGE * (size + _SHAPE_SIZE) ** 2 / _KINDS[kind].mean_area)
+    count = round(_KINDS[kind].coverage * (size + _SHAPE_SIZE) ** 2 / _KINDS[kind].mean_area)
     corners = _spread_points(count, extent=size + _SHAPE_SIZE, generator=generator) + _SHADOW_REACH
     shapes = np.empty((count, _SHAPE_SIZE, _SHAPE_SIZE), bool)
     low, high = (np.array(colour) for colour in _KINDS[kind].colours)
@@ -221,9 +224,11 @@ def _draw_grain(kind: _Kind, *, generator: np.random.Generator) -> tuple[np.ndar
     length = generator.uniform(*kind.lengths)
     breadth = length / kind.aspect if kind.breadths is None else generator.uniform(*kind.breadths)
     v = v - kind.bend * (u**2 - length**2 / 4.0)  # a parabola, about its own middle
-    if any(kind.arc):
+    if kind.arc is None:
+        radius = np.hypot(u / length, v / breadth)  # 1 on the outline
+    else:
         u, v = _unrolled(u, v, length=length, half_turn=generator.uniform(*kind.arc))
-    radius = np.hypot(u / length, v / breadth)  # 1 on the outline
+        radius = np.linalg.norm([u / length, v / breadth], ord=_BLUNTNESS, axis=0)
     coverage = np.clip((1.0 - radius) * breadth + 0.5, 0.0, 1.0)
     return coverage, 0.35 + 0.65 * np.sqrt(np.clip(1.0 - radius**2, 0.0, 1.0))
 
