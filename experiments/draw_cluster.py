@@ -7,7 +7,6 @@ instance on top. The picture is the one of `train_hoc.py --drawn_cluster=bent_be
 window of 64 of its pixels (`--window_size=64`) is about 1.5 times the longest instance.
 """
 
-import io
 import sys
 from pathlib import Path
 
@@ -15,21 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
 
 import errors  # noqa: E402
 from data import synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
-from storage import atomic  # noqa: E402
+from visualization import tiles  # noqa: E402
 
 MOST_LABELS = 2**16 - 1
-
-
-def png(array: np.ndarray) -> bytes:
-    """Returns uint8 [H, W, 3] or uint16 [H, W] as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def main(argv: list[str]) -> None:
@@ -45,8 +36,8 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--size={options.size} gives {len(shapes)} instances, and labels of 16 bits number at most "
                         f"{MOST_LABELS}; lower --size.")
     labels_path = out.with_name(f"{out.stem}_labels.png")
-    atomic.write(out, png(picture))
-    atomic.write(labels_path, png(labels.astype(np.uint16)))
+    tiles.save_png(picture, out)
+    tiles.save_png(labels.astype(np.uint16), labels_path)
     num_visible = np.count_nonzero(np.unique(labels))
     print(f"{out}: {options.size}x{options.size} pixels; {labels_path}: {num_visible} of {len(shapes)} instances are seen.")
 

@@ -1,7 +1,5 @@
 """Drawn scenes."""
 
-import zlib
-
 import numpy as np
 import pytest
 
@@ -135,11 +133,15 @@ def test_options_out_of_their_range_are_refused(option):
         synthetic.drawn_cluster("beans", seed=0, **option)
 
 
-@pytest.mark.parametrize("kind, of_picture, of_shapes", [("ellipses", 2444514363, 246202323), ("beans", 389024362, 2839089421)])
-def test_earlier_kinds_are_drawn_as_ever(kind, of_picture, of_shapes):
+@pytest.mark.parametrize("kind, pixels, num_pixels", [
+    ("ellipses", [[208, 160, 45], [219, 176, 56], [147, 96, 32], [144, 112, 37]], 86738),
+    ("beans", [[141, 92, 44], [164, 101, 57], [96, 54, 33], [97, 59, 34]], 86716),
+])
+def test_earlier_kinds_are_drawn_as_ever(kind, pixels, num_pixels):
     """Runs are compared on them, and a run's shapes are drawn again from its seed."""
     picture, shapes = synthetic.drawn_cluster(kind, size=100, seed=5)
-    assert (zlib.crc32(picture.tobytes()), zlib.crc32(shapes.tobytes())) == (of_picture, of_shapes)
+    np.testing.assert_allclose(picture[20::20, 50].astype(int), pixels, atol=1)  # machines may round differently
+    assert shapes.sum() == pytest.approx(num_pixels, abs=3)
 
 
 def test_long_ellipses_are_two_and_a_half_times_as_long_as_broad():
@@ -153,7 +155,7 @@ def test_long_ellipses_are_two_and_a_half_times_as_long_as_broad():
 
 
 def test_bent_beans_are_long_and_more_bent_than_beans():
-    """A bent shape does not contain its centroid's surroundings evenly: it overlaps less with its own half turn."""
+    """The more a shape is bent, the less it overlaps with its own half turn."""
     _, shapes = synthetic.drawn_cluster("bent_beans", size=64, seed=0)
     spreads = np.array([np.sqrt(np.linalg.eigvalsh(np.cov(places_of(shape)))) for shape in shapes])
     assert (spreads[:, 1] / spreads[:, 0]).min() > 2.2
