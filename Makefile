@@ -12,7 +12,7 @@ RUN ?= runs/demo
 TEST_PROCESSES ?= 2
 DATA ?= data
 PYTHON ?= $(shell for python in python3 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
 .PHONY: demo test test-fast install reproduce clean
 
@@ -39,12 +39,19 @@ reproduce: $(VENV)/.installed
 	$(VENV)/bin/python experiments/reproduce.py --data=$(DATA) $(if $(SMOKE),--smoke) $(if $(ROWS),--rows=$(ROWS)) \
 		$(if $(SEEDS),--seeds=$(SEEDS)) $(REPRODUCE_FLAGS)
 
+# Where neither python3 nor python3.11 is Python 3.11, uv finds or downloads one; pip puts uv into .uv if there is none.
 $(VENV)/bin/python:
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "error: neither python3 nor python3.11 is Python 3.11, which is needed since TensorFlow 2.15.1 with" \
-		     "tensorflow-addons 0.23.0 (the last pair that works together) is tested here on 3.11 alone; install it, or" \
-		     "call make PYTHON=/path/to/python3.11" >&2; exit 1; fi
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@if [ -n "$(PYTHON)" ]; then \
+		$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; exit; \
+	fi; \
+	uv=$$(command -v uv) || uv=.uv/bin/uv; \
+	[ -x "$$uv" ] || python3 -m pip install --quiet --disable-pip-version-check --target .uv uv && \
+	"$$uv" venv --quiet --seed --python 3.11 $(VENV) || { rm -rf $(VENV); printf '%s\n' >&2 \
+		"error: neither python3 nor python3.11 is Python 3.11 with its venv module, and uv brought none. It is needed since" \
+		"TensorFlow 2.15.1 with tensorflow-addons 0.23.0 (the last pair that works together) is tested here on 3.11 alone." \
+		"Install it in one of these ways and call make again, or call make PYTHON=/path/to/python3.11" \
+		"    sudo apt install python3.11-venv         Debian 12; Ubuntu after: sudo add-apt-repository ppa:deadsnakes/ppa" \
+		"    pyenv install 3.11 && pyenv local 3.11   any Linux with pyenv"; exit 1; }
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -55,4 +62,4 @@ $(VENV)/.installed-test: requirements-test.txt requirements.txt $(VENV)/.install
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .uv

@@ -268,6 +268,7 @@ class Export:
 
     weights: list
     out: str
+    serving_version: Optional[int]
     inference: Inference
 
 

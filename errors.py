@@ -3,6 +3,7 @@
 import math
 import signal
 import sys
+from typing import Callable, NoReturn, Optional
 
 from absl import app
 from absl import flags as absl_flags
@@ -22,23 +23,25 @@ class UserError(Exception):
     """
 
 
-def first_line(error):
+def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, at most 300 characters and without a full stop, for a sentence."""
     return str(error).strip().partition("\n")[0][:300].rstrip(".")
 
 
-def run(main, *, positional=False):
+def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False) -> None:
     """Parses the flags and runs `main(argv)`.
 
-    A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and status 1.
-    `--help` lists the flags that the script has in three groups (`flag_help`).
+    A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and
+    status 1.
+    `--help` lists the flags that the script has in three groups (`flag_help`). In the end the flags are undeclared, so
+    that a process can run several scripts, one after another.
 
     Args:
       main: the script's main.
       positional: whether it takes arguments that are no flags, before, between and after the flags: `argv[1:]`.
     """
 
-    def guarded(argv):
+    def guarded(argv: list[str]) -> Optional[int]:
         if len(argv) > 1 and not positional:
             _fail(f"unexpected argument {argv[1]!r}: every option is a flag, --name=value")
         for name, value in FLAGS.flag_values_dict().items():
@@ -63,15 +66,19 @@ def run(main, *, positional=False):
     streams.make_unbreakable()
     for flag in FLAGS.get_key_flags_for_module("flags"):  # what that module has declared is this script's
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):
-        names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
-        print(f"{sys.modules['__main__'].__doc__}\n{flag_help.help_text(names)}")
-        sys.exit(0)
-    FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
-    app.run(guarded)
+    names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
+    try:
+        if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):
+            print(f"{sys.modules['__main__'].__doc__}\n{flag_help.help_text(names)}")
+            sys.exit(0)
+        FLAGS.set_gnu_getopt(positional)  # otherwise flags end at the first argument that is none
+        app.run(guarded)
+    finally:  # a notebook, for instance, runs several scripts in one process, each of which declares its flags
+        for name in names:
+            delattr(FLAGS, name)
 
 
-def _fail(sentence):
+def _fail(sentence: str) -> NoReturn:
     """Prints a sentence on standard error and exits with status 1."""
     print(f"error: {sentence}", file=sys.stderr)
     sys.exit(1)

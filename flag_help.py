@@ -1,5 +1,7 @@
 """What `--help` says: flags in three groups, the paper's, training's, and those of extensions."""
 
+from typing import Iterable
+
 from absl import flags as absl_flags
 
 FLAGS = absl_flags.FLAGS
@@ -17,7 +19,7 @@ EXTENSIONS = frozenset((
     "initial_weights", "spectral_norm_scale"))
 
 
-def help_text(names):
+def help_text(names: Iterable[str]) -> str:
     """Returns what `--help` says of flags: the paper's, training's, and those of extensions that it does not have."""
     groups = {"Paper": [], "Training": [], "Extensions (the paper has none of these)": []}
     for name in sorted(names):

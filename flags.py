@@ -5,6 +5,7 @@ import this module before TensorFlow, since TensorFlow reads its environment onc
 """
 
 import os
+from typing import Any, Optional, Sequence
 
 from absl import flags as absl_flags
 
@@ -30,18 +31,39 @@ MOST_MEASURED = 4096  # each is compared with each
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
 
 
-def define_data(*, crop="box", image_size=128, split="all"):
+class _PathParser(absl_flags.ArgumentParser):
+    """A file or folder, whose beginning `~` is the user's own folder; ValueError where nothing is given."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str) -> str:
+        if not argument.strip():
+            raise ValueError("is empty, as where a variable of the shell is not set; give a path, or leave the flag out")
+        return os.path.expanduser(argument)
+
+
+def define_path(name: str, default: Optional[str], text: str, **options: Any) -> None:
+    """A flag that names a file or folder."""
+    absl_flags.DEFINE(_PathParser(), name, default, text, serializer=absl_flags.ArgumentSerializer(), **options)
+
+
+def define_paths(name: str, default: Optional[list[str]], text: str, **options: Any) -> None:
+    """A flag that names files or folders, given once for each."""
+    absl_flags.DEFINE_multi(_PathParser(), absl_flags.ArgumentSerializer(), name, default, text, **options)
+
+
+def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128, split: Optional[str] = "all") -> None:
     """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
     absl_flags.DEFINE_enum("dataset", None, ["airplanes", "pets", "birds", "faces", "folder", "samples"],
                            "Layout of the photographs: the bundled airplanes or pets, CUB-200-2011, CelebA (in the "
                            "wild), or any folder. Default: 'folder' with --images, else 'airplanes'. 'samples' is an "
                            "older name of 'pets'.")
-    absl_flags.DEFINE_string("data_dir", None, "Folder of the data set, for birds and faces.")
-    absl_flags.DEFINE_string("images", None, "Folder of images, searched recursively (dataset 'folder').")
-    absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
-                             "are taken whole (dataset 'folder').")
-    absl_flags.DEFINE_string("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
-                             "'folder').")
+    define_path("data_dir", None, "Folder of the data set, for birds and faces.")
+    define_path("images", None, "Folder of images, searched recursively (dataset 'folder').")
+    define_path("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
+                "are taken whole (dataset 'folder').")
+    define_path("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
+                "'folder').")
     absl_flags.DEFINE_enum("split", split, ["all", "train", "test"],
                            "Which photographs of the data set's own split; the paper names none.")
     absl_flags.DEFINE_enum("crop", crop, ["box", "square"],
@@ -51,35 +73,35 @@ def define_data(*, crop="box", image_size=128, split="all"):
                                   message="must be a positive multiple of 64, at most 4096")
 
 
-def define_backgrounds():
+def define_backgrounds() -> None:
     """Background provider's pictures (third case of Figure 4)."""
-    absl_flags.DEFINE_string("backgrounds", None,
-                             "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
-                             "patches of the given photographs that touch no box; or 'box_windows': such patches with "
-                             "the sides of boxes, resized as crops are. Default: 'box_windows' with the airplanes, "
-                             "the bundled backgrounds with the pets.")
+    define_path("backgrounds", None,
+                "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
+                "patches of the given photographs that touch no box; or 'box_windows': such patches with "
+                "the sides of boxes, resized as crops are. Default: 'box_windows' with the airplanes, "
+                "the bundled backgrounds with the pets.")
 
 
-def define_own_backgrounds():
+def define_own_backgrounds() -> None:
     """Reals on their own backgrounds (S25), which measured no gain and are no more."""
     _define_removed("own_background_share")
 
 
-def _define_removed(name):
+def _define_removed(name: str) -> None:
     """A number that only 0 is left of, so that flags of earlier runs are still understood."""
     absl_flags.DEFINE_float(name, 0.0, "Removed: 0 is the only value (docs/extensions.md).")
     absl_flags.register_validator(name, lambda value: value == 0, message="was removed; leave it out (docs/extensions.md)")
 
 
-def define_generator():
+def define_generator() -> None:
     """The foreground provider's network: the UNet of Table 1, or the instance generator of Table 2."""
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels; 1 is the paper's table.",
                             lower_bound=1 / 64, upper_bound=8.0)
     absl_flags.DEFINE_enum("generator_initializer", "glorot_uniform",
                            ["glorot_uniform", "he_normal", "orthogonal"],
                            "Initialiser of the generator's kernels (S7).")
-    absl_flags.DEFINE_string("initial_weights", None, "Weights file of a generator of the same width that training "
-                             "starts from. Default: random weights.")
+    define_path("initial_weights", None, "Weights file of a generator of the same width that training "
+                "starts from. Default: random weights.")
     absl_flags.DEFINE_float("initial_mask_area", 0.5, "Mean value of the untrained network's masks; it sets the last "
                             "layer's bias. 0.5: the sigmoid of 0 (S12).", lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
@@ -91,7 +113,7 @@ def define_generator():
                             lower_bound=0.0, upper_bound=0.99999)
 
 
-def define_discriminator():
+def define_discriminator() -> None:
     """The discriminator of Tables 1 and 2, and how it starts (S2, S3, S6)."""
     absl_flags.DEFINE_enum("spectral_norm", "sngan", ["sngan", "tfa", "none"],
                            "'sngan': Miyato et al., gradient through sigma; 'tfa': tensorflow-addons' wrapper; 'none' "
@@ -107,7 +129,7 @@ def define_discriminator():
     _define_augmentation("How real images and composites are changed at random before it sees them", AUGMENTATIONS)
 
 
-def define_objective(*, area_constant):
+def define_objective(*, area_constant: str) -> None:
     """Eq. (7)'s penalty; `area_constant` is the text of its default."""
     absl_flags.DEFINE_float("area_constant", None, "a of Eq. (7), share of the picture in [0, 1]. Default: "
                             f"{area_constant}.", lower_bound=0.0, upper_bound=1.0)
@@ -127,7 +149,7 @@ def define_objective(*, area_constant):
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)
 
 
-def define_players():
+def define_players() -> None:
     """'Experimental Settings': two players with constant rates, which alternate (S9)."""
     absl_flags.DEFINE_integer("num_discriminator_updates", 1, "Discriminator updates per step (S9).", lower_bound=1,
                               upper_bound=16)
@@ -135,11 +157,11 @@ def define_players():
     absl_flags.DEFINE_float("discriminator_learning_rate", 2e-4, "Adam's rate of the discriminator.", lower_bound=0.0)
 
 
-def define_distillation():
+def define_distillation() -> None:
     """Teacher and student (appendix, 'Data Distillation')."""
-    absl_flags.DEFINE_multi_string("teacher", None, "Run folder of train_fg.py or distill.py, or a weights file. Given "
-                                   "several times, the teacher's masks are the mean of theirs (S20). 'boxes': none but "
-                                   "the boxes, cut by colours, to compare with (S21).", required=True)
+    define_paths("teacher", None, "Run folder of train_fg.py or distill.py, or a weights file. Given "
+                 "several times, the teacher's masks are the mean of theirs (S20). 'boxes': none but "
+                 "the boxes, cut by colours, to compare with (S21).", required=True)
     absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
                             "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites"], "Deprecated: has no effect. The student is shown "
@@ -156,7 +178,7 @@ def define_distillation():
                             "and kept in the run folder.", lower_bound=1.0)
 
 
-def _define_augmentation(what, kinds):
+def _define_augmentation(what: str, kinds: Sequence[str]) -> None:
     """Changes at random of pictures, of `kinds`."""
     absl_flags.DEFINE_list("augmentation", [], f"{what}, of {', '.join(kinds)} (Zhao et al. 2020); none in the paper "
                            "(S18).")
@@ -164,7 +186,7 @@ def _define_augmentation(what, kinds):
                                   message=f"must be of {', '.join(kinds)}")
 
 
-def define_optimization(*, batch_size, num_steps):
+def define_optimization(*, batch_size: int, num_steps: int) -> None:
     """'Experimental Settings': Adam; batch size and number of steps are unstated (S9)."""
     absl_flags.DEFINE_integer("batch_size", batch_size, "Composites, and real photographs, per update (S9).",
                               lower_bound=1, upper_bound=65_536)
@@ -191,9 +213,9 @@ def define_optimization(*, batch_size, num_steps):
                            "bit-equal to an uninterrupted one (on CPU; slower on GPU).")
 
 
-def define_cluster():
+def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
-    absl_flags.DEFINE_string("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
+    define_path("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
     define_drawn_cluster()
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
                               "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78.")
@@ -229,7 +251,7 @@ def define_cluster():
                               "all, as in Figure 11.", lower_bound=0)
 
 
-def define_drawn_cluster():
+def define_drawn_cluster() -> None:
     """The cluster that is drawn instead of a photograph; kinds and default size are `data.synthetic`'s."""
     absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans", "long_ellipses", "bent_beans"],
                            "Instead of a photograph, draw a cluster whose masks are known, and measure against them. A "
@@ -242,7 +264,7 @@ def define_drawn_cluster():
                             "brightest value; 0: none.", lower_bound=0.0, upper_bound=1.0)
 
 
-def define_inference(masks="masks", *, with_pictures=True):
+def define_inference(masks: str = "masks", *, with_pictures: bool = True) -> None:
     """What is done to a network's masks afterwards (S20, S21); `masks` says whose they are.
 
     What needs the whole pictures around the network's crops is declared only `with_pictures`.
@@ -264,19 +286,19 @@ def define_inference(masks="masks", *, with_pictures=True):
                                   "in the paper (S21).", lower_bound=0, upper_bound=100)
 
 
-def define_weights(what=None):
+def define_weights(what: Optional[str] = None) -> None:
     """The trained network that is used; `what` says of which kind, None for one or more segmentation networks."""
     if what:
-        absl_flags.DEFINE_string("weights", None, f"Weights file of {what}.", required=True)
+        define_path("weights", None, f"Weights file of {what}.", required=True)
     else:
-        absl_flags.DEFINE_multi_string("weights", None, "Weights file of a segmentation network: weights.npz of a run "
-                                       "folder of train_fg.py or distill.py. Given several times, masks are the mean "
-                                       "of all networks' (S20).", required=True)
+        define_paths("weights", None, "Weights file of a segmentation network: weights.npz of a run "
+                     "folder of train_fg.py or distill.py. Given several times, masks are the mean "
+                     "of all networks' (S20).", required=True)
 
 
-def define_sampling():
+def define_sampling() -> None:
     """The sampled instances, and where they go."""
-    absl_flags.DEFINE_string("out", None, "Folder for the pictures.", required=True)
+    define_path("out", None, "Folder for the pictures.", required=True)
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures.", lower_bound=1,
                               upper_bound=MOST_INSTANCES)
     absl_flags.DEFINE_integer("num_evaluation_images", 256, "Instances that the figures are measured on.", lower_bound=1,
@@ -285,24 +307,27 @@ def define_sampling():
                               lower_bound=0, upper_bound=2**31 - 1)
 
 
-def define_segmentation():
+def define_segmentation() -> None:
     """The user's own pictures: where their boxes are and where their masks go."""
-    absl_flags.DEFINE_string("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
-                             required=True)
-    absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels, one per thing; "
-                             "pictures without a line are left out. Without it pictures are taken whole.")
+    define_path("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
+                required=True)
+    define_path("boxes", None, "Text file of lines 'file x y width height' in pixels, one per thing; "
+                "pictures without a line are left out. Without it pictures are taken whole.")
     absl_flags.DEFINE_integer("batch_size", 16, "Crops that the network is given at a time.", lower_bound=1,
                               upper_bound=4096)
 
 
-def define_export():
+def define_export() -> None:
     """The exported network."""
-    absl_flags.DEFINE_string("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+    define_path("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+    absl_flags.DEFINE_integer("serving_version", None, "Number of a folder in --out for the SavedModel, which "
+                              "TensorFlow Serving finds there (--model_base_path). Default: the SavedModel is --out.",
+                              lower_bound=0)
 
 
-def define_run(*, run_dir, evaluated, num_evaluated, most_evaluated=None):
+def define_run(*, run_dir: str, evaluated: str, num_evaluated: int, most_evaluated: Optional[int] = None) -> None:
     """Run folder, how often what is written to it, and how many of what (`evaluated`) are evaluated, and at most."""
-    absl_flags.DEFINE_string("run_dir", run_dir, "Run folder; the same command continues what it holds.")
+    define_path("run_dir", run_dir, "Run folder; the same command continues what it holds.")
     absl_flags.DEFINE_integer("log_every", 20, "Steps between means in TensorBoard and on the screen.", lower_bound=1)
     absl_flags.DEFINE_integer("panel_every", 250, "Steps between panels; 0: never.", lower_bound=0)
     absl_flags.DEFINE_integer("evaluate_every", 250, f"Steps between evaluations on {evaluated}; 0: never.",

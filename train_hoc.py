@@ -9,10 +9,12 @@ The same command continues a run that was stopped or killed.
 
 import os
 import sys
+from typing import Optional
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
 
 import flags  # before TensorFlow, whose environment it sets
+import numpy as np
 
 import config
 import errors
@@ -26,7 +28,7 @@ SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G
 PAPER_AREA = 0.25  # Table 4, fruit and seed
 
 
-def train(options: config.Cluster, run: loop.OpenRun, *, cluster, shapes) -> None:
+def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, shapes: Optional[np.ndarray]) -> None:
     """Builds, trains, and writes weights and samples; `cluster` and `shapes` as of `data.hoc.load`."""
     run.check_data(images.fingerprint(cluster))
     built = task.build(options, cluster=cluster, starts_anew=not run.continues)

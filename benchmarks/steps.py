@@ -63,8 +63,9 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
             scenes=cluster_task.make_scenes(network, layout), discriminator=discriminator, information=information,
             objective={"area_constant": 0.1, "area_weight": 1000.0}, jit_compile=jit_compile, optimization=optimization)
         picture = generator.integers(0, 256, [128, 128, 3], np.uint8)
-        batch = next(iter(hoc.hoc_batches(cluster=picture, num_layers=num_layers, latent_dim=5, batch_size=batch_size,
-                                          seed=0, num_steps=1, sample_layout=layout.sample)))
+        batch = next(iter(hoc.SceneStream(
+            cluster=picture, num_layers=num_layers, latent_dim=5,
+            sample_layout=layout.sample).batches(batch_size=batch_size, seed=0, num_steps=1)))
         return training.step, batch, flops.cluster_step(
             batch_size=batch_size, num_layers=num_layers, width=width, num_recognized_layers=num_recognized_layers)
     network = build_unet(width=width)

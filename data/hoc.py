@@ -4,6 +4,7 @@ As in training on photographs, batches are a pure function of a seed and of thei
 batch, N instance layers, Z latent dimensions, S = `WINDOW` the side of a window in pixels.
 """
 
+import dataclasses
 from typing import Callable, Optional
 
 import numpy as np
@@ -77,76 +78,89 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     return load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size), None
 
 
-def hoc_batches(
-    *,
-    cluster: np.ndarray,
-    num_layers: int,
-    latent_dim: int,
-    batch_size: int,
-    seed: int,
-    start_step: int = 0,
-    num_steps: int,
-    horizontal_flip: bool = True,
-    vertical_flip: bool = True,
-    disk_radius: float = 20.0,
-    black_background: bool = False,
-    sample_layout: Optional[Callable] = None,
-    shards: int = 1,
-    shard_index: int = 0,
-) -> tf.data.Dataset:
-    """Batches for learning instances from one photograph (Eq. 6 and 7): real windows, backgrounds, and latents.
+@dataclasses.dataclass(frozen=True)
+class SceneStream:
+    """What each batch is drawn from: windows of one photograph, latents, and places (Eq. 6 and 7).
 
-    Args:
+    Attributes:
       cluster: uint8 [H, W, 3], of which real windows and backgrounds are cut at random, independently.
       num_layers: N.
       latent_dim: Z; latents are uniform on [-1, 1] (S8).
-      batch_size: B of the global batch, a multiple of `shards`.
-      seed: any integer of 32 bits.
-      start_step: the first batch's step, number of updates made before it.
-      num_steps: one more than the last batch's step.
-      horizontal_flip: whether windows are flipped half of the time; `vertical_flip` likewise (not for crowds, S11).
+      horizontal_flip: whether windows are flipped half of the time.
+      vertical_flip: likewise (not for crowds, S11).
       disk_radius: radius in pixels of the black disk in the middle of each background window.
       black_background: whether backgrounds are black altogether instead.
       sample_layout: a layout's `sample`, (shape, seed) to tensors [*shape, ...] that a batch has as `delta_r`; None: a
         batch has none.
-      shards: among how many workers each global batch is divided; `shard_index` is this dataset's, in [0, shards).
-
-    Returns:
-      A dataset of `num_steps - start_step` dicts, as `AdversarialTraining` takes them: `foreground_inputs` float32
-      [N, B / shards, Z], `background_inputs` and `reals` uint8 [B / shards, 64, 64, 3], `delta_r` [N, B / shards, ...],
-      `step` an int64 scalar.
-
-    Raises:
-      UserError: the batch cannot be divided.
-      ValueError: the picture is of another kind or too small, a number is below 1, or steps are out of order.
     """
-    _check(cluster, num_layers=num_layers, latent_dim=latent_dim, start_step=start_step, num_steps=num_steps)
-    in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
-    with tf.device("/CPU:0"):
-        pixels = tf.constant(cluster)
-    visible = tf.constant(background_visibility(disk_radius=disk_radius, black=black_background))
 
-    def uniform(shape: list, stream: int, step: tf.Tensor) -> tf.Tensor:
-        folded = tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), step)
-        return tf.random.stateless_uniform(shape, folded)
+    cluster: np.ndarray
+    num_layers: int
+    latent_dim: int
+    horizontal_flip: bool = True
+    vertical_flip: bool = True
+    disk_radius: float = 20.0
+    black_background: bool = False
+    sample_layout: Optional[Callable] = None
 
-    def windows(stream: int, step: tf.Tensor) -> tf.Tensor:
-        drawn = uniform([batch_size, 4], stream, step)[in_shard]
-        return cut_windows(pixels, drawn, horizontal_flip=horizontal_flip, vertical_flip=vertical_flip)
+    def __post_init__(self) -> None:
+        """Refuses pictures that no window can be cut from, and numbers out of order, as ValueError."""
+        cluster = self.cluster
+        if min(self.num_layers, self.latent_dim) < 1:
+            raise ValueError(f"num_layers {self.num_layers} and latent_dim {self.latent_dim} are at least 1.")
+        if cluster.dtype != np.uint8 or cluster.ndim != 3 or cluster.shape[2] != 3 or min(cluster.shape[:2]) < WINDOW:
+            raise ValueError(f"cluster is uint8 [H, W, 3] of at least {WINDOW} pixels a side, got {cluster.dtype} "
+                             f"{list(cluster.shape)}.")
 
-    def draw(step: tf.Tensor) -> dict[str, tf.Tensor]:
-        latents = 2.0 * uniform([num_layers, batch_size, latent_dim], _LATENTS, step) - 1.0
-        batch = {"foreground_inputs": latents[:, in_shard], "background_inputs": windows(_BACKGROUNDS, step) * visible,
-                 "reals": windows(_REALS, step), "step": step}
-        if sample_layout:  # for the global batch, so that a layout does not depend on how the batch is divided
-            delta_r = sample_layout([num_layers, batch_size], seed=tf.stack([tf.constant(seed, tf.int64), step]))
-            batch["delta_r"] = tf.nest.map_structure(lambda drawn: drawn[:, in_shard], delta_r)
-        return batch
+    def batches(self, *, batch_size: int, seed: int, num_steps: int, start_step: int = 0, shards: int = 1,
+                shard_index: int = 0) -> tf.data.Dataset:
+        """Draws batches: real windows, backgrounds, and latents.
 
-    steps = tf.data.Dataset.range(start_step, num_steps)
-    # AutoGraph would take seconds, and nothing here needs it.
-    draw = tf.autograph.experimental.do_not_convert(draw)
-    return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+        Args:
+          batch_size: B of the global batch, a multiple of `shards`.
+          seed: any integer of 32 bits.
+          num_steps: one more than the last batch's step.
+          start_step: the first batch's step, number of updates made before it.
+          shards: among how many workers each global batch is divided.
+          shard_index: this dataset's, in [0, shards).
+
+        Returns:
+          A dataset of `num_steps - start_step` dicts, as `AdversarialTraining` takes them: `foreground_inputs` float32
+          [N, B / shards, Z], `background_inputs` and `reals` uint8 [B / shards, 64, 64, 3], `delta_r` [N, B / shards,
+          ...], `step` an int64 scalar.
+
+        Raises:
+          UserError: the batch cannot be divided.
+          ValueError: steps are out of order.
+        """
+        if not 0 <= start_step <= num_steps:
+            raise ValueError(f"start_step {start_step} at most {num_steps}, the number of steps, and at least 0.")
+        in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
+        with tf.device("/CPU:0"):
+            pixels = tf.constant(self.cluster)
+        visible = tf.constant(background_visibility(disk_radius=self.disk_radius, black=self.black_background))
+
+        def uniform(shape: list, stream: int, step: tf.Tensor) -> tf.Tensor:
+            folded = tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), step)
+            return tf.random.stateless_uniform(shape, folded)
+
+        def windows(stream: int, step: tf.Tensor) -> tf.Tensor:
+            drawn = uniform([batch_size, 4], stream, step)[in_shard]
+            return cut_windows(pixels, drawn, horizontal_flip=self.horizontal_flip, vertical_flip=self.vertical_flip)
+
+        @tf.autograph.experimental.do_not_convert  # it would take seconds, and nothing here needs it
+        def draw(step: tf.Tensor) -> dict[str, tf.Tensor]:
+            latents = 2.0 * uniform([self.num_layers, batch_size, self.latent_dim], _LATENTS, step) - 1.0
+            batch = {"foreground_inputs": latents[:, in_shard], "reals": windows(_REALS, step), "step": step,
+                     "background_inputs": windows(_BACKGROUNDS, step) * visible}
+            if self.sample_layout:  # for the global batch, so that a layout does not depend on how the batch is divided
+                delta_r = self.sample_layout([self.num_layers, batch_size],
+                                             seed=tf.stack([tf.constant(seed, tf.int64), step]))
+                batch["delta_r"] = tf.nest.map_structure(lambda drawn: drawn[:, in_shard], delta_r)
+            return batch
+
+        steps = tf.data.Dataset.range(start_step, num_steps)
+        return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
 
 
 def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
@@ -156,16 +170,6 @@ def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
     if batch_size < 1 or batch_size % shards:
         raise UserError(f"The batch size is {batch_size}; expected a positive multiple of the {shards} shards.")
     return slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
-
-
-def _check(cluster: np.ndarray, *, num_layers: int, latent_dim: int, start_step: int, num_steps: int) -> None:
-    """Refuses pictures that no window can be cut from, and numbers out of order."""
-    if min(num_layers, latent_dim) < 1 or not 0 <= start_step <= num_steps:
-        raise ValueError(f"num_layers {num_layers} and latent_dim {latent_dim} are at least 1, start_step {start_step} at "
-                         f"most {num_steps}.")
-    if cluster.dtype != np.uint8 or cluster.ndim != 3 or cluster.shape[2] != 3 or min(cluster.shape[:2]) < WINDOW:
-        raise ValueError(f"cluster is uint8 [H, W, 3] of at least {WINDOW} pixels a side, got {cluster.dtype} "
-                         f"{list(cluster.shape)}.")
 
 
 def background_visibility(*, disk_radius: float, black: bool) -> np.ndarray:

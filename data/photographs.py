@@ -1,6 +1,6 @@
 """Finds and loads the photographs and backgrounds that the scripts' flags name, whatever their layout."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class TrainingData(NamedTuple):
     pool: pools.BackgroundPool
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """The photographs' n names."""
         return [photograph.name for photograph in self.photographs]
 
@@ -41,12 +41,13 @@ class TrainingData(NamedTuple):
         return image_files.fingerprint(self.crops, self.pool.pixels.numpy(), self.pool.sizes.numpy())
 
 
-def dataset_name(*, dataset, images):
+def dataset_name(*, dataset: Optional[str], images: Optional[str]) -> str:
     """Returns the data set's name: as given, else 'folder' if a folder of images is given, else 'airplanes'."""
     return OLD_NAMES.get(dataset, dataset) or ("folder" if images else "airplanes")
 
 
-def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrounds=None) -> list[Photograph]:
+def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images: Optional[str], boxes: Optional[str],
+                     masks: Optional[str], split: str, backgrounds: Optional[str] = None) -> list[Photograph]:
     """Lists the photographs that the flags of the same names ask for.
 
     Args:
@@ -87,7 +88,8 @@ def list_photographs(*, dataset, data_dir, images, boxes, masks, split, backgrou
     return chosen
 
 
-def load_backgrounds(*, backgrounds, dataset, photographs, size, crop_mode) -> pools.BackgroundPool:
+def load_backgrounds(*, backgrounds: Optional[str], dataset: str, photographs: list[Photograph], size: int,
+                     crop_mode: str) -> pools.BackgroundPool:
     """Loads the background pictures that `--backgrounds` asks for.
 
     Args:
@@ -114,13 +116,14 @@ def load_backgrounds(*, backgrounds, dataset, photographs, size, crop_mode) -> p
     return pools.load_folder(backgrounds or samples.BACKGROUNDS, patch_size=size)
 
 
-def default_area(dataset):
+def default_area(dataset: str) -> float:
     """Returns the area constant where none is given: the paper's, or what the bundled photographs need."""
     return BUNDLED_AREAS.get(dataset, PAPER_AREA)
 
 
-def load_training_data(*, dataset, data_dir, images, boxes, masks, split, crop, image_size, backgrounds,
-                       num_evaluation_images) -> TrainingData:
+def load_training_data(*, dataset: Optional[str], data_dir: Optional[str], images: Optional[str], boxes: Optional[str],
+                       masks: Optional[str], split: str, crop: str, image_size: int, backgrounds: Optional[str],
+                       num_evaluation_images: int) -> TrainingData:
     """Loads what the flags of the same names ask for, and says so in a line.
 
     Args:

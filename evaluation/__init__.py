@@ -1,1 +1,1 @@
-"""How good are the masks: figures in `metrics` (NumPy alone), a network on labelled images in `evaluator`."""
+"""How good masks are: metrics of masks and instances (NumPy alone), and the report of an evaluation."""

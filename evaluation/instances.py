@@ -1,6 +1,6 @@
-"""What the paper's figures of learnt instances only show, as numbers. NumPy alone.
+"""Metrics of learnt instances, of which the paper has pictures only. NumPy alone.
 
-`KEYS` are the figures that need nothing but instances:
+`KEYS` are the metrics that need nothing but instances:
 
 * `single_piece_fraction`: share of the instances whose binary mask (at 0.5) is one piece, its pixels connected by
   their sides or corners; an empty mask is no piece.
@@ -22,7 +22,7 @@ KEYS = ("single_piece_fraction", "area_mean", "area_std", "undecided_fraction", 
         "diversity")
 
 
-def instance_figures(appearances: np.ndarray, masks: np.ndarray) -> dict[str, float]:
+def instance_metrics(appearances: np.ndarray, masks: np.ndarray) -> dict[str, float]:
     """Measures sampled instances.
 
     Args:
@@ -30,7 +30,7 @@ def instance_figures(appearances: np.ndarray, masks: np.ndarray) -> dict[str, fl
       masks: soft masks, float [n, S, S, 1] in [0, 1].
 
     Returns:
-      dict of `KEYS` to floats.
+      Values of `KEYS`.
 
     Raises:
       ValueError: there are no instances, or shapes do not match.
@@ -55,25 +55,15 @@ def instance_figures(appearances: np.ndarray, masks: np.ndarray) -> dict[str, fl
 
 
 def is_single_piece(binary_masks: np.ndarray) -> np.ndarray:
-    """Says of each mask whether its pixels are one 8-connected piece.
-
-    Args:
-      binary_masks: bool [n, S, S].
-
-    Returns:
-      bool [n]; False for an empty mask.
-    """
+    """Says of each mask [n, S, S] whether its pixels are one 8-connected piece: bool [n], False for an empty mask."""
     flat = binary_masks.reshape(len(binary_masks), -1)
     first = np.zeros_like(flat)
     first[np.arange(len(flat)), flat.argmax(axis=1)] = True
     reached = first.reshape(binary_masks.shape) & binary_masks
-    while True:  # what can be reached from the first pixel grows by one pixel at a time
-        grown = reached
-        for axis in (1, 2):
-            padded = np.pad(grown, [(0, 0)] + [(1, 1) if i == axis else (0, 0) for i in (1, 2)])
-            grown = grown | np.take(padded, range(2, padded.shape[axis]), axis) | np.take(
-                padded, range(padded.shape[axis] - 2), axis)
-        grown &= binary_masks
+    while True:  # the part that can be reached from the first pixel grows by one pixel in each round
+        padded = np.pad(reached, [(0, 0), (1, 1), (1, 1)])
+        rows = padded[:, :-2] | padded[:, 1:-1] | padded[:, 2:]
+        grown = (rows[..., :-2] | rows[..., 1:-1] | rows[..., 2:]) & binary_masks
         if np.array_equal(grown, reached):
             return flat.any(axis=1) & (reached == binary_masks).all(axis=(1, 2))
         reached = grown
@@ -94,7 +84,7 @@ def centroids(masks: np.ndarray) -> np.ndarray:
 
 
 def elongations(binary_masks: np.ndarray) -> np.ndarray:
-    """Says how long masks are: the longer axis over the shorter, of the ellipse that has a mask's second moments.
+    """Returns the longer axis over the shorter, of the ellipse that has a mask's second moments.
 
     Args:
       binary_masks: bool [n, S, S], whose pixels are squares of side 1.
@@ -137,7 +127,7 @@ def r_squared(latents: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     latents, estimates = np.asarray(latents, np.float64), np.asarray(estimates, np.float64)
     residual = ((latents - estimates) ** 2).sum(axis=0)
     total = ((latents - latents.mean(axis=0)) ** 2).sum(axis=0)
-    varies = np.ptp(latents, axis=0) > 0  # which rounding of the mean cannot feign
+    varies = np.ptp(latents, axis=0) > 0  # not the total, which rounding of the mean may keep above 0
     return 1.0 - np.divide(residual, total, out=np.full(len(total), np.nan), where=varies)
 
 

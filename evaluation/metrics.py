@@ -1,4 +1,4 @@
-"""Figures of merit of binary masks, and the trivial masks that any result must be compared with.
+"""Metrics of binary masks, and the trivial masks that any result must be compared with.
 
 The paper reports an 'mIOU' without defining it, so all plausible readings are given, under these names (`KEYS`), from
 the counts of true and false positives and negatives (TP, FP, FN, TN), the foreground being the positive class:
@@ -10,15 +10,15 @@ the counts of true and false positives and negatives (TP, FP, FN, TN), the foreg
 * `f_beta`: (1 + b) precision recall / (b precision + recall), with b = beta^2 = 0.3 as in the literature on saliency;
   as counts, (1 + b) TP / ((1 + b) TP + b FN + FP).
 
-Where a figure is 0 / 0, because prediction and reference both lack the class it is about, they agree and it is 1.
+Where a metric is 0 / 0, because prediction and reference both lack its class, they agree and it is 1.
 
-Each is given in two ways: per image and then averaged (`per_image_scores`, `average`), and from the counts summed over
-all images (`pooled`). A mask is never exchanged for its complement, even where that would score better.
+Each is given in two ways: per image and then averaged (`scores`, `average`), and from the counts summed over all images
+(`pooled`). A mask is never exchanged for its complement, even where that would score better.
 
 Axis letters: n images, H rows, W columns, E ellipses, P pixels of an image.
 """
 
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,11 +26,11 @@ BETA_SQUARED = 0.3
 UNDECIDED = (0.1, 0.9)  # a soft mask's value strictly between these is called undecided
 KEYS = ("foreground_iou", "background_iou", "mean_iou", "pixel_accuracy", "f_beta")
 AXIS_FRACTIONS = np.round(np.arange(0.3, 1.4 + 0.025, 0.05), 2)
-_IMAGES_AT_A_TIME = 256
+_BATCH_SIZE = 256
 
 
 class Counts(NamedTuple):
-    """Numbers of pixels: int64 arrays of one shape, [n] unless said otherwise."""
+    """Numbers of pixels: arrays of one shape, [n] unless said otherwise."""
 
     true_positives: np.ndarray
     false_positives: np.ndarray
@@ -50,14 +50,8 @@ def binarize(masks: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """Makes soft masks binary: foreground where the mask is at least the threshold.
 
     Args:
-      masks: float array of any shape, in [0, 1].
-      threshold: float in [0, 1].
-
-    Returns:
-      bool array of the same shape, `masks >= threshold`.
-
-    Raises:
-      ValueError: a value is not a number or is outside [0, 1].
+      masks: floats in [0, 1] of any shape; ValueError on others and on values that are no numbers.
+      threshold: in [0, 1].
     """
     masks = np.asarray(masks)
     if not np.all((masks >= 0) & (masks <= 1)):
@@ -72,9 +66,6 @@ def confusion_counts(predictions: np.ndarray, references: np.ndarray) -> Counts:
       predictions: binary masks [n, H, W] or [n, H, W, 1]: bool, or numbers 0 and 1.
       references: binary masks of the same n, H and W.
 
-    Returns:
-      `Counts` of int64 arrays [n].
-
     Raises:
       ValueError: the shapes differ or are not those of masks, or a value is neither 0 nor 1.
     """
@@ -87,14 +78,7 @@ def confusion_counts(predictions: np.ndarray, references: np.ndarray) -> Counts:
 
 
 def scores(counts: Counts) -> dict[str, np.ndarray]:
-    """The five figures (definitions at the top of this file), element by element.
-
-    Args:
-      counts: `Counts` of integer arrays of any one shape.
-
-    Returns:
-      dict of the five `KEYS` to float64 arrays of that shape, in [0, 1].
-    """
+    """Returns the five metrics of `KEYS` by name: float64 in [0, 1], in the shape of the counts."""
     tp, fp, fn, tn = (np.asarray(count, dtype=np.float64) for count in counts)
     foreground_iou = _ratio(tp, tp + fp + fn)
     background_iou = _ratio(tn, tn + fp + fn)
@@ -107,60 +91,14 @@ def scores(counts: Counts) -> dict[str, np.ndarray]:
     }
 
 
-def per_image_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, np.ndarray]:
-    """The five figures of each image.
-
-    Args:
-      predictions: binary masks [n, H, W] or [n, H, W, 1].
-      references: binary masks of the same n, H and W.
-
-    Returns:
-      dict of the five `KEYS` to float64 arrays [n].
-
-    Raises:
-      ValueError: as `confusion_counts`.
-    """
-    return scores(confusion_counts(predictions, references))
-
-
-def average(figures: dict[str, np.ndarray]) -> dict[str, float]:
-    """The mean over images of figures per image.
-
-    Args:
-      figures: dict of name to array [n], as from `per_image_scores`.
-
-    Returns:
-      dict of the same names to Python floats.
-
-    Raises:
-      ValueError: n is 0.
-    """
-    for name, values in figures.items():
-        if np.size(values) == 0:
-            raise ValueError(f"The mean of {name} over no images is undefined.")
-    return {name: float(np.mean(values)) for name, values in figures.items()}
+def average(counts: Counts) -> dict[str, float]:
+    """Returns the means over images, at least one, of the five metrics of each."""
+    return {name: float(np.mean(values)) for name, values in scores(counts).items()}
 
 
 def pooled(counts: Counts) -> dict[str, float]:
-    """The five figures over all pixels of all images: large and small foregrounds weigh by their pixels.
-
-    Args:
-      counts: `Counts` of integer arrays [n].
-
-    Returns:
-      dict of the five `KEYS` to Python floats.
-
-    Raises:
-      ValueError: n is 0.
-    """
-    if np.size(counts.true_positives) == 0:
-        raise ValueError("Figures pooled over no images are undefined.")
+    """Returns the five metrics over all pixels of all images, at least one: foregrounds weigh by their pixels."""
     return {name: float(value) for name, value in scores(Counts(*(np.sum(count) for count in counts))).items()}
-
-
-def all_ones(shape: Sequence[int]) -> np.ndarray:
-    """The trivial prediction 'everything is foreground': bool array of ones of this shape."""
-    return np.ones(shape, dtype=bool)
 
 
 def centred_ellipse(size: int, *, width_fraction: float, height_fraction: float) -> np.ndarray:
@@ -172,13 +110,7 @@ def centred_ellipse(size: int, *, width_fraction: float, height_fraction: float)
 
     Returns:
       bool [S, S], true where a pixel's centre lies in the ellipse.
-
-    Raises:
-      ValueError: size is less than 1, or a fraction is not above 0.
     """
-    if size < 1 or not (width_fraction > 0 and height_fraction > 0):
-        raise ValueError(f"An ellipse needs a size of at least 1 and axes above 0, but got size {size}, width "
-                         f"{width_fraction} and height {height_fraction}.")
     offsets = (np.arange(size) + 0.5) * 2 / size - 1  # pixel centres, -1 and 1 at the image's edges
     return (offsets[:, np.newaxis] / height_fraction)**2 + (offsets / width_fraction)**2 <= 1
 
@@ -190,13 +122,7 @@ def best_centred_ellipse(references: np.ndarray) -> Ellipse:
     of the side in steps of 0.05); of equal ellipses the narrowest, then the lowest, is taken.
 
     Args:
-      references: binary masks [n, S, S] or [n, S, S, 1].
-
-    Returns:
-      `Ellipse`.
-
-    Raises:
-      ValueError: there are no references, or they are not square and binary.
+      references: binary masks [n, S, S] or [n, S, S, 1]; ValueError where there are none or they are not square.
     """
     references = _as_bool(references, "references")
     num_images, height, width = references.shape
@@ -206,16 +132,12 @@ def best_centred_ellipse(references: np.ndarray) -> Ellipse:
     ellipses = np.stack([centred_ellipse(width, width_fraction=w, height_fraction=h).ravel() for w, h in axes])
     ellipses = ellipses.astype(np.float32)  # [E, P]; float32 counts are exact up to 2^24 pixels
     totals = np.zeros(len(axes))
-    for start in range(0, num_images, _IMAGES_AT_A_TIME):
-        pixels = references[start:start + _IMAGES_AT_A_TIME].reshape(-1, width * width).astype(np.float32)  # [n, P]
-        true_positives = (ellipses @ pixels.T).astype(np.int64)  # [E, n]
-        ellipse_areas = ellipses.sum(axis=1).astype(np.int64)[:, np.newaxis]  # [E, 1]
-        reference_areas = pixels.sum(axis=1).astype(np.int64)  # [n]
-        false_positives = ellipse_areas - true_positives
-        false_negatives = reference_areas - true_positives
-        true_negatives = width * width - true_positives - false_positives - false_negatives
-        counts = Counts(true_positives, false_positives, false_negatives, true_negatives)
-        totals += scores(counts)["mean_iou"].sum(axis=1)
+    for start in range(0, num_images, _BATCH_SIZE):
+        pixels = references[start:start + _BATCH_SIZE].reshape(-1, width * width).astype(np.float32)  # [n, P]
+        both = ellipses @ pixels.T  # [E, n]
+        false_positives, false_negatives = ellipses.sum(axis=1, keepdims=True) - both, pixels.sum(axis=1) - both
+        true_negatives = width**2 - both - false_positives - false_negatives
+        totals += scores(Counts(both, false_positives, false_negatives, true_negatives))["mean_iou"].sum(axis=1)
     width_fraction, height_fraction = axes[int(np.argmax(totals))]
     mask = centred_ellipse(width, width_fraction=width_fraction, height_fraction=height_fraction)
     return Ellipse(mask, width_fraction, height_fraction)

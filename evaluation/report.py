@@ -1,17 +1,17 @@
-"""Soft masks of a network on labelled images: predicting them, scoring them, and reporting the figures.
+"""Soft masks of labelled images: scoring them, and reporting the metrics.
 
-The report is a dict of Python numbers, strings, lists and dicts only; 'figures' are the five of `metrics.KEYS`:
+The report consists of Python numbers, strings, lists and dicts only; 'metrics' are the five of `metrics.KEYS`:
 
 * num_images; threshold.
-* per_image: figures averaged over the images, and num_images.
-* pooled: figures over all pixels, and num_images.
-* trivial: all_ones and ellipse (`metrics.best_centred_ellipse`), each with figures averaged over the images,
-  num_images, and pooled as above; ellipse also with width_fraction and height_fraction. Baselines that
-  `evaluate_masks` was given stand beside them by name.
+* per_image: metrics averaged over the images, and num_images.
+* pooled: metrics over all pixels, and num_images.
+* trivial: all_ones and ellipse (`metrics.best_centred_ellipse`), each with metrics averaged over the images,
+  num_images, and pooled as above; ellipse also with width_fraction and height_fraction. Baselines that were given to
+  `evaluate_masks` are here too, by name.
 * mask: area_mean and area_std, over the images, of the soft masks' areas as fractions of the image;
   undecided_fraction, the fraction of all pixels whose value is strictly between 0.1 and 0.9.
 * reference_area_mean: a fraction of the image.
-* images: for each image its name and figures, in the order given.
+* images: for each image its name and metrics, in the order given.
 
 Axis letters: B batch, n images, S side of the square images in pixels.
 """
@@ -41,7 +41,7 @@ def evaluate_masks(
       soft_masks: n float masks [S, S, 1] in [0, 1], an array or a list.
       references: n binary masks [S, S, 1] in {0, 1}, an array or a list.
       names: n names of the images, for the report and for refusals.
-      baselines: by name, soft masks float32 [n, S, S, 1] that need no network, scored beside the trivial masks.
+      baselines: by name, soft masks float32 [n, S, S, 1], scored beside the trivial masks.
 
     Returns:
       The report described at the top of this file.
@@ -53,22 +53,24 @@ def evaluate_masks(
     """
     soft_masks, references = _paired(soft_masks, references, names=names)
     binary_masks = metrics.binarize(soft_masks, THRESHOLD)
-    figures = metrics.per_image_scores(binary_masks, references)
+    counts = metrics.confusion_counts(binary_masks, references)
+    scores = metrics.scores(counts)
     ellipse = metrics.best_centred_ellipse(references)
     areas = soft_masks.mean(axis=(1, 2, 3), dtype=np.float64)
     undecided = (soft_masks > metrics.UNDECIDED[0]) & (soft_masks < metrics.UNDECIDED[1])
     return {
         "num_images": len(names),
         "threshold": THRESHOLD,
-        **_both_ways(binary_masks, references),
+        "per_image": {**metrics.average(counts), "num_images": len(names)},
+        "pooled": {**metrics.pooled(counts), "num_images": len(names)},
         "trivial": {
-            "all_ones": _trivial(metrics.all_ones(ellipse.mask.shape), references),
+            "all_ones": _baseline(np.ones_like(references), references),
             "ellipse": {
-                **_trivial(ellipse.mask, references),
+                **_baseline(np.broadcast_to(ellipse.mask[..., np.newaxis], references.shape), references),
                 "width_fraction": ellipse.width_fraction,
                 "height_fraction": ellipse.height_fraction,
             },
-            **{name: _both_ways_in_one(metrics.binarize(masks, THRESHOLD), references)
+            **{name: _baseline(metrics.binarize(masks, THRESHOLD), references)
                for name, masks in (baselines or {}).items()},
         },
         "mask": {
@@ -78,40 +80,30 @@ def evaluate_masks(
         },
         "reference_area_mean": float(references.mean(dtype=np.float64)),
         "images": [
-            {"name": str(name), **{key: float(figures[key][i]) for key in metrics.KEYS}} for i, name in enumerate(names)
+            {"name": str(name), **{key: float(scores[key][i]) for key in metrics.KEYS}} for i, name in enumerate(names)
         ],
     }
 
 
 def format_table(report: dict[str, Any]) -> str:
-    """The report's main figures as a plain-text table of five columns, without a final newline.
-
-    Its rows are the masks' figures both ways, the two trivial masks', and the baselines'.
-    """
+    """Returns the report's metrics, a row for each kind of masks, as a plain-text table without a final newline."""
     ellipse = report["trivial"]["ellipse"]
     rows = {
         "masks (per image)": report["per_image"],
         "masks (pooled)": report["pooled"],
         "all ones": report["trivial"]["all_ones"],
         f"centred ellipse ({ellipse['width_fraction']:.2f} x {ellipse['height_fraction']:.2f})": ellipse,
-        **{name: figures for name, figures in report["trivial"].items() if name not in ("all_ones", "ellipse")},
+        **{name: values for name, values in report["trivial"].items() if name not in ("all_ones", "ellipse")},
     }
     label_width = max(map(len, rows))
     lines = [f"{report['num_images']} images".ljust(label_width) + "".join(f"  {key}" for key in metrics.KEYS)]
-    for label, figures in rows.items():
-        lines.append(label.ljust(label_width) + "".join(f"  {figures[key]:{len(key)}.3f}" for key in metrics.KEYS))
+    for label, values in rows.items():
+        lines.append(label.ljust(label_width) + "".join(f"  {values[key]:{len(key)}.3f}" for key in metrics.KEYS))
     return "\n".join(lines)
 
 
 def write_report(report: dict[str, Any], directory: Union[str, os.PathLike]) -> pathlib.Path:
-    """Writes the report as `evaluation.json`, whole or not at all, into a folder that is made where missing.
-
-    Returns:
-      The file's path.
-
-    Raises:
-      UserError: the folder or file cannot be written.
-    """
+    """Writes `evaluation.json` as `atomic.write` does, and returns its path."""
     content = json.dumps(report, indent=2, allow_nan=False) + "\n"
     return atomic.write(pathlib.Path(directory) / REPORT_NAME, content)
 
@@ -122,20 +114,16 @@ def ranked_indices(report: dict[str, Any], *, num_each: int) -> dict[str, list[i
     Where there are fewer than three groups' worth of images, the groups shrink evenly, 'median' first.
 
     Args:
-      report: from `evaluate_masks`.
-      num_each: the number of images in each group, at least 0.
+      report: of `evaluate_masks`.
+      num_each: images in each group, at least 0.
 
     Returns:
-      dict of `best`, `median` and `worst` to indices into the report's images, each from better to worse.
+      Indices into the report's images, from better to worse, of `best`, `median` and `worst`.
     """
     mean_ious = [image["mean_iou"] for image in report["images"]]
-    order = sorted(range(len(mean_ious)), key=lambda i: -mean_ious[i])  # stable: equal figures keep their order
-    num_shown = min(3 * num_each, len(order))
-    num_best = -(-num_shown // 3)
-    num_worst = -(-(num_shown - num_best) // 2)
-    num_median = num_shown - num_best - num_worst
-    middle = (len(order) - num_median) // 2
-    middle = min(max(middle, num_best), len(order) - num_worst - num_median)
+    order = sorted(range(len(mean_ious)), key=lambda i: -mean_ious[i])  # stable: equal ones keep their order
+    num_best, num_worst, num_median = (len(part) for part in np.array_split(order[:3 * num_each], 3))
+    middle = num_best + (len(order) - num_best - num_worst - num_median) // 2
     return {
         "best": order[:num_best],
         "median": order[middle:middle + num_median],
@@ -165,21 +153,8 @@ def _paired(
     return np.asarray(soft_masks, dtype=np.float32), references.astype(bool)
 
 
-def _both_ways(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, dict[str, Any]]:
-    """The five figures and num_images, `per_image` (averaged) and `pooled`."""
-    counts = metrics.confusion_counts(binary_masks, references)
-    return {
-        "per_image": {**metrics.average(metrics.scores(counts)), "num_images": len(references)},
-        "pooled": {**metrics.pooled(counts), "num_images": len(references)},
-    }
-
-
-def _trivial(mask: np.ndarray, references: np.ndarray) -> dict[str, Any]:
-    """Figures of the one mask bool [S, S] as the prediction for every image [n, S, S, 1], in the report's form."""
-    return _both_ways_in_one(np.broadcast_to(mask[np.newaxis, ..., np.newaxis], references.shape), references)
-
-
-def _both_ways_in_one(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, Any]:
-    """Figures of masks bool [n, S, S, 1] in the form of the report's trivial masks."""
-    both = _both_ways(binary_masks, references)
-    return {**both["per_image"], "pooled": both["pooled"]}
+def _baseline(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, Any]:
+    """Metrics of masks bool [n, S, S, 1] in the form of the report's trivial masks."""
+    counts, num_images = metrics.confusion_counts(binary_masks, references), len(references)
+    return {**metrics.average(counts), "num_images": num_images,
+            "pooled": {**metrics.pooled(counts), "num_images": num_images}}

@@ -29,8 +29,8 @@ def photograph_stream(options, num_steps):
 def cluster_stream(options, num_steps):
     """Loads the bundled oranges; returns their batches and what is in one, for people."""
     cluster = hoc.load_cluster(samples.FRUIT_IMAGE, window_size=samples.FRUIT_WINDOW_SIZE)
-    stream = hoc.hoc_batches(cluster=cluster, num_layers=10, latent_dim=5, batch_size=options.batch_size, seed=0,
-                             num_steps=num_steps)
+    stream = hoc.SceneStream(cluster=cluster, num_layers=10, latent_dim=5).batches(
+        batch_size=options.batch_size, seed=0, num_steps=num_steps)
     return stream, "a real window, a background window and ten latent vectors each"
 
 

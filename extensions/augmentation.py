@@ -1,12 +1,13 @@
-"""Pictures changed at random before the discriminator, or a student, is shown them (S18).
+"""Random changes of pictures before the discriminator, or a student, sees them (S18).
 
-A discriminator that sees few photographs learns them by heart, and one that sees composites learns their sharpness and
-their colours before it learns masks. Changes that real images and composites undergo alike take these away (Zhao et al.
-2020); all are differentiable, so that the generator learns through them. A student that sees a thing in any colour
-before a background of any colour cannot go by colours (Xie et al. 2020, *Self-Training with Noisy Student*).
+A discriminator that sees few photographs memorizes them, and one that sees composites learns their sharpness and their
+colours before it learns masks. Changes that real images and composites undergo alike take these away (Zhao et al.
+2020); all are differentiable, so that the generator learns through them. A student that sees an object in any
+colour before a background of any colour cannot use colours (Xie et al. 2020, *Self-Training with Noisy Student*).
 """
 
 import math
+from typing import Callable, Collection
 
 import tensorflow as tf
 
@@ -18,44 +19,31 @@ _MAX_SHIFT = 1 / 8  # of the side
 _NUM_STREAMS = 3  # uses of a step's seed
 
 
-class Augmentation:
-    """Shows the discriminator images that are changed at random, real images and composites alike."""
-
-    def __init__(self, kinds):
-        """Makes it of `KINDS`."""
-        self.kinds = tuple(kinds)
-
-    def __call__(self, images, *, seed, stream):
-        """Changes images [B, H, W, 3] in [0, 1]; `seed` is a step's, and `stream` keeps uses of it apart."""
-        return augment(images, kinds=self.kinds, seed=seed_of(seed, stream=stream))
+def observer(kinds: Collection[str]) -> Callable[..., tf.Tensor]:
+    """Returns what changes the discriminator's images: called as `unchanged`, which it is without any of `KINDS`."""
+    if not kinds:
+        return unchanged
+    return lambda images, *, seed, stream: augment(images, kinds=kinds, seed=seed_of(seed, stream=stream))
 
 
-def observer(kinds):
-    """Returns what shows the discriminator its images: an `Augmentation`, or images as they are for no kinds."""
-    return Augmentation(kinds) if kinds else unchanged
-
-
-def unchanged(images, *, seed, stream):
-    """Shows images as they are, as the paper does."""
+def unchanged(images: tf.Tensor, *, seed: tf.Tensor, stream: int) -> tf.Tensor:
+    """Returns images as they are, as in the paper. `seed` is a step's, and `stream` separates its uses."""
     del seed, stream
     return images
 
 
-def augment(images, *, kinds, seed):
+def augment(images: tf.Tensor, *, kinds: Collection[str], seed: layout.Seed) -> tf.Tensor:
     """Changes each image at random, independently.
 
     Args:
       images: float [B, H, W, 3] in [0, 1].
-      kinds: of `KINDS`, made in the order of `KINDS`: 'color' changes brightness, saturation and contrast; 'hue' turns
-        colours about the grey axis by any angle; 'translation' shifts by up to an eighth of the side, and what comes in
-        is black.
+      kinds: of `KINDS`, made in that order; ValueError on others. 'color' changes brightness, saturation and contrast.
+        'hue' turns colours about the grey axis by any angle. 'translation' shifts by up to an eighth of the side, and
+        what comes in is black.
       seed: two integers; the same seed makes the same changes.
 
     Returns:
       Float [B, H, W, 3]; with 'color' and 'hue' beyond [0, 1] in places.
-
-    Raises:
-      ValueError: on an unknown kind.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -78,13 +66,13 @@ def augment(images, *, kinds, seed):
     return images
 
 
-def seed_of(seed, *, stream):
+def seed_of(seed: tf.Tensor, *, stream: int) -> tf.Tensor:
     """Makes a seed of a step's: another one for each replica and for each use, `stream` (0 to 2), of a step's seed."""
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     return tf.random.experimental.stateless_fold_in(seed, _NUM_STREAMS * tf.cast(replica, tf.int64) + stream)
 
 
-def _turned(images, angles):
+def _turned(images: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
     """Turns colours about the grey axis by angles [B, 1, 1, 1] in radians (Rodrigues' formula); greys stay."""
     images, averaged, split = gradients.fan_out(images, 3)
     grey = tf.reduce_mean(averaged, axis=-1, keepdims=True)

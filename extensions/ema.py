@@ -1,4 +1,4 @@
-"""Exponential moving average of the generator (Yazici et al. 2019), which is then what is shown and kept."""
+"""Exponential moving average of the generator (Yazici et al. 2019), which panels, metrics and weights use (S17)."""
 
 import tensorflow as tf
 
@@ -7,11 +7,11 @@ class MovingAverage(tf.Module):
     """Keeps one network's variables at the exponential moving average of another's.
 
     Batch normalization's moving statistics are averaged as the weights are. The decay is (1 + t) / (10 + t) as long as
-    that is less, so that the random start is soon forgotten: with 0.999 for 8,990 steps, in which the average is over about
-    the last ninth of the steps made.
+    that is less, so that the random start is soon forgotten. With 0.999 these are 8,990 steps, in which the average is
+    over about the last ninth of the steps made.
     """
 
-    def __init__(self, network, averaged, *, decay):
+    def __init__(self, network: tf.keras.Model, averaged: tf.keras.Model, *, decay: float) -> None:
         """Sets the averaged network to the network's present values.
 
         Args:
@@ -32,16 +32,12 @@ class MovingAverage(tf.Module):
         for mine, other in self._pairs:
             mine.assign(other)
 
-    def __call__(self, num_steps):
-        """Moves the average towards the network after a step; as `update`."""
-        self.update(num_steps)
-
-    def objects(self):
+    def objects(self) -> dict[str, tf.keras.Model]:
         """Returns what a checkpoint holds: the averaged network."""
         return {"generator_average": self.averaged}
 
     @tf.function(autograph=False)
-    def update(self, num_steps):
+    def __call__(self, num_steps: tf.Tensor) -> None:
         """Moves the average towards the network. `num_steps`: integer scalar, steps made with the present one."""
         steps = tf.cast(num_steps, tf.float32)
         decay = tf.minimum(self._decay, (1.0 + steps) / (10.0 + steps))

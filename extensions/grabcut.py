@@ -1,12 +1,14 @@
-"""Masks cut anew by the colours inside and outside of the box: GrabCut, started from a network's soft mask (S21).
+"""Masks cut again by the colours inside and outside of the box: GrabCut, started from a network's soft mask (S21).
 
-Rother, Kolmogorov & Blake 2004, *GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts*, as OpenCV has
-it. What is outside of a thing's box is background for certain, and shows what the background inside looks like; neither
-training nor the network has seen it. Nothing is learnt from other pictures, and no mask label is used.
+Rother, Kolmogorov & Blake 2004, *GrabCut: Interactive Foreground Extraction using Iterated Graph Cuts*, in
+OpenCV's implementation. Pixels outside of an object's box are background for certain, and show what the background
+inside looks like; neither training nor the network has seen them. GrabCut learns nothing from other pictures and uses
+no mask labels.
 
 Axis letters: S side of a network's crop, F = `FINENESS * S` side of what is cut.
 """
 
+from types import ModuleType
 from typing import Optional, Sequence
 
 import numpy as np
@@ -18,7 +20,7 @@ from data.windows import Box, Window, crop_window
 from errors import UserError
 
 FINENESS = 2  # pixels of the cut for one of the mask
-MARGIN = 0.5  # what is seen around the window, as a share of its sides
+MARGIN = 0.5  # what GrabCut sees around the window, as a share of its sides
 CERTAIN = 0.05  # below it a mask's pixel stays background, above 1 - 0.05 foreground
 BOX_MASK = 0.9  # a mask that knows nothing but the box; not certain
 _FEWEST = 16  # pixels of either kind; OpenCV fits mixtures of five colours to each
@@ -27,13 +29,13 @@ _FEWEST = 16  # pixels of either kind; OpenCV fits mixtures of five colours to e
 def cut_mask(
     mask: np.ndarray, image: np.ndarray, *, window: Window, box: Optional[Box], iterations: int
 ) -> np.ndarray:
-    """Cuts one thing out of its picture.
+    """Cuts one object out of its picture.
 
     Args:
       mask: soft mask of the window, float32 [S, S] in [0, 1]; at least 0.5 is foreground to begin with.
       image: the whole picture, uint8 [H, W, 3].
-      window: whole pixels that the mask stands for; it may reach beyond the picture.
-      box: x, y, width, height in pixels, outside of which nothing belongs to the thing; None is the whole picture.
+      window: whole pixels that the mask covers; it may reach beyond the picture.
+      box: x, y, width, height in pixels, outside of which nothing belongs to the object; None is the whole picture.
       iterations: how often colours are fitted and the cut is made, at least 1.
 
     Returns:
@@ -91,7 +93,7 @@ def cut_masks(
     if not iterations:
         return masks
 
-    def cut(item):
+    def cut(item: tuple[np.ndarray, Photograph]) -> np.ndarray:
         mask, photograph = item
         image = images.load_image(photograph.path)
         window = crop_window(box=photograph.box, image_size=image.shape[:2], crop_mode=crop_mode, name=photograph.path)
@@ -103,19 +105,11 @@ def cut_masks(
 
 
 def masks_of_boxes(count: int, *, size: int) -> np.ndarray:
-    """Returns soft masks that know nothing but the box, all `BOX_MASK`, for `cut_masks`: GrabCut without a network.
-
-    Args:
-      count: n.
-      size: S.
-
-    Returns:
-      float32 [n, S, S, 1].
-    """
+    """Returns soft masks that know nothing but the box, for GrabCut without a network: float32 [n, S, S, 1]."""
     return np.full((count, size, size, 1), BOX_MASK, np.float32)
 
 
-def _opencv():
+def _opencv() -> ModuleType:
     """Returns OpenCV's module; not imported before, since all else can do without it."""
     try:
         import cv2

@@ -1,8 +1,8 @@
-"""Masks that are drawn towards their picture's edges, or towards 0 and 1, without anything learnt (S20).
+"""Masks moved towards their picture's edges, or towards 0 and 1, without training (S20).
 
 Araslanov & Roth 2020, *Single-Stage Semantic Segmentation from Image Labels*, section 3.3 (pixel-adaptive mask
-refinement). Axis letters: B batch, S side, K neighbours of a pixel. Sums over neighbours are made one neighbour after
-the other: what is worked on then fits into a processor's cache, and the order is the same each time.
+refinement). Axis letters: B batch, S side, K neighbours of a pixel. Sums over neighbours add one neighbour after
+the other: the operands then fit into a processor's cache, and the order is the same each time.
 """
 
 import functools
@@ -15,8 +15,8 @@ DILATIONS = (1, 2, 4, 8, 12)  # pixels between a pixel and its neighbours; eight
 DEVIATIONS = 0.1  # how many local standard deviations of colour make a difference of 1
 
 
-def refine_masks(masks, images, *, iterations):
-    """Replaces each mask pixel, again and again, by a mean over neighbours that look like it.
+def refine_masks(masks: tf.Tensor, images: tf.Tensor, *, iterations: int) -> tf.Tensor:
+    """Replaces each mask pixel, in each iteration, by a mean over neighbours that look like it.
 
     Neighbour k of pixel p weighs softmax_k(-|x_k - x_p| / (0.1 sigma_p)), averaged over the colours inside the
     exponent, where sigma_p is the colours' standard deviation among p and all its neighbours. Pictures are mirrored at
@@ -43,13 +43,13 @@ def refine_masks(masks, images, *, iterations):
     return tf.clip_by_value(masks, 0.0, 1.0)  # the weights sum to 1 up to rounding
 
 
-def sharpen_masks(masks, *, temperature, threshold=0.5):
-    """Draws soft masks towards 0 and 1 (Berthelot et al. 2019, *MixMatch*, Eq. 7).
+def sharpen_masks(masks: tf.Tensor, *, temperature: float, threshold: float = 0.5) -> tf.Tensor:
+    """Moves soft masks towards 0 and 1 (Berthelot et al. 2019, *MixMatch*, Eq. 7).
 
     Args:
       masks: float32 in [0, 1].
       temperature: T above 0 of m^(1/T) / (m^(1/T) + (1 - m)^(1/T)); 1 changes nothing, 0.25 makes 0.99 of 0.75.
-      threshold: what becomes 0.5, in (0, 1); other values' odds are taken in proportion to its.
+      threshold: value in (0, 1) that becomes 0.5, by rescaling the odds.
 
     Returns:
       float32 in [0, 1], shaped as the masks.
@@ -68,22 +68,22 @@ def sharpen_masks(masks, *, temperature, threshold=0.5):
     return tf.sigmoid(logits / temperature)
 
 
-def threshold_of_area(masks, area):
+def threshold_of_area(masks: np.ndarray, area: float) -> float:
     """Finds the threshold above which masks cover a share of all pixels.
 
     Args:
-      masks: uint8 array of any shape, in [0, 255].
+      masks: uint8 of any shape, in [0, 255].
       area: share of their pixels, in (0, 1).
 
     Returns:
-      float in (0, 1): the share of pixels above it is as near to `area` as 8 bits let it be.
+      Value in (0, 1): the share of pixels above it is as near to `area` as 8 bits let it be.
     """
     counts = np.bincount(np.asarray(masks).ravel(), minlength=256)
     above = counts[::-1].cumsum()[::-1][1:] / counts.sum()  # above[v]: share of pixels that are more than v
     return float((np.argmin(np.abs(above - area)) + 0.5) / 255)
 
 
-def _affinities(images):
+def _affinities(images: tf.Tensor) -> list[tf.Tensor]:
     """Returns the neighbours' weights, K tensors float32 [B, S, S, 1], which sum to 1."""
     neighbours = _neighbours(images)
     everything = [*neighbours, images]
@@ -97,7 +97,7 @@ def _affinities(images):
     return [weight / total for weight in weights]
 
 
-def _neighbours(pictures):
+def _neighbours(pictures: tf.Tensor) -> list[tf.Tensor]:
     """Returns the eight neighbours at each dilation: K tensors float32 [B, S, S, C]."""
     reach = max(DILATIONS)
     padded = tf.pad(pictures, [[0, 0], [reach, reach], [reach, reach], [0, 0]], "SYMMETRIC")

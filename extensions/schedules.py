@@ -1,5 +1,7 @@
 """Schedules that the paper does not have: an area constant that falls (S12), rates that fall at the end (S15)."""
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -17,12 +19,12 @@ class Linear:
 
 
 class FallingRate(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A constant learning rate that falls linearly to zero at a run's end (not in the paper, whose rates stay; S15).
+    """A constant learning rate that falls linearly to zero at a run's end (S15); the paper's rates stay.
 
     Where two players circle around each other, smaller and smaller steps end the circling.
     """
 
-    def __init__(self, rate, *, num_updates, num_falling):
+    def __init__(self, rate: float, *, num_updates: int, num_falling: int) -> None:
         """Makes the schedule.
 
         Args:
@@ -33,11 +35,11 @@ class FallingRate(tf.keras.optimizers.schedules.LearningRateSchedule):
         super().__init__()
         self.rate, self.num_updates, self.num_falling = rate, num_updates, num_falling
 
-    def __call__(self, update):
+    def __call__(self, update: tf.Tensor) -> tf.Tensor:
         """Returns the rate of update number `update` (from 0), float32 in [0, rate]."""
         remaining = (self.num_updates - tf.cast(update, tf.float32)) / self.num_falling
         return self.rate * tf.clip_by_value(remaining, 0.0, 1.0)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, as Keras asks."""
         return {"rate": self.rate, "num_updates": self.num_updates, "num_falling": self.num_falling}

@@ -1,5 +1,7 @@
 """Shadows that instances cast on what lies below them (S26): black layers of their own, composed by Eq. (5)."""
 
+from typing import Any, Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -15,25 +17,22 @@ MARGIN = REACH + LARGEST_SHIFT  # pixels about a window from which shadows fall 
 class ContactShadow:
     """Makes an instance's shadow: its mask, softened, shifted a little and thinned, in black.
 
-    Things of a cluster touch, and it is dark where they do. An instance that is pasted on a window hides a part of that
-    dark; where it brings none, the only place left for it is inside the instance.
+    Objects of a cluster touch, and it is dark where they do. An instance that is pasted on a window hides a part of
+    that dark; without a shadow of its own, only the instance's inside can have it.
     """
 
-    def __init__(self, *, strength):
+    def __init__(self, *, strength: float) -> None:
         """Makes the shadow.
 
         Args:
-          strength: largest opacity, in (0, 1].
-
-        Raises:
-          ValueError: it is not in (0, 1].
+          strength: largest opacity, in (0, 1]; ValueError outside.
         """
         if not 0.0 < strength <= 1.0:
             raise ValueError(f"strength is {strength}, expected a value above 0 and at most 1")
         self.strength = strength
         self._shifts = layout.TranslationLayout(padding=LARGEST_SHIFT)
 
-    def sample(self, shape, *, seed):
+    def sample(self, shape: Sequence[int], *, seed: layout.Seed) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws shadows.
 
         Args:
@@ -48,7 +47,7 @@ class ContactShadow:
         return (tf.random.stateless_uniform(shape, seeds[0], 0.0, self.strength),
                 self._shifts.sample(shape, seed=seeds[1]))
 
-    def cast(self, masks, opacities, shifts):
+    def cast(self, masks: tf.Tensor, opacities: tf.Tensor, shifts: tf.Tensor) -> Instance:
         """Makes the shadows of masks.
 
         Args:
@@ -58,7 +57,7 @@ class ContactShadow:
           shifts: int32 [..., 2], within [-4, 4].
 
         Returns:
-          `Instance` of black pictures [..., H, W, 3] and masks [..., H, W, 1] in [0, 1].
+          Black pictures [..., H, W, 3] and masks [..., H, W, 1] in [0, 1].
         """
         flat = tf.reshape(masks, [-1, *masks.shape[-3:]])
         softened = layout.translate(_softened(flat), tf.reshape(shifts, [-1, 2]), padding=LARGEST_SHIFT)
@@ -70,17 +69,17 @@ class ContactShadow:
 class WithShadow:
     """Wraps a layout: each instance casts a shadow on what lies below it."""
 
-    def __init__(self, layout, shadow):
-        """Takes the layout of the instances, and a `ContactShadow`."""
-        self.layout, self.shadow = layout, shadow
+    def __init__(self, instances: Any, shadow: ContactShadow) -> None:
+        """Takes the instances' layout, of `models.layout`, and their shadow."""
+        self.layout, self.shadow = instances, shadow
 
-    def sample(self, shape, *, seed):
-        """Draws the instances' warps and their shadows: dict of `instances`, `opacities` and `shifts`, [*shape, ...]."""
+    def sample(self, shape: Sequence[int], *, seed: layout.Seed) -> dict[str, tf.Tensor]:
+        """Draws the instances' warps and their shadows: `instances`, `opacities` and `shifts`, [*shape, ...]."""
         opacities, shifts = self.shadow.sample(shape, seed=tf.random.experimental.stateless_fold_in(seed, 1))
         return {"instances": self.layout.sample(shape, seed=seed), "opacities": opacities, "shifts": shifts}
 
-    def warp(self, instances, delta_r):
-        """Warps and shades N instances. Returns an `Instance` of 2N layers: each one's shadow lies right below it."""
+    def warp(self, instances: Instance, delta_r: dict[str, tf.Tensor]) -> Instance:
+        """Warps and shades N instances. Returns 2N layers: each one's shadow lies right below it."""
         wide = self.layout.warp(instances, delta_r["instances"], margin=MARGIN)
         shadows = self.shadow.cast(wide.mask, delta_r["opacities"], delta_r["shifts"])
         warped, count = Instance(*(without_margin(channels) for channels in wide)), instances.mask.shape[0]
@@ -88,12 +87,12 @@ class WithShadow:
                           for pair in zip(shadows, warped)))
 
 
-def without_margin(pictures):
+def without_margin(pictures: tf.Tensor) -> tf.Tensor:
     """Cuts windows out of what lies about them as well: [..., H + 26, W + 26, C] becomes [..., H, W, C]."""
     return pictures[..., MARGIN:-MARGIN, MARGIN:-MARGIN, :]
 
 
-def _softened(masks):
+def _softened(masks: tf.Tensor) -> tf.Tensor:
     """Filters masks [M, H, W, 1] with a Gaussian, which leaves them in [0, 1]; what is outside is 0."""
     taps = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SOFTNESS) ** 2)
     taps = tf.constant(taps / taps.sum(), tf.float32)

@@ -5,7 +5,7 @@ import fnmatch
 import io
 import os
 import pathlib
-from typing import Union
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 
@@ -30,18 +30,18 @@ _ANY_SHEET = "contact_sheet_[0-9][0-9][0-9]*.png"
 class MaskFolder:
     """Writes segmentations as they come; what is written stays, however the process ends.
 
-    Each has `NAME_mask.png` (8-bit grey), `NAME_cutout.png` (RGBA) and a line of `masks.csv`. The line (`COLUMNS`) holds
-    the picture, its sides in pixels, the soft mask's mean over the whole picture, a box and the mask's file. The box is
-    the tight one of the mask cut at 0.5, in pixels, and empty where nothing reaches that. For every 24, and for the
-    rest, there is `contact_sheet_NNN.png`.
+    Each has `NAME_mask.png` (8-bit grey), `NAME_cutout.png` (RGBA) and a line of `masks.csv`. The line (`COLUMNS`)
+    holds the picture, its sides in pixels, the soft mask's mean over the whole picture, a box and the mask's file. The
+    box is the tight one of the mask cut at 0.5, in pixels, and empty where nothing reaches that. For every 24, and for
+    the rest, there is `contact_sheet_NNN.png`.
 
     Attributes:
       path: the folder.
       num_masks: masks written so far.
     """
 
-    def __init__(self, path: Union[str, os.PathLike]):
-        """Makes the folder, where it is missing, and begins the table and the sheets anew; UserError where it cannot."""
+    def __init__(self, path: Union[str, os.PathLike]) -> None:
+        """Makes the folder, where it is missing, with an empty table and no sheets; UserError where it cannot."""
         self.path = pathlib.Path(path)
         self.num_masks = 0
         self._num_sheets = 0
@@ -82,7 +82,8 @@ class MaskFolder:
             tiles.save_png(panels.contact_sheet(pictures, masks, names=names, size=TILE_SIZE),
                            self.path / _SHEET_NAME.format(self._num_sheets))
 
-    def _append(self, row) -> None:
+    def _append(self, row: Sequence[Any]) -> None:
+        """Adds a row to the table."""
         path = self.path / TABLE_NAME
         try:
             with open(path, "a", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -92,18 +93,18 @@ class MaskFolder:
 
 
 def is_own_name(name: str) -> bool:
-    """Says whether a file in the folder is called as its table or one of its contact sheets, which are made anew."""
+    """Says whether a file in the folder is called as its table or one of its contact sheets, which are replaced."""
     return name == TABLE_NAME or fnmatch.fnmatchcase(name, _ANY_SHEET)
 
 
-def _csv_line(row) -> str:
+def _csv_line(row: Sequence[Any]) -> str:
     """A row of a table as its line of text."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(row)
     return buffer.getvalue()
 
 
-def _box(window: Union[Window, None]) -> tuple:
+def _box(window: Optional[Window]) -> tuple:
     """x, y, width, height of a window, or as many empty fields."""
     if window is None:
         return ("",) * 4

@@ -1,7 +1,9 @@
-"""Instances sampled from a generator of the cluster task: their figures, and pictures of them."""
+"""Instances sampled from a generator of the cluster task: their metrics, and pictures of them."""
 
+import os
 import pathlib
 import re
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -9,25 +11,23 @@ import tensorflow as tf
 from data import synthetic
 from errors import UserError
 from evaluation import instances
+from inference import pipeline
 from models.instance_generator import build_generator
 from storage import run_folder
 from storage.weights import assign_weights, read_weights
 from visualization import panels, tiles
 
 TRAVERSAL = np.linspace(-1.0, 1.0, 9)  # values of a latent in a traversal's columns
-BATCH_SIZE = 64  # instances generated at a time
+BATCH_SIZE = 64
 MOST_SHAPES = 1200  # of a drawn cluster that instances are compared with; a picture of 384 pixels has about as many
+Path = Union[str, os.PathLike]
 
 
-def load_generator(path):
+def load_generator(path: Path) -> tuple[tf.keras.Model, dict[str, Any]]:
     """Loads the instance generator of a weights file of `train_hoc.py`.
 
-    Args:
-      path: the file.
-
     Returns:
-      (network, metadata): latents [B, Z] to RGBA [B, 64, 64, 4] in [0, 1]; what the file says of it, as
-      `read_weights` gives it, with the run's flags.
+      (network, metadata): latents [B, Z] to RGBA [B, 64, 64, 4] in [0, 1]; the metadata of `read_weights`.
 
     Raises:
       UserError: the file is missing, broken, of another task's network, or does not say how it is used.
@@ -50,17 +50,19 @@ def load_generator(path):
 class InstanceSampler:
     """Samples instances from latents that are the same at each call."""
 
-    def __init__(self, network, *, latent_dim, num_evaluated, seed, recognition=None, shapes=None):
-        """Takes what is sampled from.
+    def __init__(self, network: tf.keras.Model, *, latent_dim: int, num_evaluated: int, seed: int,
+                 recognition: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
+                 shapes: Optional[np.ndarray] = None) -> None:
+        """Takes the generator.
 
         Args:
           network: built instance generator, latents [B, Z] to RGBA [B, 64, 64, 4] in [0, 1].
           latent_dim: Z.
-          num_evaluated: instances that are generated for the figures.
+          num_evaluated: instances that are generated for the metrics.
           seed: seed of their latents.
           recognition: carved instances to estimated latents, or None.
           shapes: bool [m, T, T], the true instances' shapes, where they are known. The first 1200 are compared with,
-            so that memory and figures do not depend on a drawn picture's size.
+            so that memory and metrics do not depend on a drawn picture's size.
         """
         self._network = tf.function(lambda latents: network(latents, training=False), autograph=False)
         self._recognize = tf.function(recognition, autograph=False) if recognition else None
@@ -68,17 +70,17 @@ class InstanceSampler:
         self._latent_dim, self._seed, self._num_evaluated = latent_dim, seed, num_evaluated
 
     @classmethod
-    def from_weights(cls, path, *, num_evaluated, seed=None):
+    def from_weights(cls, path: Path, *, num_evaluated: int,
+                     seed: Optional[int] = None) -> tuple["InstanceSampler", dict[str, Any]]:
         """Loads a weights file of `train_hoc.py`.
 
         Args:
           path: the file.
           num_evaluated: as above.
-          seed: as above; None takes the latents that the run itself was measured on.
+          seed: as above; None takes the latents of the run's own metrics.
 
         Returns:
-          (sampler, metadata): the latter as `read_weights` gives it. Of a drawn cluster the true shapes are
-          drawn again.
+          (sampler, metadata): the metadata of `read_weights`. Of a drawn cluster the true shapes are drawn again.
 
         Raises:
           UserError: the file is missing, broken, of another task's network, or does not say how it is used.
@@ -92,39 +94,40 @@ class InstanceSampler:
         return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,
                    seed=run_seed + 1 if seed is None else seed), metadata
 
-    def _draw(self, count):
+    def _draw(self, count: int) -> np.ndarray:
         """Returns the first `count` of the seed's latents, float32 [count, Z]."""
         return np.random.default_rng(self._seed).uniform(-1.0, 1.0, (count, self._latent_dim)).astype(np.float32)
 
-    def figures(self):
-        """Measures `evaluation.instances`' figures on the sampled instances. Returns a dict of floats."""
+    def figures(self) -> dict[str, float]:
+        """Measures the sampled instances by `evaluation.instances`."""
         latents = self._draw(self._num_evaluated)
         appearances, masks = self.generate(latents)
-        figures = instances.instance_figures(appearances, masks)
+        measured = instances.instance_metrics(appearances, masks)
         if self._recognize:
-            r_squared = instances.r_squared(latents, _in_batches(self._recognize, appearances * masks))
-            figures["latent_r2"] = float(r_squared.mean())
-            figures.update({f"latent_r2_{index}": float(value) for index, value in enumerate(r_squared, start=1)})
+            r_squared = instances.r_squared(latents, pipeline.in_batches(
+                self._recognize, appearances * masks, batch_size=BATCH_SIZE))
+            measured["latent_r2"] = float(r_squared.mean())
+            measured.update({f"latent_r2_{index}": float(value) for index, value in enumerate(r_squared, start=1)})
         if self._shapes is not None:
-            figures["best_shape_iou"] = float(
+            measured["best_shape_iou"] = float(
                 instances.best_shape_ious(masks[..., 0] >= 0.5, self._shapes).mean())
-            figures["best_shape_iou_of_disk"] = instances.disk_shape_iou(self._shapes)
-            figures["elongation_of_shapes"] = float(instances.elongations(self._shapes).mean())
-        return figures
+            measured["best_shape_iou_of_disk"] = instances.disk_shape_iou(self._shapes)
+            measured["elongation_of_shapes"] = float(instances.elongations(self._shapes).mean())
+        return measured
 
-    def generate(self, latents):
+    def generate(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Makes instances in inference. Returns appearances [n, 64, 64, 3] and masks [n, 64, 64, 1] in [0, 1]."""
-        rgba = _in_batches(self._network, np.asarray(latents, np.float32))
+        rgba = pipeline.in_batches(self._network, latents, batch_size=BATCH_SIZE)
         return rgba[..., :3], rgba[..., 3:]
 
-    def pictures(self, num_samples):
+    def pictures(self, num_samples: int) -> dict[str, np.ndarray]:
         """Samples instances and shows what each latent does.
 
         Args:
           num_samples: instances, the first of those that are evaluated, or more.
 
         Returns:
-          dict from file names to uint8 pictures: `instance_NNNN.png` (RGBA), `sheet.png` (all of them on a
+          uint8 pictures by file names: `instance_NNNN.png` (RGBA), `sheet.png` (all of them on a
           checkerboard) and `traversal.png` (a row per latent, from -1 to 1, the others at 0).
         """
         appearances, masks = self.generate(self._draw(num_samples))
@@ -152,7 +155,7 @@ def write_samples(sampler: InstanceSampler, folder: pathlib.Path, *, num_samples
           + (f"; {len(beyond)} more that were there from before are removed" if beyond else ""))
 
 
-def samples_beyond(folder, num_samples):
+def samples_beyond(folder: Path, num_samples: int) -> list[pathlib.Path]:
     """Lists pictures of an earlier call's instances that a call for fewer would leave beside its own.
 
     Args:
@@ -160,17 +163,7 @@ def samples_beyond(folder, num_samples):
       num_samples: of the new call.
 
     Returns:
-      list of `pathlib.Path`, `instance_NNNN.png` with a number of at least `num_samples`, sorted.
+      `instance_NNNN.png` with a number of at least `num_samples`, sorted.
     """
-    numbers = {path: re.fullmatch(r"instance_(\d{4,})\.png", path.name) for path in pathlib.Path(folder).glob("instance_*.png")}
-    return sorted(path for path, number in numbers.items() if number and int(number[1]) >= num_samples)
-
-
-def _in_batches(function, inputs):
-    """Applies a function of [B, ...] in batches of one size, the last filled up. Returns its outputs [n, ...]."""
-    outputs = []
-    for start in range(0, len(inputs), BATCH_SIZE):
-        part = inputs[start:start + BATCH_SIZE]
-        padded = np.concatenate([part, np.repeat(part[-1:], BATCH_SIZE - len(part), axis=0)])
-        outputs.append(function(tf.constant(padded)).numpy()[:len(part)])
-    return np.concatenate(outputs)
+    found = [(path, re.fullmatch(r"instance_(\d{4,})\.png", path.name)) for path in pathlib.Path(folder).glob("*.png")]
+    return sorted(path for path, number in found if number and int(number[1]) >= num_samples)

@@ -10,7 +10,7 @@ Axis letters: B batch, n crops, S side of a crop, H rows and W columns of a whol
 import os
 import pathlib
 import shutil
-from typing import Any, Iterable, Iterator, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +28,7 @@ MAX_HELD_PIXELS = 2**25  # pixels of the pictures that wait for their batch, 100
 
 
 class Segmentation(NamedTuple):
-    """One thing in one picture: its mask, or why there is none.
+    """One object in one picture: its mask, or why there is none.
 
     Attributes:
       name: the picture's path below the folder given, written with '/', or its file name if it was given itself.
@@ -66,16 +66,16 @@ class Segmenter:
       infer: tf.function from crops uint8 [B, S, S, 3] to soft masks float32 [B, S, S, 1] in [0, 1].
     """
 
-    def __init__(self, network: Any, *, image_size: int, crop_mode: str, grabcut_iterations: int = 0,
-                 **inference: Any):
+    def __init__(self, network: Callable[..., tf.Tensor], *, image_size: int, crop_mode: str,
+                 grabcut_iterations: int = 0, **inference: Any) -> None:
         """Takes a built network, from float32 [B, S, S, 3] in [0, 1] to soft masks.
 
         Args:
           network: the network.
           image_size: as the attribute.
           crop_mode: as the attribute.
-          grabcut_iterations: how often masks are then cut anew, each within its whole picture, `grabcut.cut_mask`;
-            0: never. Masks of `masks` and `infer`, which know no pictures around the crops, are not.
+          grabcut_iterations: of `grabcut.cut_mask`, by which `mask` and `stream` cut masks within their whole pictures;
+            0: not at all. `masks` and `infer` do not, since they know crops alone.
           **inference: options of `pipeline.inference`, what is done to its masks.
         """
         self.image_size, self.crop_mode = image_size, crop_mode
@@ -110,7 +110,7 @@ class Segmenter:
 
         Args:
           crops: uint8 [n, S, S, 3], at least one.
-          batch_size: crops that the network is given at a time, at least 1.
+          batch_size: crops in a batch, at least 1.
 
         Returns:
           Soft masks, float32 [n, S, S, 1] in [0, 1].
@@ -126,7 +126,7 @@ class Segmenter:
         return np.concatenate([self.infer(tf.constant(crops[start:start + batch_size])).numpy() for start in batches])
 
     def mask(self, image: np.ndarray, *, box: Optional[Box] = None, name: str = "the picture") -> np.ndarray:
-        """Infers the mask of one thing in a picture of any size.
+        """Infers the mask of one object in a picture of any size.
 
         Args:
           image: uint8 [H, W, 3].
@@ -139,9 +139,8 @@ class Segmenter:
         Raises:
           UserError: the box has no area inside the picture.
         """
-        window = self._window(image, box=box, name=name)
-        mask = self.masks(take_window(image, window, size=self.image_size)[np.newaxis])[0, ..., 0]
-        return place_window(self._cut(mask, image, window=window, box=box), window, image_size=image.shape[:2])
+        view = self._view(Segmentation(name, name, None, box, image, None, None))
+        return next(self._segmentations([view], batch_size=1)).mask
 
     def stream(self, pictures: Iterable[Picture], *, batch_size: int = 16) -> Iterator[Segmentation]:
         """Infers the masks of any number of pictures in the memory that a few of them take.
@@ -152,7 +151,7 @@ class Segmenter:
 
         Args:
           pictures: as `list_pictures` makes them.
-          batch_size: crops that the network is given at a time, at least 1.
+          batch_size: crops in a batch, at least 1.
 
         Yields:
           `Segmentation`, in the pictures' order and that of their boxes.
@@ -162,7 +161,7 @@ class Segmenter:
             views += self._views(picture)
             image = views[-1].segmentation.image
             num_pixels += 0 if image is None else image.shape[0] * image.shape[1]
-            image = None  # as the pictures in `views`, it is to be forgotten
+            image = None  # nothing but `views` may keep pictures
             if len(views) >= batch_size or num_pixels >= MAX_HELD_PIXELS:
                 yield from self._segmentations(views, batch_size=batch_size)
                 num_pixels = 0
@@ -172,7 +171,7 @@ class Segmenter:
         """Writes a SavedModel that TensorFlow loads without this project.
 
         Its signature 'serving_default' takes `images`, uint8 [B, S, S, 3] in [0, 255] for any B, and returns `masks`,
-        float32 [B, S, S, 1] in [0, 1].
+        float32 [B, S, S, 1] in [0, 1]. B may be 0.
 
         Args:
           directory: new or empty folder; it is there whole or not at all.
@@ -185,8 +184,7 @@ class Segmenter:
             raise UserError(f"{directory} is there and is no empty folder; give a new one for the SavedModel.")
         module = tf.Module()
         module.variables_of_network = self._variables
-        module.infer = tf.function(lambda images: {"masks": self.infer(images)},
-                                   input_signature=self.infer.input_signature)
+        module.infer = tf.function(self._infer_any_number, input_signature=self.infer.input_signature, autograph=False)
         partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
         try:
             directory.parent.mkdir(parents=True, exist_ok=True)
@@ -197,19 +195,26 @@ class Segmenter:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def _cut(self, mask: np.ndarray, image: np.ndarray, *, window: Window, box: Optional[Box]) -> np.ndarray:
-        """Cuts a crop's mask [S, S] anew, if that is wanted."""
+    def _infer_any_number(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Infers `masks` of crops as `infer` does, also of none, for which convolutions are given one of zeros."""
+        count = tf.shape(images)[0]
+        padded = tf.pad(images, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
+        return {"masks": self.infer(padded)[:count]}
+
+    def _cut(self, pair: tuple[_View, np.ndarray]) -> np.ndarray:
+        """Cuts a view's mask [S, S, 1] by colours, if that is wanted. Returns [S, S]."""
+        (segmentation, window, _), mask = pair
         if not self._grabcut_iterations:
-            return mask
-        return grabcut.cut_mask(mask, image, window=window, box=box, iterations=self._grabcut_iterations)
+            return mask[..., 0]
+        return grabcut.cut_mask(mask[..., 0], segmentation.image, window=window, box=segmentation.box,
+                                iterations=self._grabcut_iterations)
 
-    def _cut_view(self, pair: tuple[_View, np.ndarray]) -> np.ndarray:
-        """Cuts a view's mask [S, S, 1] anew, if that is wanted. Returns [S, S]."""
-        view, mask = pair
-        return self._cut(mask[..., 0], view.segmentation.image, window=view.window, box=view.segmentation.box)
-
-    def _window(self, image: np.ndarray, *, box: Optional[Box], name: str) -> Window:
-        return crop_window(box=box, image_size=image.shape[:2], crop_mode=self.crop_mode, name=name)
+    def _view(self, segmentation: Segmentation) -> _View:
+        """Crops a segmentation's picture by its box; UserError where the box has no area inside the picture."""
+        image = segmentation.image
+        window = crop_window(box=segmentation.box, image_size=image.shape[:2], crop_mode=self.crop_mode,
+                             name=segmentation.path)
+        return _View(segmentation, window, take_window(image, window, size=self.image_size))
 
     def _views(self, picture: Picture) -> list[_View]:
         """Decodes a picture and crops it by each of its boxes; one view with an error where it cannot be decoded."""
@@ -222,19 +227,17 @@ class Segmenter:
         for number, box in enumerate(picture.boxes, start=1):
             segmentation = failed._replace(number=number if len(picture.boxes) > 1 else None, box=box, image=image)
             try:
-                window = self._window(image, box=box, name=picture.path)
+                views.append(self._view(segmentation))
             except UserError as error:
                 views.append(_View(segmentation._replace(error=str(error))))
-            else:
-                views.append(_View(segmentation, window, take_window(image, window, size=self.image_size)))
         return views
 
     def _segmentations(self, views: list[_View], *, batch_size: int) -> Iterator[Segmentation]:
         """Empties `views`, each with its mask; masks are cut in threads and get the pictures' size one by one."""
         cropped = [view for view in views if view.crop is not None]
         masks = self.masks(np.stack([view.crop for view in cropped]), batch_size=batch_size) if cropped else ()
-        masks = iter(map_in_threads(self._cut_view, list(zip(cropped, masks))))
-        cropped = None  # as `views`, it would keep pictures that are to be forgotten
+        masks = iter(map_in_threads(self._cut, list(zip(cropped, masks))))
+        cropped = None  # nothing but `views` may keep pictures
         while views:
             segmentation, window, crop = views.pop(0)
             if crop is not None:
@@ -247,17 +250,16 @@ def segment(
     paths: Union[Path, Sequence[Path]], *, weights: Union[Path, Sequence[Path]], boxes: Optional[Path] = None,
     batch_size: int = 16, **inference: Any,
 ) -> Iterator[Segmentation]:
-    """Masks of any number of pictures, one after the other, in the memory that a few of them take.
+    """Infers the masks of any number of pictures, one after the other, in the memory that a few of them take.
 
     Args:
       paths: image files, and folders, which are searched recursively; or one of them.
       weights: weights.npz of a run of `train_fg.py` or `distill.py`, or several, the mean of whose masks is then taken.
-      boxes: text file of lines 'name x y width height' in pixels after EXIF orientation, one per thing, where a
+      boxes: text file of lines 'name x y width height' in pixels after EXIF orientation, one per object, where a
         picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
         a line are left out. Without the file each picture is taken whole.
-      batch_size: crops that the network is given at a time, at least 1.
-      **inference: what is done to masks afterwards: `average_flips`, `refine_iterations`, `sharpen_temperature` and
-        `threshold` of `training.pipeline.inference`, and `grabcut_iterations`.
+      batch_size: crops in a batch, at least 1.
+      **inference: what is done to masks afterwards: options of `pipeline.inference`, and `grabcut_iterations`.
 
     Returns:
       An iterator of `Segmentation`: name, image, soft mask at the picture's resolution, or the error of a file that

@@ -1,6 +1,6 @@
 """Instances and the composition module (Eq. 5)."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import tensorflow as tf
 
@@ -17,18 +17,22 @@ class Instance(NamedTuple):
     mask: tf.Tensor
 
 
-def stack_layers(instances):
+def stack_layers(instances: Sequence[Instance]) -> Instance:
     """Stacks instances of shape [B, H, W, C], bottom to top, to one of shape [N, B, H, W, C]."""
-    return Instance(image=tf.stack([instance.image for instance in instances]),
-                    mask=tf.stack([instance.mask for instance in instances]))
+    return Instance(*map(tf.stack, zip(*instances)))
 
 
-def composite(layers):
+def split_rgba(rgba: tf.Tensor) -> Instance:
+    """Splits [..., H, W, 4] into an `Instance`."""
+    return Instance(image=rgba[..., :3], mask=rgba[..., 3:])
+
+
+def composite(layers: Instance) -> tf.Tensor:
     """Blends layers bottom to top. Defines Eq. (5): `x_i = I_i * m_i + x_{i-1} * (1 - m_i)`, x_0 black.
 
     Args:
-      layers: `Instance` of N layers, image [N, B, H, W, 3] and mask [N, B, H, W, 1] in [0, 1], warped, bottom first;
-        N is static and at least 1. A background is a layer whose mask is one.
+      layers: N warped layers, bottom first, [N, B, H, W, C]; N is static and at least 1. A background is a layer whose
+        mask is one.
 
     Returns:
       `x_N`, float [B, H, W, 3] in [0, 1].

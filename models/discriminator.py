@@ -1,5 +1,8 @@
 """The discriminator of Tables 1 and 2."""
 
+from typing import Any, Iterable, Optional, Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from data import images as image_ranges
@@ -28,9 +31,10 @@ class Discriminator(tf.keras.Model):
     S2, spectral normalization S3, the input range S6, the leaky slope S7.
     """
 
-    def __init__(self, *, widths=TABLE_1_WIDTHS, spectral_norm="sngan", spectral_norm_scale=1.0,
-                 kernel_initializer="orthogonal", score_activation="lrelu", input_range="symmetric",
-                 input_statistics=None, name="discriminator"):
+    def __init__(self, *, widths: Sequence[int] = TABLE_1_WIDTHS, spectral_norm: str = "sngan",
+                 spectral_norm_scale: float = 1.0, kernel_initializer: layers.Initializer = "orthogonal",
+                 score_activation: str = "lrelu", input_range: str = "symmetric",
+                 input_statistics: Optional[tuple[Sequence[float], Sequence[float]]] = None) -> None:
         """Makes the network.
 
         Args:
@@ -43,14 +47,13 @@ class Discriminator(tf.keras.Model):
             mean at 0 and its standard deviation at 1.
           input_statistics: for 'standardized', the channels' (means, standard deviations) of real images in [0, 1], as
             `data.images.channel_statistics` finds them.
-          name: Keras name.
 
         Raises:
           ValueError: on an unknown `spectral_norm`, `score_activation` or `input_range`, or where 'standardized' is
             without statistics.
         """
         # Layers cast to half precision themselves, after the inputs are in their range.
-        super().__init__(name=name, autocast=False)
+        super().__init__(name="discriminator", autocast=False)
         if score_activation not in SCORE_ACTIVATIONS:
             raise ValueError(f"score_activation is {score_activation!r}, expected one of {SCORE_ACTIVATIONS}")
         if input_range not in INPUT_RANGES:
@@ -65,14 +68,14 @@ class Discriminator(tf.keras.Model):
             for i, (width, stride) in enumerate(zip(widths, strides), start=1)]
         self.score = layers.discriminator_conv(1, 1, name="score", dtype="float32", **options)
 
-    def features(self, images, training=None):
+    def features(self, images: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Returns the last 3x3 convolution's activations, [B, H/16, W/16, widths[-1]], of images in [0, 1]."""
         x = self._in_range(images)
         for conv in self.convs:
             x = tf.nn.leaky_relu(conv(x, training=training), layers.LEAKY_SLOPE)
         return x
 
-    def _in_range(self, images):
+    def _in_range(self, images: tf.Tensor) -> tf.Tensor:
         """Brings images from [0, 1] to the range asked for."""
         if self.input_range == "symmetric":
             return image_ranges.to_network_range(images)
@@ -81,7 +84,7 @@ class Discriminator(tf.keras.Model):
             return (images - tf.constant(means, images.dtype)) / tf.constant(deviations, images.dtype)
         return images
 
-    def call(self, images, training=None):
+    def call(self, images: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Scores images.
 
         Args:
@@ -92,32 +95,24 @@ class Discriminator(tf.keras.Model):
         Returns:
           Logits of 'real', float32 [B, H/16, W/16, 1], unbounded. Their sigmoid is the table's output.
         """
-        return self.score_features(self.features(images, training=training), training=training)
-
-    def score_features(self, features, training=None):
-        """Scores what `features` returns; logits as of `call`."""
+        features = self.features(images, training=training)
         logits = self.score(tf.cast(features, tf.float32), training=training)
         return tf.nn.leaky_relu(logits, layers.LEAKY_SLOPE) if self.score_activation == "lrelu" else logits
 
 
-def discriminator_options(*, pictures, spectral_norm, spectral_norm_scale, discriminator_initializer, score_activation,
-                          discriminator_inputs, augmentation=()):
-    """Makes options of `Discriminator` of the flags of the same names.
+def discriminator_options(*, pictures: Iterable[np.ndarray], spectral_norm: str, spectral_norm_scale: float,
+                          discriminator_initializer: str, score_activation: str, discriminator_inputs: str,
+                          augmentation: Sequence[str] = ()) -> dict[str, Any]:
+    """Makes the keyword arguments of `Discriminator` from the flags of these names.
 
     Args:
-      pictures: the training pictures, uint8 [H, W, 3] each, which say how inputs are standardized.
-      spectral_norm: and `spectral_norm_scale`, `score_activation`: as for `Discriminator`.
-      spectral_norm_scale: as there.
+      pictures: the training pictures, uint8 [H, W, 3] each, by whose statistics inputs are standardized.
+      spectral_norm: as for `Discriminator`.
+      spectral_norm_scale: as there; UserError if it is not 1 without 'sngan'.
       discriminator_initializer: its `kernel_initializer`.
       score_activation: as there.
       discriminator_inputs: its `input_range`.
-      augmentation: not the network's, which sees what is changed.
-
-    Returns:
-      dict of keyword arguments.
-
-    Raises:
-      UserError: kernels that are not normalized here are to be scaled.
+      augmentation: not the network's, which sees changed images.
     """
     del augmentation
     if spectral_norm != "sngan" and spectral_norm_scale != 1.0:

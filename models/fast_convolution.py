@@ -8,11 +8,11 @@ product, which runs nearer to the processor's peak than a convolution of small m
 adjoint of a convolution, and takes the same matrices the other way round.
 
 Every map here is a small constant matrix or one batched matrix product, so that gradients are such products too. The
-results are the direct ones up to rounding: about 4e-6 of their spread.
+results are the direct ones up to rounding: about 4e-6 of their standard deviation.
 """
 
 import functools
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     outputs: np.ndarray
 
 
-def use(kind):
+def use(kind: str) -> None:
     """Chooses how the process' convolutions are computed; call it before networks are called.
 
     Args:
@@ -56,7 +56,7 @@ def use(kind):
     _state["enabled"] = kind == "fast" or (kind == "auto" and not tf.config.list_physical_devices("GPU"))
 
 
-def conv2d(inputs, kernel, *, strides):
+def conv2d(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
     """Convolves as `tf.nn.conv2d(..., padding='SAME')`.
 
     Args:
@@ -75,7 +75,7 @@ def conv2d(inputs, kernel, *, strides):
     return _interpolate(products, rows.outputs, columns.outputs, num_images=tf.shape(inputs)[0])
 
 
-def conv2d_transpose(inputs, kernel, *, strides):
+def conv2d_transpose(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
     """Convolves as `tf.nn.conv2d_transpose(..., padding='SAME')` to `strides` times the size.
 
     Args:
@@ -97,7 +97,7 @@ def conv2d_transpose(inputs, kernel, *, strides):
     return _interpolate(products, rows.inputs, columns.inputs, num_images=tf.shape(inputs)[0])
 
 
-def _plans(inputs, kernel, strides, factor):
+def _plans(inputs: tf.Tensor, kernel: tf.Tensor, strides: int, factor: int) -> Optional[list[Plan]]:
     """Returns the `Plan`s of both axes of a convolution whose input's size is times `factor`; None: the direct way."""
     if not _state["enabled"] or inputs.dtype != tf.float32 or min(kernel.shape[2:]) < _MIN_CHANNELS:
         return None
@@ -120,11 +120,11 @@ def _plans(inputs, kernel, strides, factor):
 
 
 @functools.lru_cache(maxsize=None)
-def plan(size, kernel_size, strides):
+def plan(size: int, kernel_size: int, strides: int) -> Optional[Plan]:
     """Plans the correlation of an axis of `size` pixels, padded as TensorFlow's 'SAME' does.
 
     Returns:
-      `Plan` with the fewest multiplications, or None where the taps leave no tile of at least two outputs.
+      Plan with the fewest multiplications, or None where the taps leave no tile of at least two outputs.
     """
     taps = -(-kernel_size // strides)  # of a phase
     sizes = range(2, _MAX_POINTS - taps + 2)
@@ -134,45 +134,36 @@ def plan(size, kernel_size, strides):
     tile = min(sizes, key=lambda m: (-(-num_outputs // m) * (m + taps - 1), m))
     count, points = -(-num_outputs // tile), tile + taps - 1
     of_outputs, of_taps, of_inputs = _toom_cook(tile, taps)
-    inputs = np.zeros((strides, count, points, size))
-    kernel = np.zeros((points, strides, kernel_size))
-    outputs = np.zeros((1, count, points, num_outputs))
-    for phase in range(strides):
-        for place in range(taps):
-            if strides * place + phase < kernel_size:
-                kernel[:, phase, strides * place + phase] = of_taps[:, place]
-        for index in range(count):
-            for place in range(points):
-                pixel = strides * (index * tile + place) + phase - before
-                if 0 <= pixel < size:
-                    inputs[phase, index, :, pixel] = of_inputs[:, place]
-    for index in range(count):
-        for place in range(min(tile, num_outputs - index * tile)):
-            outputs[0, index, :, index * tile + place] = of_outputs[:, place]
-    return Plan(*(matrix.astype(np.float32) for matrix in (inputs, kernel, outputs)))
+    phases, starts = np.arange(strides)[:, np.newaxis], tile * np.arange(count)[:, np.newaxis]
+    pixels = strides * (starts + np.arange(points)) + phases[..., np.newaxis] - before  # [phases, tiles, points]
+    inputs = of_inputs @ _one_hot(pixels, size)
+    kernel = of_taps @ _one_hot(strides * np.arange(taps) + phases, kernel_size)  # [phases, points, kernel size]
+    outputs = of_outputs @ _one_hot(starts + np.arange(tile), num_outputs)
+    return Plan(*(matrix.astype(np.float32) for matrix in (inputs, kernel.swapaxes(0, 1), outputs[np.newaxis])))
 
 
 @functools.lru_cache(maxsize=None)
-def unfolding(size, kernel_size, strides):
+def unfolding(size: int, kernel_size: int, strides: int) -> Plan:
     """Returns the `Plan` of one phase per tap and one point, where a plan of `plan` would not pay."""
     num_outputs, before = _padding(size, kernel_size, strides)
-    inputs = np.zeros((kernel_size, num_outputs, 1, size))
-    for tap in range(kernel_size):
-        for index in range(num_outputs):
-            pixel = strides * index + tap - before
-            if 0 <= pixel < size:
-                inputs[tap, index, 0, pixel] = 1.0
+    pixels = strides * np.arange(num_outputs) + np.arange(kernel_size)[:, np.newaxis] - before
     return Plan(*(matrix.astype(np.float32) for matrix in (
-        inputs, np.eye(kernel_size)[np.newaxis], np.eye(num_outputs)[np.newaxis, :, np.newaxis])))
+        _one_hot(pixels, size)[:, :, np.newaxis], np.eye(kernel_size)[np.newaxis],
+        np.eye(num_outputs)[np.newaxis, :, np.newaxis])))
 
 
-def _padding(size, kernel_size, strides):
+def _one_hot(positions: np.ndarray, size: int) -> np.ndarray:
+    """Returns float64 [..., size] with a one at each position [...], and zeros alone for positions outside."""
+    return (positions[..., np.newaxis] == np.arange(size)).astype(np.float64)
+
+
+def _padding(size: int, kernel_size: int, strides: int) -> tuple[int, int]:
     """Returns the number of outputs of 'SAME' padding, and of zeros before the first pixel."""
     num_outputs = -(-size // strides)
     return num_outputs, max((num_outputs - 1) * strides + kernel_size - size, 0) // 2
 
 
-def _toom_cook(tile, taps):
+def _toom_cook(tile: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the matrices [points, tile], [points, taps] and [points, points] of outputs, taps and inputs.
 
     With V of a polynomial's values at the points, the product of polynomials g and h is V^-1 ((V g) * (V h)); the
@@ -180,16 +171,16 @@ def _toom_cook(tile, taps):
     """
     points = tile + taps - 1
 
-    def values(degree):
+    def values(degree: int) -> np.ndarray:
         finite = [[point**power for power in range(degree)] for point in _POINTS[:points - 1]]
         return np.array([*finite, [0.0] * (degree - 1) + [1.0]])
 
     return values(tile), values(taps), np.linalg.inv(values(points)).T
 
 
-def _evaluate(images, rows, columns):
+def _evaluate(images: tf.Tensor, rows: np.ndarray, columns: np.ndarray) -> tf.Tensor:
     """Evaluates tiles. Maps [B, H, W, C] to [points, B * tiles, phases * C], of both axes each."""
-    (phases, tiles, points, height), width, channels = rows.shape, columns.shape[-1], images.shape[-1]
+    (phases, _, points, height), width, channels = rows.shape, columns.shape[-1], images.shape[-1]
     images = tf.matmul(rows.reshape(-1, height), tf.reshape(images, [-1, height, width * channels]))
     images = tf.matmul(columns.reshape(-1, width), tf.reshape(images, [-1, width, channels]))
     images = tf.reshape(images, [-1, *rows.shape[:3], *columns.shape[:3], channels])
@@ -197,7 +188,7 @@ def _evaluate(images, rows, columns):
     return tf.reshape(images, [points * columns.shape[2], -1, phases * columns.shape[0] * channels])
 
 
-def _interpolate(products, rows, columns, *, num_images):
+def _interpolate(products: tf.Tensor, rows: np.ndarray, columns: np.ndarray, *, num_images: tf.Tensor) -> tf.Tensor:
     """Gives images back: the adjoint of `_evaluate`."""
     (phases, tiles, points, height), (other_phases, other_tiles, other_points, width) = rows.shape, columns.shape
     channels = products.shape[-1] // (phases * other_phases)
@@ -211,7 +202,7 @@ def _interpolate(products, rows, columns, *, num_images):
     return tf.reshape(products, [-1, height, width, channels])
 
 
-def _evaluate_kernel(kernel, rows, columns):
+def _evaluate_kernel(kernel: tf.Tensor, rows: Plan, columns: Plan) -> tf.Tensor:
     """Evaluates a kernel [k, k, C, K] to [points, phases * C, K], of both axes each."""
     both = np.einsum("apk,bql->abpqkl", rows.taps, columns.taps)
     if both.shape[:2] == (1, 1):

@@ -1,6 +1,7 @@
 """The instance generator of Table 2: a latent vector to an RGBA instance."""
 
 import math
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -25,12 +26,13 @@ class InstanceGenerator(tf.keras.Model):
     4x4 deconv. 4        stride 2, sigmoid        [B, 64, 64, 4]
     ```
 
-    Departures: batch norm's momentum and the initialiser are free (S7), batch norm stands between the convolution and
-    the leaky ReLU (S13), and the last bias of the mask's channel may differ from zero (S12).
+    Departures: batch norm's momentum and the initialiser are free (S7), batch norm is between the convolution and the
+    leaky ReLU (S13), and the last bias of the mask's channel may differ from zero (S12).
     """
 
-    def __init__(self, *, width=1.0, kernel_initializer="glorot_uniform", batch_norm_momentum=0.99, initial_mask=0.5,
-                 disk_area=None, name="instance_generator"):
+    def __init__(self, *, width: float = 1.0, kernel_initializer: layers.Initializer = "glorot_uniform",
+                 batch_norm_momentum: float = 0.99, initial_mask: float = 0.5,
+                 disk_area: Optional[float] = None) -> None:
         """Makes the network.
 
         Args:
@@ -40,17 +42,15 @@ class InstanceGenerator(tf.keras.Model):
           initial_mask: value in (0, 1) around which the untrained network's masks lie; it sets the last bias (S12).
           disk_area: share of the picture in (0, 1): a fixed disk of that area is added to the mask's logits, so that
             untrained masks are soft disks in the middle; None, as in the paper: no disk (S19).
-          name: Keras name.
 
         Raises:
-          ValueError: if `width` leaves a layer without channels, or `initial_mask` or `disk_area` is not strictly inside
-            (0, 1).
+          ValueError: if `width` leaves a layer without channels, or a value is not strictly inside (0, 1).
         """
-        super().__init__(name=name)
+        super().__init__(name="instance_generator")
         if round(DECONVS[-1] * width) < 1:
             raise ValueError(f"width {width} leaves a layer without channels, expected at least 1/64")
-        if not 0.0 < initial_mask < 1.0:
-            raise ValueError(f"initial_mask is {initial_mask}, expected a value strictly between 0 and 1")
+        if disk_area is not None and not 0.0 < disk_area < 1.0:
+            raise ValueError(f"disk_area is {disk_area}, expected a value strictly between 0 and 1")
         options = {"kernel_initializer": kernel_initializer, "batch_norm_momentum": batch_norm_momentum}
         self.start_channels = round(CONVS[0] * width)
         self.start = layers.ConvBlock(START_SIZE**2 * self.start_channels, 1, name="conv1", **options)
@@ -58,16 +58,14 @@ class InstanceGenerator(tf.keras.Model):
                       for i, channels in enumerate(CONVS, start=2)]
         self.deconvs = [layers.DeconvBlock(round(channels * width), 4, strides=2, name=f"deconv{i}", **options)
                         for i, channels in enumerate(DECONVS, start=1)]
-        if disk_area is not None and not 0.0 < disk_area < 1.0:
-            raise ValueError(f"disk_area is {disk_area}, expected a value strictly between 0 and 1")
         self.disk = None if disk_area is None else disk_logits(8 * START_SIZE, area=disk_area)
-        logit = math.log(initial_mask / (1.0 - initial_mask))
+        logit = layers.initial_mask_logit(initial_mask)
         self.rgba_logits = tf.keras.layers.Conv2DTranspose(
             RGBA, 4, strides=2, padding="same", dtype="float32",
             kernel_initializer=layers.OnProcessor(kernel_initializer),
             bias_initializer=lambda shape, dtype=None: tf.constant([0.0, 0.0, 0.0, logit], dtype), name="rgba_logits")
 
-    def call(self, latents, training=None):
+    def call(self, latents: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Makes instances.
 
         Args:
@@ -85,14 +83,14 @@ class InstanceGenerator(tf.keras.Model):
         return tf.sigmoid(logits if self.disk is None else logits + self.disk)
 
 
-def build_generator(*, latent_dim, **options):
+def build_generator(*, latent_dim: int, **options: Any) -> InstanceGenerator:
     """Makes an instance generator with its variables, for Z latents; options as for `InstanceGenerator`."""
     network = InstanceGenerator(**options)
     network(tf.zeros([1, latent_dim]))
     return network
 
 
-def disk_logits(size, *, area):
+def disk_logits(size: int, *, area: float) -> np.ndarray:
     """Returns what makes a mask a soft disk: logits that fall with the square of the distance from the middle.
 
     Args:

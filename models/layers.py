@@ -3,12 +3,23 @@
 This is the only module that imports tensorflow_addons (and only where its spectral normalization is asked for).
 """
 
+import math
+from typing import Any, Optional, Sequence, Union
+
 import tensorflow as tf
 
 from models import fast_convolution
 
 LEAKY_SLOPE = 0.2  # S7: the paper says 'lReLU' without a slope; 0.2 is DCGAN's and SN-GAN implementations' usual one.
 SPECTRAL_NORMS = ("sngan", "tfa", "none")
+Initializer = Union[str, tf.keras.initializers.Initializer]
+
+
+def initial_mask_logit(initial_mask: float) -> float:
+    """Returns the bias for untrained masks around a value in (0, 1) (S12); ValueError outside."""
+    if not 0.0 < initial_mask < 1.0:
+        raise ValueError(f"initial_mask is {initial_mask}, expected a value strictly between 0 and 1")
+    return math.log(initial_mask / (1.0 - initial_mask))
 
 
 class OnProcessor(tf.keras.initializers.Initializer):
@@ -17,12 +28,12 @@ class OnProcessor(tf.keras.initializers.Initializer):
     Orthogonal kernels are drawn by a QR decomposition, whose rounding (and on a GPU whose library) would differ.
     """
 
-    def __init__(self, initializer):
+    def __init__(self, initializer: Initializer) -> None:
         """Takes a Keras initialiser, or the name of one."""
         self.initializer = tf.keras.initializers.get(initializer)
 
-    def __call__(self, shape, dtype=None, **kwargs):
-        """Returns a tensor of that shape and type."""
+    def __call__(self, shape: Sequence[int], dtype: Optional[tf.DType] = None, **kwargs: Any) -> tf.Tensor:
+        """Returns the initial values."""
         with tf.device("CPU:0"):
             return self.initializer(shape, dtype=dtype, **kwargs)
 
@@ -43,7 +54,8 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
       u: right singular vector's estimate, float32 [C_out], not trainable, of unit length.
     """
 
-    def __init__(self, filters, kernel_size, *, strides=1, kernel_initializer="glorot_uniform", scale=1.0, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, *, strides: int = 1,
+                 kernel_initializer: Initializer = "glorot_uniform", scale: float = 1.0, **kwargs: Any) -> None:
         """Makes the layer.
 
         Args:
@@ -58,7 +70,7 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
         self.filters, self.kernel_size, self.strides, self.scale = filters, kernel_size, strides, scale
         self.kernel_initializer = OnProcessor(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Makes the variables for inputs of shape [B, H, W, C_in]."""
         shape = (self.kernel_size, self.kernel_size, int(input_shape[-1]), self.filters)
         float32 = {"dtype": tf.float32, "experimental_autocast": False}
@@ -70,45 +82,40 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
                                  aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA, **float32)
         super().build(input_shape)
 
-    def power_iteration(self):
-        """Makes one power iteration from the stored `u`. Returns (u, v), unit vectors [C_out] and [k * k * C_in]."""
-        matrix = tf.stop_gradient(tf.reshape(self.kernel, [-1, self.filters]))  # [k * k * C_in, C_out]
-        v = tf.math.l2_normalize(tf.linalg.matvec(matrix, self.u))
-        u = tf.math.l2_normalize(tf.linalg.matvec(matrix, v, transpose_a=True))
-        return u, v
-
-    def effective_kernel(self, *, update_u=False):
+    def effective_kernel(self, *, update_u: bool = False) -> tf.Tensor:
         """Returns `scale * W / sigma(W)`, float32 [k, k, C_in, C_out]; stores the iterated `u` if `update_u`."""
-        u, v = self.power_iteration()
+        matrix = tf.reshape(self.kernel, [-1, self.filters])  # [k * k * C_in, C_out]
+        constant = tf.stop_gradient(matrix)
+        v = tf.math.l2_normalize(tf.linalg.matvec(constant, self.u))  # one power iteration
+        u = tf.math.l2_normalize(tf.linalg.matvec(constant, v, transpose_a=True))
         if update_u:
             self.u.assign(u)
-        matrix = tf.reshape(self.kernel, [-1, self.filters])
         sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), axes=1)  # differentiable in W alone
         return self.scale * self.kernel / sigma
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Convolves [B, H, W, C_in] to [B, ceil(H / stride), ceil(W / stride), C_out]."""
         kernel = tf.cast(self.effective_kernel(update_u=bool(training)), inputs.dtype)
         outputs = fast_convolution.conv2d(inputs, kernel, strides=self.strides)
         return tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
 
 
-def discriminator_conv(filters, kernel_size, *, strides=1, spectral_norm="sngan", kernel_initializer="glorot_uniform",
-                       scale=1.0, **kwargs):
+def discriminator_conv(filters: int, kernel_size: int, *, spectral_norm: str = "sngan",
+                       kernel_initializer: Initializer = "glorot_uniform", scale: float = 1.0,
+                       **options: Any) -> tf.keras.layers.Layer:
     """Makes one convolution of the discriminator with the spectral normalization asked for (S3).
 
     Args:
-      filters: number of output channels.
-      kernel_size: side of the kernel in pixels.
-      strides: stride in pixels.
+      filters: as for `SpectralNormConv2D`.
+      kernel_size: as there.
       spectral_norm: 'sngan' is `SpectralNormConv2D`; 'tfa' is tensorflow-addons' wrapper, which overwrites the kernel
         with `W / sigma` in each training call and has no gradient through sigma; 'none' is a plain convolution.
-      kernel_initializer: Keras initialiser of the kernel.
-      scale: factor on the normalised kernel; only with 'sngan'.
-      **kwargs: of `tf.keras.layers.Layer` (name, dtype).
+      kernel_initializer: as there.
+      scale: as there; only with 'sngan'.
+      **options: `strides` and keyword arguments of `tf.keras.layers.Layer`.
 
     Returns:
-      A Keras layer, called with (inputs, training=...).
+      A layer, called with (inputs, training=...).
 
     Raises:
       ValueError: on an unknown `spectral_norm`, or a scale that it cannot apply.
@@ -116,12 +123,11 @@ def discriminator_conv(filters, kernel_size, *, strides=1, spectral_norm="sngan"
     if spectral_norm not in SPECTRAL_NORMS:
         raise ValueError(f"spectral_norm is {spectral_norm!r}, expected one of {', '.join(SPECTRAL_NORMS)}")
     if spectral_norm == "sngan":
-        return SpectralNormConv2D(filters, kernel_size, strides=strides, kernel_initializer=kernel_initializer,
-                                  scale=scale, **kwargs)
+        return SpectralNormConv2D(filters, kernel_size, kernel_initializer=kernel_initializer, scale=scale, **options)
     if scale != 1.0:
         raise ValueError(f"a spectral norm scale of {scale} needs spectral_norm='sngan', not {spectral_norm!r}")
-    conv = tf.keras.layers.Conv2D(filters, kernel_size, strides=strides, padding="same",
-                                  kernel_initializer=OnProcessor(kernel_initializer), **kwargs)
+    conv = tf.keras.layers.Conv2D(filters, kernel_size, padding="same",
+                                  kernel_initializer=OnProcessor(kernel_initializer), **options)
     if spectral_norm == "none":
         return conv
     import tensorflow_addons as tfa  # here, since importing it takes a second and not every platform has it
@@ -131,7 +137,7 @@ def discriminator_conv(filters, kernel_size, *, strides=1, spectral_norm="sngan"
 class Conv2D(tf.keras.layers.Conv2D):
     """Keras' convolution with 'SAME' padding, computed in the way that `fast_convolution.use` has chosen."""
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
         """Convolves [B, H, W, C_in] with a kernel [k, k, C_in, C_out]."""
         return fast_convolution.conv2d(inputs, tf.convert_to_tensor(kernel), strides=self.strides[0])
 
@@ -139,7 +145,7 @@ class Conv2D(tf.keras.layers.Conv2D):
 class Conv2DTranspose(tf.keras.layers.Conv2DTranspose):
     """Keras' transposed convolution with 'SAME' padding and no bias, computed as `fast_convolution.use` has chosen."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps [B, H, W, C_in] to [B, H * stride, W * stride, C_out]."""
         return fast_convolution.conv2d_transpose(inputs, tf.convert_to_tensor(self.kernel), strides=self.strides[0])
 
@@ -152,8 +158,9 @@ class ConvBlock(tf.keras.layers.Layer):
 
     convolution = Conv2D
 
-    def __init__(self, filters, kernel_size, *, strides=1, kernel_initializer="glorot_uniform",
-                 batch_norm_momentum=0.99, **kwargs):
+    def __init__(self, filters: int, kernel_size: int, *, strides: int = 1,
+                 kernel_initializer: Initializer = "glorot_uniform", batch_norm_momentum: float = 0.99,
+                 **kwargs: Any) -> None:
         """Makes the block.
 
         Args:
@@ -172,7 +179,7 @@ class ConvBlock(tf.keras.layers.Layer):
         self.norm = tf.keras.layers.BatchNormalization(momentum=batch_norm_momentum, synchronized=replicated,
                                                        name="norm")
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Maps [B, H, W, C_in] to [B, H / stride, W / stride, filters] (a deconvolution: times the stride)."""
         return tf.nn.leaky_relu(self.norm(self.conv(inputs), training=training), LEAKY_SLOPE)
 

@@ -1,28 +1,27 @@
 """The layout module (Eq. 4): a geometric warp shared by an instance's appearance and mask.
 
-A layout has `sample(shape, seed=...)`, which draws the warps' parameters `delta_r`, and `warp(instances, delta_r)`,
-which applies them. What a warp brings in from outside the picture has alpha 0. With `margin`, pixels, the window that is
-seen of the warped instances is wider by so much on each side: what lies just outside of it casts shadows into it.
+A layout has `warp(instances, delta_r)` and, unless it takes no parameters, `sample(shape, seed=...)`, which draws them.
+What a warp brings in from outside the picture has alpha 0. With `margin`, pixels, the window of the warped instances is
+wider by so much on each side: what lies just outside of it casts shadows into it.
 """
+
+from typing import Sequence, Union
 
 import tensorflow as tf
 
 from models import gradients
-from models.composition import Instance
+from models.composition import Instance, split_rgba
+
+Seed = Union[tf.Tensor, Sequence[int]]
 
 
 class IdentityLayout:
-    """Leaves instances where they are: `delta_r = 0`, the foreground task's layout."""
+    """Leaves instances where they are: the foreground task's layout, which takes no parameters."""
 
-    def sample(self, shape, *, seed):
-        """Returns zeros of shape [*shape, 2]: no translation."""
-        del seed
-        return tf.zeros([*shape, 2], tf.int32)
-
-    def warp(self, instances, delta_r, *, margin=0):
-        """Returns the instances as they are, within a margin of alpha 0. Defines Eq. (4) for `delta_r = 0`."""
+    def warp(self, instances: Instance, delta_r: None) -> Instance:
+        """Returns the instances as they are. Defines Eq. (4) for `delta_r = 0`."""
         del delta_r
-        return Instance(*(_padded(channels, margin) for channels in instances)) if margin else instances
+        return instances
 
 
 class TranslationLayout:
@@ -31,20 +30,17 @@ class TranslationLayout:
     That is a translation by whole pixels, uniform on [-padding, padding] per axis and independent per instance.
     """
 
-    def __init__(self, *, padding):
+    def __init__(self, *, padding: int) -> None:
         """Makes the layout.
 
         Args:
-          padding: `p`, pixels added on each side (30 crowd, 32 fruit, 26 seed).
-
-        Raises:
-          ValueError: if padding is negative.
+          padding: `p`, pixels added on each side (30 crowd, 32 fruit, 26 seed); ValueError below 0.
         """
         if padding < 0:
             raise ValueError(f"padding is {padding} pixels, expected at least 0")
         self.padding = padding
 
-    def sample(self, shape, *, seed):
+    def sample(self, shape: Sequence[int], *, seed: Seed) -> tf.Tensor:
         """Draws translations.
 
         Args:
@@ -56,24 +52,25 @@ class TranslationLayout:
         """
         return tf.random.stateless_uniform([*shape, 2], seed, -self.padding, self.padding + 1, tf.int32)
 
-    def warp(self, instances, delta_r, *, margin=0):
+    def warp(self, instances: Instance, delta_r: tf.Tensor, *, margin: int = 0) -> Instance:
         """Moves each instance. Defines Eq. (4) for translations, in one operation for all instances.
 
         Args:
-          instances: `Instance`, image [..., H, W, 3] and mask [..., H, W, 1].
+          instances: [..., H, W, C].
           delta_r: int32 [..., 2], pixels down and to the right, each within [-padding, padding].
           margin: pixels by which the window is wider on each side, m.
 
         Returns:
-          `Instance`, [..., H + 2m, W + 2m, 3] and [..., H + 2m, W + 2m, 1]; what came from outside is black with mask 0.
+          [..., H + 2m, W + 2m, C]; what came from outside is black with mask 0.
         """
-        rgba = _padded(tf.concat([instances.image, instances.mask], axis=-1), margin)
+        rgba = tf.concat(instances, axis=-1)
+        rgba = tf.pad(rgba, [[0, 0]] * (rgba.shape.rank - 3) + [[margin, margin]] * 2 + [[0, 0]])
         flat = tf.reshape(rgba, [-1, *rgba.shape[-3:]])
         moved = translate(flat, tf.reshape(delta_r, [-1, 2]), padding=self.padding)
-        return _split_rgba(tf.reshape(moved, tf.shape(rgba)))
+        return split_rgba(tf.reshape(moved, tf.shape(rgba)))
 
 
-def translate(pictures, shifts, *, padding):
+def translate(pictures: tf.Tensor, shifts: tf.Tensor, *, padding: int) -> tf.Tensor:
     """Moves each picture by whole pixels, all in one operation; what comes from outside is 0.
 
     Args:
@@ -93,15 +90,11 @@ def translate(pictures, shifts, *, padding):
     return tf.gather(padded, columns, axis=2, batch_dims=1)
 
 
-def _padded(pictures, margin):
-    """Puts a margin of zeros about pictures [..., H, W, C]."""
-    return tf.pad(pictures, [[0, 0]] * (pictures.shape.rank - 3) + [[margin, margin]] * 2 + [[0, 0]])
-
-
 class AffineLayout:
     """Bilinear affine warp, the general `ST` of Eq. (4) (Jaderberg et al. 2015): rotation, scale, translation."""
 
-    def __init__(self, *, max_translation=0.0, max_rotation=0.0, scale_range=(1.0, 1.0)):
+    def __init__(self, *, max_translation: float = 0.0, max_rotation: float = 0.0,
+                 scale_range: tuple[float, float] = (1.0, 1.0)) -> None:
         """Makes the layout.
 
         Args:
@@ -118,7 +111,7 @@ class AffineLayout:
                              f"scale range {scale_range} positive and ascending")
         self.max_translation, self.max_rotation, self.scale_range = max_translation, max_rotation, scale_range
 
-    def sample(self, shape, *, seed):
+    def sample(self, shape: Sequence[int], *, seed: Seed) -> tf.Tensor:
         """Draws warps.
 
         Args:
@@ -138,18 +131,18 @@ class AffineLayout:
         y_row = tf.stack([-sin, cos, sin * shift[..., 0] - cos * shift[..., 1]], axis=-1)
         return tf.stack([x_row, y_row], axis=-2)
 
-    def warp(self, instances, delta_r, *, margin=0):
+    def warp(self, instances: Instance, delta_r: tf.Tensor, *, margin: int = 0) -> Instance:
         """Resamples each instance bilinearly. Defines Eq. (4) for affine warps; differentiable in both arguments.
 
         Args:
-          instances: `Instance`, image [..., H, W, 3] and mask [..., H, W, 1].
+          instances: [..., H, W, C].
           delta_r: float32 [..., 2, 3], as `sample` gives it.
           margin: pixels by which the window is wider on each side, m.
 
         Returns:
-          `Instance`, [..., H + 2m, W + 2m, 3] and [..., H + 2m, W + 2m, 1]; outside the input all four channels are 0.
+          [..., H + 2m, W + 2m, C]; outside the input all four channels are 0.
         """
-        rgba = tf.concat([instances.image, instances.mask], axis=-1)
+        rgba = tf.concat(instances, axis=-1)
         leading, height, width = tf.shape(rgba)[:-3], rgba.shape[-3], rgba.shape[-2]
         flat = tf.reshape(rgba, [-1, height, width, 4])
         grid_y, grid_x = tf.meshgrid(_pixel_centres(height, margin), _pixel_centres(width, margin), indexing="ij")
@@ -158,15 +151,15 @@ class AffineLayout:
         x = (source[..., 0] + 1.0) * width / 2.0 - 0.5  # in pixels
         y = (source[..., 1] + 1.0) * height / 2.0 - 0.5
         sampled = _sample_bilinear(flat, x, y)
-        return _split_rgba(tf.reshape(sampled, tf.concat([leading, sampled.shape[1:]], axis=0)))
+        return split_rgba(tf.reshape(sampled, tf.concat([leading, sampled.shape[1:]], axis=0)))
 
 
-def _pixel_centres(count, margin):
-    """Returns the centres of a side's pixels, which is [-1, 1], and of a margin's beyond: float32 [count + 2 margin]."""
+def _pixel_centres(count: int, margin: int) -> tf.Tensor:
+    """Returns the pixel centres of a side, which is [-1, 1], and of a margin beyond: float32 [count + 2 margin]."""
     return (2.0 * tf.range(-margin, count + margin, dtype=tf.float32) + 1.0) / count - 1.0
 
 
-def _sample_bilinear(pictures, x, y):
+def _sample_bilinear(pictures: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     """Reads pictures [M, H, W, C] at pixel positions x, y [M, H', W']; zero outside. Returns [M, H', W', C]."""
     height, width = pictures.shape[1], pictures.shape[2]
     left, top = tf.floor(x), tf.floor(y)
@@ -180,8 +173,3 @@ def _sample_bilinear(pictures, x, y):
             values = tf.gather_nd(copies.pop(), index, batch_dims=1)
             total += values * (weight * tf.cast(inside, weight.dtype))[..., tf.newaxis]
     return total
-
-
-def _split_rgba(rgba):
-    """Splits [..., H, W, 4] into an `Instance`."""
-    return Instance(image=rgba[..., :3], mask=rgba[..., 3:])

@@ -1,6 +1,6 @@
 """The scene generator of Figure 4: providers, layout, composition."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -27,20 +27,20 @@ class Scene(NamedTuple):
 class SceneGenerator(tf.Module):
     """Composes scenes of N foreground instances on one background."""
 
-    def __init__(self, *, foreground_provider, background_provider, layout, name="scene_generator"):
+    def __init__(self, *, foreground_provider: tf.Module, background_provider: tf.Module, layout: Any) -> None:
         """Wires the three modules.
 
         Args:
           foreground_provider: trainable provider; its instances are the scene's upper N layers.
           background_provider: provider of the bottom layer.
-          layout: module with `sample` and `warp` (`models.layout`).
-          name: module name.
+          layout: of `models.layout`.
         """
-        super().__init__(name=name)
+        super().__init__()
         self.foreground_provider, self.background_provider = foreground_provider, background_provider
         self.layout = layout
 
-    def __call__(self, foreground_inputs, background_inputs, delta_r=None, *, training):
+    def __call__(self, foreground_inputs: tf.Tensor, background_inputs: tf.Tensor, delta_r: Any = None, *,
+                 training: bool) -> Scene:
         """Generates scenes. Uses Eq. (4) and (5).
 
         Args:
@@ -49,9 +49,6 @@ class SceneGenerator(tf.Module):
           background_inputs: what the background provider takes, with leading axis [B].
           delta_r: what the layout's `sample` draws for shape [N, B]; None where it takes nothing.
           training: whether batch normalization uses the batch's statistics.
-
-        Returns:
-          `Scene`.
         """
         foregrounds = self.foreground_provider(foreground_inputs, training=training)
         background = self.background_provider(background_inputs, training=training)

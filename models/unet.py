@@ -1,6 +1,6 @@
 """The segmentation network of Table 1."""
 
-import math
+from typing import Any, Optional
 
 import tensorflow as tf
 
@@ -30,12 +30,12 @@ class UNet(tf.keras.Model):
     4x4 deconv.   1  stride 2, sigmoid       [B, H,    W,      1]
     ```
 
-    Departures: batch norm's momentum and the initialiser are free (S7), batch norm stands between the convolution and
-    the leaky ReLU (S13), and the last bias may start above zero so that masks start at nearly one (S12).
+    Departures: batch norm's momentum and the initialiser are free (S7), batch norm is between the convolution and the
+    leaky ReLU (S13), and the last bias may start above zero so that masks start at nearly one (S12).
     """
 
-    def __init__(self, *, width=1.0, kernel_initializer="glorot_uniform", batch_norm_momentum=0.99,
-                 initial_mask=0.5, name="unet"):
+    def __init__(self, *, width: float = 1.0, kernel_initializer: layers.Initializer = "glorot_uniform",
+                 batch_norm_momentum: float = 0.99, initial_mask: float = 0.5) -> None:
         """Makes the network.
 
         Args:
@@ -43,27 +43,24 @@ class UNet(tf.keras.Model):
           kernel_initializer: Keras initialiser of every kernel.
           batch_norm_momentum: share of the old moving statistics kept at each update (S7).
           initial_mask: value in (0, 1) around which the untrained network's masks lie; it sets the last bias (S12).
-          name: Keras name.
 
         Raises:
           ValueError: if `width` leaves a layer without channels or `initial_mask` is not strictly inside (0, 1).
         """
-        super().__init__(name=name)
+        super().__init__(name="unet")
         if round(ENCODER[0][0] * width) < 1:
             raise ValueError(f"width {width} leaves a layer without channels, expected at least 1/64")
-        if not 0.0 < initial_mask < 1.0:
-            raise ValueError(f"initial_mask is {initial_mask}, expected a value strictly between 0 and 1")
         options = {"strides": 2, "kernel_initializer": kernel_initializer, "batch_norm_momentum": batch_norm_momentum}
         self.encoder = [layers.ConvBlock(round(channels * width), side, name=f"conv{i}", **options)
                         for i, (channels, side) in enumerate(ENCODER, start=1)]
         self.decoder = [layers.DeconvBlock(round(channels * width), side, name=f"deconv{i}", **options)
                         for i, (channels, side) in enumerate(DECODER, start=1)]
-        logit = math.log(initial_mask / (1.0 - initial_mask))
+        bias = tf.keras.initializers.Constant(layers.initial_mask_logit(initial_mask))
         self.mask_logits = tf.keras.layers.Conv2DTranspose(
             1, 4, strides=2, padding="same", kernel_initializer=layers.OnProcessor(kernel_initializer),
-            bias_initializer=tf.keras.initializers.Constant(logit), dtype="float32", name="mask_logits")
+            bias_initializer=bias, dtype="float32", name="mask_logits")
 
-    def call(self, images, training=None):
+    def call(self, images: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Infers masks.
 
         Args:
@@ -90,7 +87,7 @@ class UNet(tf.keras.Model):
         return tf.sigmoid(self.mask_logits(x))
 
 
-def build_unet(*, width=1.0, size=128, **options):
+def build_unet(*, width: float = 1.0, size: int = 128, **options: Any) -> UNet:
     """Makes a UNet with its variables, for crops of `size` pixels; options as for `UNet`."""
     network = UNet(width=width, **options)
     network(tf.zeros([1, size, size, 3]))

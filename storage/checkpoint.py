@@ -1,12 +1,15 @@
 """Checkpoints of a run."""
 
+import os
 import pathlib
 import tempfile
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 
 from errors import UserError, first_line
 
+NUM_KEPT = 2  # of the latest
 LARGEST_VALUE = 1e15  # float32's products of two larger ones soon overflow; no trained variable comes near
 # What TensorFlow raises for other shapes, missing objects, missing files, and truncated files.
 _RESTORE_ERRORS = (ValueError, AssertionError, tf.errors.OpError, IndexError, RuntimeError)
@@ -19,28 +22,27 @@ class Checkpoints:
       step: int64 variable, steps done.
     """
 
-    def __init__(self, directory, *, keep=2, is_chief=True, **objects):
+    def __init__(self, directory: Union[str, os.PathLike], *, is_chief: bool = True, **objects: Any) -> None:
         """Looks at a folder; objects must have been built, so that every variable exists.
 
         Args:
           directory: folder of the checkpoints.
-          keep: how many of the latest are kept.
           is_chief: whether this process's checkpoints stay. Of several workers all must save, since some variables are
             put together from all of them, but what others than the chief write is deleted.
           **objects: what is saved, by name (`generator`, `discriminator`, and their optimizers).
         """
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self._checkpoint = tf.train.Checkpoint(step=self.step, **objects)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=keep,
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=NUM_KEPT,
                                                    checkpoint_name="step")
         self._is_chief, self._objects = is_chief, objects
 
     @property
-    def latest(self):
+    def latest(self) -> Optional[str]:
         """Path of the last whole checkpoint, or None."""
         return self._manager.latest_checkpoint or latest_checkpoint(self._manager.directory)
 
-    def restore(self):
+    def restore(self) -> int:
         """Restores the last checkpoint, if there is one, strictly. Returns the number of steps done.
 
         Raises:
@@ -53,10 +55,10 @@ class Checkpoints:
                 raise UserError(f"checkpoint {self.latest} does not fit this run{_why(error)}.") from error
         return int(self.step.numpy())
 
-    def unsound(self):
-        """Names the first variable that training has ruined, or returns None.
+    def unsound(self) -> Optional[str]:
+        """Names the first variable with a value that is not finite or too large, or returns None.
 
-        A step's losses are computed before its updates, so they do not tell what the last update has made.
+        A step's losses are computed before its updates, so they do not show what the last update has made.
         """
         for name, one in self._objects.items():
             for variable in one.variables() if callable(one.variables) else one.variables:
@@ -64,7 +66,7 @@ class Checkpoints:
                     return f"{name}, {variable.name}"
         return None
 
-    def save(self, step):
+    def save(self, step: int) -> None:
         """Saves after `step` steps. The last whole checkpoint stays until the new one is whole.
 
         Raises:
@@ -82,14 +84,10 @@ class Checkpoints:
                             f"one is {self.latest or 'missing'}") from error
 
 
-def latest_checkpoint(directory):
+def latest_checkpoint(directory: Union[str, os.PathLike]) -> Optional[str]:
     """Finds the last checkpoint in a folder, also where TensorFlow's own list of them is lost.
 
-    Args:
-      directory: folder of the checkpoints.
-
-    Returns:
-      Its path as `tf.train.Checkpoint.restore` takes it, or None.
+    Returns its path as `tf.train.Checkpoint.restore` takes it, or None.
     """
     latest = tf.train.latest_checkpoint(str(directory))
     if latest:
@@ -99,7 +97,7 @@ def latest_checkpoint(directory):
     return steps[max(steps)] if steps else None
 
 
-def restore_network(directory, network, *, name="generator"):
+def restore_network(directory: Union[str, os.PathLike], network: tf.keras.Model, *, name: str = "generator") -> int:
     """Restores one network of a run from its last checkpoint.
 
     Args:
@@ -125,7 +123,9 @@ def restore_network(directory, network, *, name="generator"):
     return int(step.numpy())
 
 
-def _why(error):
-    """Says why a checkpoint was refused, as far as that fits in a sentence; silences the lines about each of its values."""
+def _why(error: Exception) -> str:
+    """Says in half a sentence why a checkpoint was refused; silences TensorFlow's lines about each of its values."""
     tf.get_logger().setLevel("ERROR")
-    return ", it is of other networks or another task" if isinstance(error, AssertionError) else f": {first_line(error)}"
+    if isinstance(error, AssertionError):
+        return ", it is of other networks or another task"
+    return f": {first_line(error)}"

@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 from importlib import metadata
+from typing import Any, Collection, Iterable, Mapping, Optional, Union
 
 from errors import UserError
 from storage import atomic
@@ -21,54 +22,56 @@ PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl
 class RunFolder:
     """A folder that explains one run and can repeat it.
 
-    It holds `flags.txt` (a flagfile), `versions.json`, `data.txt` (what is trained on), `metrics.json` (last values, the step of the last evaluation, and
-    the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files, and at the end `weights.npz`. Only one
-    process at a time may have it open, and only the run that it was made for.
+    It holds `flags.txt` (a flagfile), `versions.json`, `data.txt` (what is trained on), `metrics.json` (last values,
+    the step of the last evaluation, and the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files,
+    and at the end `weights.npz`. Only one process may have it open, and only the run that it was made for.
 
     Attributes:
       path: the folder.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: Union[str, os.PathLike]) -> None:
         """Names the folder; nothing is written before `open`."""
         self.path = pathlib.Path(path)
         self._lock = None
         self._moved = ""  # what to say if the pictures under another path are others
 
     @property
-    def checkpoint_dir(self):
+    def checkpoint_dir(self) -> pathlib.Path:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
 
-    def panel_path(self, step):
+    def panel_path(self, step: int) -> pathlib.Path:
         """Returns the PNG file of the panel drawn after `step` steps."""
         return self.path / "panels" / f"step_{step:06d}.png"
 
-    def open(self, *, flag_lines, changeable, default_lines=None):
+    def open(self, *, flag_lines: Mapping[str, str], changeable: Collection[str],
+             default_lines: Optional[Mapping[str, str]] = None) -> None:
         """Makes the folder, or enters the folder of the same run, or of one that left nothing but its flags.
 
         What such a run's flags were is kept until `record`, which is for the first step that it makes.
 
         Args:
-          flag_lines: dict from a flag's name to its line in a flagfile ('--name=value', or '' where it is None).
+          flag_lines: a flag's line in a flagfile by its name ('--name=value', or '' where it is None).
           changeable: names of flags that may differ from the folder's (how long, how often), without being another run.
-          default_lines: the same dict of the flags' defaults: a flag that the folder does not name is younger than the
-            run, and has its default there. None: it has none there.
+          default_lines: the same of the flags' defaults: a flag that the folder does not name is younger than the run,
+            and has its default there. None: it has none there.
 
         Raises:
           UserError: the folder is another run's (the first flag that differs is named with both values), is no run
-            folder but holds files, is in use by another process, or cannot be made.
+            folder but holds files, is in use by another process, or cannot be made; or its name, or another file's, is
+            one that checkpoints or `flags.txt` cannot have.
         """
+        _check_names(self.path, flag_lines)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--run_dir={self.path} cannot be made: {error.strerror}.") from error
-        flags_path = self.path / FLAGS_FILE
         names = {entry.name for entry in self.path.iterdir()} - {".lock"}
-        begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE, DATA_FILE}  # else it never came to its first step
+        # A folder with nothing else is of a run that never came to its first step.
+        begun = FLAGS_FILE in names and names - {FLAGS_FILE, VERSIONS_FILE, DATA_FILE}
         if begun:
-            stored_lines = _read(flags_path).splitlines()
-            self._check_same_run(stored_lines, flag_lines, changeable, default_lines or {})
+            self._check_same_run({**(default_lines or {}), **self.recorded()}, flag_lines, changeable)
         elif names and FLAGS_FILE not in names:
             raise UserError(f"--run_dir={self.path} holds files but no {FLAGS_FILE}, so it is no run folder; "
                             "give an empty or a new one.")
@@ -91,37 +94,36 @@ class RunFolder:
         path = self.path / DATA_FILE
         noted = _read(path).strip() if path.exists() else ""
         if noted and noted != fingerprint:
-            raise UserError(self._moved or f"{self.path} was begun with other pictures or boxes than its flags name now; bring "
-                            "them back, or give another --run_dir.")
+            raise UserError(self._moved or f"{self.path} was begun with other pictures or boxes than its flags name "
+                            "now; bring them back, or give another --run_dir.")
         if not noted:
             atomic.write(path, fingerprint + "\n")
 
-    def record(self, flag_lines):
-        """Writes `flags.txt`, of the flags that the run goes on with (a dict as of `open`), and `versions.json`."""
+    def record(self, flag_lines: Mapping[str, str]) -> None:
+        """Writes `flags.txt`, of the flags that the run goes on with (as of `open`), and `versions.json`."""
         atomic.write(self.path / FLAGS_FILE, "".join(f"{line}\n" for line in flag_lines.values() if line))
         atomic.write(self.path / VERSIONS_FILE, json.dumps(_versions(), indent=2) + "\n")
 
-    def recorded(self):
+    def recorded(self) -> dict[str, str]:
         """Returns the flags in `flags.txt`, lines by name; those of the last step, whatever this command says.
 
         Empty where the file is not to be seen: a worker's that is not the chief, on another machine.
         """
         path = self.path / FLAGS_FILE
-        lines = _read(path).splitlines() if path.exists() else []
-        return {name: "\n".join(line for line in lines if _names(line, name)) for name in parse_flags(lines)}
+        return _by_name(_read(path).splitlines()) if path.exists() else {}
 
-    def close(self):
+    def close(self) -> None:
         """Lets other processes have the folder; the end of the process does so too."""
         if self._lock:
             self._lock.close()
             self._lock = None
 
-    def write_metrics(self, metrics):
-        """Writes `metrics.json` from a dict of plain values."""
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Writes `metrics.json` from plain values."""
         atomic.write(self.path / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
 
-    def read_metrics(self):
-        """Returns the dict in `metrics.json`, empty before the first was written; UserError where it is broken."""
+    def read_metrics(self) -> dict[str, Any]:
+        """Returns what is in `metrics.json`, empty before the first was written; UserError where it is broken."""
         path = self.path / METRICS_FILE
         try:
             metrics = json.loads(_read(path)) if path.exists() else {}
@@ -131,28 +133,28 @@ class RunFolder:
             raise UserError(f"{path} is broken; remove it, which loses the last values alone, or bring it back.")
         return metrics
 
-    def last_evaluation(self):
-        """Returns the figures measured after the last step, floats by name, from `metrics.json`; else an empty dict."""
+    def last_evaluation(self) -> dict[str, float]:
+        """Returns the metrics of the last step from `metrics.json`, empty where they are of an earlier step."""
         metrics = self.read_metrics()
         if metrics.get("evaluated_step", metrics.get("step")) != metrics.get("step"):
-            return {}  # they are an earlier step's
+            return {}
         last = metrics.get("last", {})
         return {name.partition("/")[2]: value for name, value in last.items() if name.startswith("evaluation/")}
 
-    def _check_same_run(self, stored_lines, flag_lines, changeable, default_lines):
+    def _check_same_run(self, stored_lines: Mapping[str, str], flag_lines: Mapping[str, str],
+                        changeable: Collection[str]) -> None:
         """Refuses flags that differ from those stored, but for the changeable ones."""
         for name, line in flag_lines.items():
-            stored = "\n".join(old for old in stored_lines if _names(old, name))  # a flag given twice has two lines
-            stored = stored or default_lines.get(name, "")
+            stored = stored_lines.get(name, "")
             if stored == line or name in changeable or (name in PATHS and _resolved(stored) == _resolved(line)):
                 continue
-            refusal = (f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_shown(stored, name)}, this "
-                       f"command {_shown(line, name)}; give the same value, or another --run_dir.")
+            refusal = (f"{self.path} is the folder of another run: its {FLAGS_FILE} says {_one_line(stored, name)}, "
+                       f"this command {_one_line(line, name)}; give the same value, or another --run_dir.")
             if not (name in MOVABLE_PATHS and stored and line and (self.path / DATA_FILE).exists()):
                 raise UserError(refusal)
             self._moved = refusal  # unless the pictures turn out to be the same
 
-    def _take_lock(self):
+    def _take_lock(self) -> None:
         """Holds the folder until the process ends."""
         self._lock = open(self.path / ".lock", "w", encoding="utf-8")  # pylint: disable=consider-using-with
         try:
@@ -165,26 +167,28 @@ class RunFolder:
                   flush=True)
 
 
-def read_flags(path):
-    """Reads a run folder's flags for evaluation.
+def _check_names(path: Union[str, os.PathLike], flag_lines: Mapping[str, str]) -> None:
+    """Refuses a folder that TensorFlow cannot read checkpoints from, and names of files that no flagfile can hold."""
+    if found := set(os.path.abspath(path)) & set("[]\\"):
+        raise UserError(f"--run_dir={path} holds the character {min(found)} in its whole path, with which TensorFlow reads no "
+                        "checkpoint; give another folder.")
+    for name, lines in flag_lines.items():
+        if not all(line.startswith("--") for line in lines.splitlines()):
+            raise UserError(f"--{name} has a line break in it, which {FLAGS_FILE} cannot hold; rename the file or folder.")
+        if lines.encode("utf-8", "replace").decode() != lines:
+            raise UserError(f"--{name} has a name that is no UTF-8, which {FLAGS_FILE} cannot hold; rename the file or folder.")
 
-    Args:
-      path: run folder.
 
-    Returns:
-      dict from a flag's name to its value as text ('true' and 'false' for switches).
-
-    Raises:
-      UserError: it is no run folder.
-    """
+def read_flags(path: Union[str, os.PathLike]) -> dict[str, str]:
+    """Reads a run folder's flags as `parse_flags` returns them; UserError where it is no run folder."""
     file = pathlib.Path(path) / FLAGS_FILE
     if not file.exists():
-        raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}; give a folder that train_fg.py, train_hoc.py or "
-                        "distill.py wrote, or a weights file.")
+        raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}; give a folder that train_fg.py, "
+                        "train_hoc.py or distill.py wrote, or a weights file.")
     return parse_flags(_read(file).splitlines())
 
 
-def _read(path):
+def _read(path: pathlib.Path) -> str:
     """Returns a text file of a run folder; UserError where it is no text."""
     try:
         return path.read_text(encoding="utf-8")
@@ -192,8 +196,8 @@ def _read(path):
         raise UserError(f"{path} is broken: it is no UTF-8 text.") from error
 
 
-def parse_flags(lines):
-    """Returns a flagfile's lines as a dict from flags' names to values as text ('true' and 'false' for switches)."""
+def parse_flags(lines: Iterable[str]) -> dict[str, str]:
+    """Returns the values that a flagfile's lines give, by flags' names: text, 'true' and 'false' for switches."""
     values = {}
     for line in lines:
         name, equals, value = line[2:].partition("=")
@@ -204,9 +208,13 @@ def parse_flags(lines):
     return values
 
 
-def _names(line, name):
-    """Says whether a flagfile's line sets the flag of that name."""
-    return line.startswith(f"--{name}=") or line in (f"--{name}", f"--no{name}")
+def _by_name(lines: Iterable[str]) -> dict[str, str]:
+    """Returns a flagfile's lines by the flags that they set; a flag that is given twice has two."""
+    grouped = {}
+    for line in lines:
+        name, = parse_flags([line])
+        grouped[name] = f"{grouped[name]}\n{line}" if name in grouped else line
+    return grouped
 
 
 def _resolved(lines: str) -> list[str]:
@@ -214,12 +222,12 @@ def _resolved(lines: str) -> list[str]:
     return [os.path.realpath(os.path.expanduser(line.partition("=")[2])) for line in lines.splitlines()]
 
 
-def _shown(lines, name):
+def _one_line(lines: str, name: str) -> str:
     """Returns a flag's lines as one, for a sentence."""
     return lines.replace("\n", " ") or f"no --{name}"
 
 
-def _versions():
+def _versions() -> dict[str, Union[str, int, None]]:
     """Returns the versions of Python and of the packages, and the machine's kind."""
     versions = {"python": platform.python_version(), "machine": platform.machine(), "num_cores": os.cpu_count()}
     for package in PACKAGES:

@@ -4,24 +4,27 @@ import io
 import json
 import os
 import zipfile
+from typing import Any, Mapping, Optional, Sequence, Union
 
 import numpy as np
+import tensorflow as tf
 
 from errors import UserError, first_line
 from storage import atomic
 
 WEIGHTS_FORMAT = "independence-prior-weights-1"
+Path = Union[str, os.PathLike]
+Arrays = dict[str, np.ndarray]
+"""Arrays by variables' names."""
 
 
-def save_weights(path, network, *, metadata, half_precision=False, is_chief=True):
+def save_weights(path: Path, network: tf.keras.Model, *, metadata: Mapping[str, Any], is_chief: bool = True) -> None:
     """Writes a network's variables and what is needed to use them; readable without pickle.
 
     Args:
       path: file, usually ending in '.npz'.
-      network: built Keras model.
-      metadata: dict of plain values: how the network is made, of what run it is, and what was measured.
-      half_precision: whether kernels are stored as float16, in half the room. Vectors (biases, and batch
-        normalization's parameters, whose variances may be below float16's range) stay float32.
+      network: built network.
+      metadata: plain values: how the network is made, of what run it is, and what was measured.
       is_chief: whether this process, of several, writes; all must read the variables together.
 
     Raises:
@@ -29,11 +32,15 @@ def save_weights(path, network, *, metadata, half_precision=False, is_chief=True
     """
     arrays = {variable.name: variable.numpy() for variable in network.variables}
     if is_chief:
-        write_weights(path, arrays, metadata=metadata, half_precision=half_precision)
+        write_weights(path, arrays, metadata=metadata)
 
 
-def write_weights(path, arrays, *, metadata, half_precision):
-    """Writes what `save_weights` does, of a dict from variables' names to arrays."""
+def write_weights(path: Path, arrays: Arrays, *, metadata: Mapping[str, Any], half_precision: bool = False) -> None:
+    """Writes what `save_weights` does, from arrays.
+
+    With half precision, kernels are stored as float16, in half the room. Vectors (biases, and batch normalization's
+    parameters, whose variances may be below float16's range) stay float32.
+    """
     if half_precision:
         arrays = {name: array.astype(np.float16) if array.ndim > 1 else array for name, array in arrays.items()}
     header = json.dumps({**metadata, "format": WEIGHTS_FORMAT})
@@ -42,18 +49,8 @@ def write_weights(path, arrays, *, metadata, half_precision):
     atomic.write(path, buffer.getvalue())
 
 
-def read_weights(path):
-    """Reads a weights file.
-
-    Args:
-      path: file made by `save_weights`.
-
-    Returns:
-      (metadata, arrays): the dict, and a dict from variable names to arrays.
-
-    Raises:
-      UserError: the file is missing, broken or of another kind.
-    """
+def read_weights(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Reads the metadata and the arrays of a weights file; UserError where it is missing, broken or of another kind."""
     if os.path.isdir(path):
         raise UserError(f"{path} is a folder, expected a weights file; a run that has ended holds one: "
                         f"{os.path.join(path, 'weights.npz')}.")
@@ -79,7 +76,7 @@ def read_weights(path):
     return metadata, arrays
 
 
-def assign_weights(network, arrays, *, path):
+def assign_weights(network: tf.keras.Model, arrays: Arrays, *, path: Path) -> None:
     """Puts a weights file's arrays into a built network, all or none.
 
     Raises:
@@ -97,7 +94,7 @@ def assign_weights(network, arrays, *, path):
         variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
 
 
-def start_from(path, networks, **expected):
+def start_from(path: Path, networks: Sequence[Optional[tf.keras.Model]], **expected: Any) -> None:
     """Gives new networks the weights of a file, so that training starts from them.
 
     Args:
@@ -114,6 +111,5 @@ def start_from(path, networks, **expected):
         if metadata.get(name) != value:
             raise UserError(f"{path} cannot be started from: its {name} is {metadata.get(name)!r}, this run's is "
                             f"{value!r}.")
-    for network in networks:
-        if network is not None:
-            assign_weights(network, arrays, path=path)
+    for network in filter(None, networks):
+        assign_weights(network, arrays, path=path)

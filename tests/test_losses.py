@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 import losses
-from extensions import mask_terms
 
 
 def logit(probability):
@@ -73,33 +72,6 @@ def test_area_is_the_mean_of_a_soft_mask():
 def test_unknown_area_penalty_is_refused():
     with pytest.raises(ValueError, match="kind of area penalty is 'below', expected one of per_mask"):
         losses.mask_area_penalty(masks_of_areas(0.1), area=0.2, kind="below")
-
-
-def test_indecision_by_hand():
-    assert float(mask_terms.indecision(tf.constant([0.0, 1.0, 0.5, 0.9]))) == pytest.approx((0.5 + 0.1) / 4)
-    assert float(mask_terms.indecision(tf.fill([1, 2, 4, 4, 1], 0.5))) == pytest.approx(0.5)
-
-
-def test_total_variation_is_the_length_of_the_outline_in_sides():
-    square, stripes = np.zeros([1, 1, 40, 40, 1], np.float32), np.zeros([1, 1, 40, 40, 1], np.float32)
-    square[0, 0, 10:20, 15:25] = 1.0  # 40 sides of a pixel; one corner's two are one of sqrt(2)
-    stripes[0, 0, :, ::2] = 1.0  # 39 edges of 39 pixels
-    assert float(mask_terms.total_variation(square)) == pytest.approx((38 + math.sqrt(2)) / 40, rel=1e-2)
-    assert float(mask_terms.total_variation(stripes)) == pytest.approx(39 * 39 / 40, rel=1e-2)
-    both = tf.concat([square, stripes], axis=1)
-    assert float(mask_terms.total_variation(both)) == pytest.approx((39.41 + 39 * 39) / 80, rel=1e-2)
-
-
-def test_total_variation_of_a_disk_is_its_perimeter_and_that_of_a_grey_mask_nothing():
-    y, x = np.mgrid[:128, :64] - np.array([64, 32])[:, None, None]  # a picture that is not square
-    soft = 1 / (1 + np.exp(np.hypot(y, x) - 20.0))  # a soft edge is as long as a hard one
-    assert float(mask_terms.total_variation(tf.constant(soft[None, None, ..., None], tf.float32))) == pytest.approx(
-        2 * math.pi * 20 / math.sqrt(128 * 64), rel=0.03)
-    grey = tf.Variable(tf.fill([1, 1, 8, 8, 1], 0.3))
-    with tf.GradientTape() as tape:
-        length = mask_terms.total_variation(grey)
-    assert float(length) == 0.0
-    assert np.abs(tape.gradient(length, grey)).max() == 0.0
 
 
 def test_information_loss_by_hand():

@@ -42,7 +42,8 @@ def test_backgrounds_of_persons_negatives_make_batches_with_faces(real_data):
 def test_each_photograph_of_a_cluster_gives_windows(real_data, name, window_size, size):
     cluster = hoc.load_cluster(str(real_data / "hoc" / name), window_size=window_size)
     assert cluster.shape == (*(round(side * 64 / window_size) for side in size[::-1]), 3)
-    batch = next(iter(hoc.hoc_batches(cluster=cluster, num_layers=2, latent_dim=5, batch_size=8, seed=0, num_steps=1)))
+    batch = next(iter(hoc.SceneStream(cluster=cluster, num_layers=2, latent_dim=5).batches(
+        batch_size=8, seed=0, num_steps=1)))
     reals = batch["reals"].numpy()
     assert reals.shape == (8, 64, 64, 3) and reals.std() > 20
     assert min(window.std() for window in reals) > 5 and len({window.tobytes() for window in reals}) == 8

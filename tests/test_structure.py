@@ -19,12 +19,17 @@ LEVELS = (
 )
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 
+# Modules whose functions say the types of all they take and return.
+ANNOTATED = ("errors", "streams", "flags", "flag_help", "config", "storage", "data", "losses", "models", "extensions",
+             "visualization", "evaluation", "inference", "training", "train_fg", "train_hoc", "distill", "evaluate",
+             "sample", "export")
+
 # Imports from a higher level that are still there, (importer, imported). One that is gone must be gone here too.
 KNOWN_UPWARD_IMPORTS = frozenset()
 
 # The longest function and signature of today. Lower these when they become shorter, and never raise them.
-MOST_LINES_OF_A_FUNCTION = 70
-MOST_PARAMETERS = 14
+MOST_LINES_OF_A_FUNCTION = 56
+MOST_PARAMETERS = 10
 
 
 @functools.cache
@@ -136,3 +141,13 @@ def test_no_function_is_longer_than_the_limit():
 def test_no_signature_has_more_parameters_than_the_limit():
     counts = {where: num_parameters(node) for where, node in functions()}
     assert {where: count for where, count in counts.items() if count > MOST_PARAMETERS} == {}
+
+
+def test_functions_say_the_types_of_what_they_take_and_return():
+    def is_annotated(node):
+        arguments = node.args
+        named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        return all(one is None or one.annotation or one.arg in ("self", "cls") for one in named) and node.returns
+
+    assert not [where for where, node in functions() if where.partition(":")[0].partition(".")[0] in ANNOTATED
+                and not is_annotated(node)]

@@ -103,6 +103,23 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
     assert read_weights(tmp_path / "run" / "weights.npz")[0]["flags"]["num_steps"] == "--num_steps=4"
 
 
+def test_a_process_that_has_trained_and_failed_goes_on_bit_equal(run_program, few_samples, whole_run, tmp_path):
+    arguments = [*AVERAGED, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}", "--save_every=2"]
+    result = run_program(f"""
+import runpy, sys
+ends = []  # as a notebook does, this keeps what the frames of a failed run refer to
+for changes in (["--num_steps=2"], ["--backgrounds=nowhere"], ["--num_steps=4"]):
+    sys.argv = ["train_fg.py", *{arguments}, *changes]
+    try:
+        runpy.run_path("train_fg.py", run_name="__main__")
+    except SystemExit as end:
+        ends.append(end)
+print([end.code for end in ends])
+""")
+    assert "continues at step 2" in result.stdout and "[None, 1, None]" in result.stdout, result.stderr
+    assert_same_weights(whole_run, tmp_path / "run")
+
+
 def test_the_average_is_what_is_kept_and_loaded_from_the_folder(whole_run):
     _, kept = read_weights(whole_run / "weights.npz")
     loaded = networks.load_network(run_dir=str(whole_run)).network

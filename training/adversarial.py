@@ -140,7 +140,8 @@ class AdversarialTraining(tf.Module):
             found.update(part.objects())
         return found
 
-    def _step(self, batch, compose, generator_update, discriminator_update):
+    def _step(self, batch: dict, compose: Callable, generator_update: Callable,
+              discriminator_update: Callable) -> tuple[Metrics, Scene]:
         """Makes one step with the given functions."""
         *extra, last = self._split(batch)
         for part in extra:
@@ -154,7 +155,7 @@ class AdversarialTraining(tf.Module):
         if count == 1:
             return [batch]
 
-        def piece(name, index):
+        def piece(name: str, index: int) -> Any:
             axis = _BATCH_AXIS.get(name, 0)
             return tf.nest.map_structure(lambda value: tf.split(value, count, axis=axis)[index], batch[name])
 

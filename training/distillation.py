@@ -1,6 +1,6 @@
 """Teacher-student distillation (appendix, 'Data Distillation in the First Application', Eq. 8)."""
 
-from typing import Callable
+from typing import Any, Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ from extensions import augmentation as augmentations
 from models.composition import Instance, composite, stack_layers
 from models.unet import build_unet
 from training import optimizers
-from training.adversarial import descend, mask_statistics, objective_of
+from training.adversarial import Metrics, descend, mask_statistics, objective_of
 
 
 def build(options: config.Distillation) -> "Distillation":
@@ -51,7 +51,8 @@ class Distillation(tf.Module):
     A batch is a dict as of `data.batches.distillation_batches`.
     """
 
-    def __init__(self, *, student, optimizer, augmentation=(), seed=0, jit_compile=False):
+    def __init__(self, *, student: tf.keras.Model, optimizer: Any, augmentation: Sequence[str] = (), seed: int = 0,
+                 jit_compile: bool = False) -> None:
         """Wires the student; network and optimizer must have been built.
 
         Args:
@@ -72,33 +73,33 @@ class Distillation(tf.Module):
         self.augmentation, self.seed = tuple(augmentation), seed
         self.update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
 
-    def objects(self):
+    def objects(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by name."""
         return {"student": self.student, "optimizer": self.optimizer}
 
-    def step(self, batch):
+    def step(self, batch: dict) -> tuple[Metrics, None]:
         """Makes one update. Returns (metrics, None): a dict of named scalar tensors."""
         return self.update(batch), None
 
-    def finish_step(self):
+    def finish_step(self) -> None:
         """Does what follows a step once for all replicas: nothing."""
 
-    def replica_step(self, batch):
+    def replica_step(self, batch: dict) -> tuple[Metrics, None]:
         """Makes an update as one of several replicas, inside a `tf.function` around all of them."""
         return self._update(batch), None
 
-    def student_inputs(self, photographs, labels, backgrounds):
+    def student_inputs(self, photographs: tf.Tensor, labels: tf.Tensor, backgrounds: tf.Tensor) -> tf.Tensor:
         """Pastes what the labels carve of photographs on backgrounds, all float in [0, 1] and [B, S, S, C]."""
         return composite(stack_layers([Instance(backgrounds, tf.ones_like(labels)), Instance(photographs, labels)]))
 
-    def _changed(self, images, step, *, stream):
+    def _changed(self, images: tf.Tensor, step: tf.Tensor, *, stream: int) -> tf.Tensor:
         """Returns images [B, S, S, 3] as the augmentation changes them, in [0, 1]."""
         if not self.augmentation:
             return images
         seed = augmentations.seed_of(tf.stack([tf.cast(self.seed, tf.int64), step]), stream=stream)
         return tf.clip_by_value(augmentations.augment(images, kinds=self.augmentation, seed=seed), 0.0, 1.0)
 
-    def _update(self, batch):
+    def _update(self, batch: dict) -> Metrics:
         """Minimises Eq. (8) over the student's parameters."""
         photographs, labels, backgrounds = (image_ranges.to_unit_range(batch[name])
                                             for name in ("photographs", "masks", "backgrounds"))

@@ -18,6 +18,7 @@ What a number of replicas changes and what it does not:
 
 import json
 import os
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -39,7 +40,7 @@ class Distribution:
       is_chief: whether this process writes.
     """
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
         """Takes a `tf.distribute.Strategy`."""
         self._strategy = strategy
         resolver = strategy.cluster_resolver
@@ -49,15 +50,15 @@ class Distribution:
         self.worker_index = _worker_index(resolver, cluster) if self.num_workers > 1 else 0
         self.is_chief = self.worker_index == 0
 
-    def scope(self):
+    def scope(self) -> Any:
         """Returns the context in which networks and optimizers are made and trained."""
         return self._strategy.scope()
 
-    def shards(self):
+    def shards(self) -> dict[str, int]:
         """Returns which share of each global batch this process's dataset yields, as datasets take it."""
         return {"shards": self.num_workers, "shard_index": self.worker_index}
 
-    def check(self, *, batch_size, spectral_norm="sngan", jit_compile=False):
+    def check(self, *, batch_size: int, spectral_norm: str = "sngan", jit_compile: bool = False) -> None:
         """Refuses what replicas cannot do.
 
         Raises:
@@ -73,7 +74,7 @@ class Distribution:
         if jit_compile:
             raise UserError("--jit_compile cannot compile exchanges between replicas; leave it out with --distribute.")
 
-    def step(self, training):
+    def step(self, training: Any) -> Callable:
         """Returns a function of this process's share of a batch, which makes one step on all replicas.
 
         Args:
@@ -89,14 +90,14 @@ class Distribution:
         num_local = self.num_replicas // self.num_workers
 
         @tf.function(autograph=False)
-        def run(shares):
+        def run(shares: Any) -> Any:
             metrics = strategy.run(lambda share: training.replica_step(share)[0], args=(shares,))
             training.finish_step()
             return {name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
                     for name, value in metrics.items()}
 
-        def step(batch):
-            def share(context):
+        def step(batch: dict) -> Callable:
+            def share(context: Any) -> Any:
                 return replica_share(batch, replica=context.replica_id_in_sync_group, num_local=num_local)
 
             return run(strategy.experimental_distribute_values_from_function(share)), None
@@ -104,7 +105,7 @@ class Distribution:
         return step
 
 
-def replica_share(batch, *, replica, num_local):
+def replica_share(batch: dict, *, replica: int, num_local: int) -> dict:
     """Cuts a replica's share out of its process's batch.
 
     Args:
@@ -116,7 +117,7 @@ def replica_share(batch, *, replica, num_local):
       dict of the same names.
     """
 
-    def cut(name):
+    def cut(name: str) -> Any:
         axis = _BATCH_AXIS.get(name, 0)
         return tf.nest.map_structure(lambda value: tf.split(value, num_local, axis=axis)[replica % num_local],
                                      batch[name])
@@ -124,7 +125,7 @@ def replica_share(batch, *, replica, num_local):
     return {name: batch[name] if name in _PER_BATCH else cut(name) for name in batch}
 
 
-def make_distribution(kind, *, num_replicas=0):
+def make_distribution(kind: str, *, num_replicas: int = 0) -> "Distribution":
     """Makes what `--distribute` asks for; call it before anything else of TensorFlow.
 
     Args:
@@ -156,7 +157,7 @@ def make_distribution(kind, *, num_replicas=0):
     raise ValueError(f"kind of distribution is {kind!r}, expected one of {', '.join(KINDS)}")
 
 
-def _local_devices(num_replicas):
+def _local_devices(num_replicas: int) -> list[str]:
     """Returns the names of the GPUs, or of as many parts of the CPU, that are replicas."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
@@ -171,7 +172,7 @@ def _local_devices(num_replicas):
     return [f"CPU:{index}" for index in range(num_replicas)]
 
 
-def _check_tf_config():
+def _check_tf_config() -> None:
     """Refuses a TF_CONFIG that is missing, or that does not say who is who. Returns how many workers it names."""
     example = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
     try:
@@ -185,6 +186,6 @@ def _check_tf_config():
     return len(workers) + len(config["cluster"].get("chief", []))
 
 
-def _worker_index(resolver, cluster):
+def _worker_index(resolver: Any, cluster: Any) -> int:
     """Returns this process's number, chief first."""
     return resolver.task_id + (len(cluster.get("chief", [])) if resolver.task_type == "worker" else 0)

@@ -9,7 +9,7 @@ from models import fast_convolution
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's <malloc.h>
 
 
-def set_up(*, seed, deterministic, mixed_precision, convolutions="direct"):
+def set_up(*, seed: int, deterministic: bool, mixed_precision: str, convolutions: str = "direct") -> None:
     """Sets TensorFlow's global state; call it before networks are made.
 
     Args:
@@ -28,7 +28,7 @@ def set_up(*, seed, deterministic, mixed_precision, convolutions="direct"):
     _keep_memory()
 
 
-def _keep_memory():
+def _keep_memory() -> None:
     """Lets glibc keep freed memory instead of giving it back to the system after each operation.
 
     A step frees and takes activations of tens of megabytes, each of which would be mapped and cleared anew. On two

@@ -1,6 +1,7 @@
 """Says when a run has failed: what no loss curve shows at a glance."""
 
 import math
+from typing import Mapping
 
 PATIENCE = 3  # consecutive windows before a warning, since a young run passes through such states
 GHOST_PATIENCE = 10  # the same for ghosts, as which runs with no ramp of the area constant begin
@@ -35,12 +36,12 @@ class NotFiniteError(ArithmeticError):
 class FailureDetector:
     """Watches the means of successive windows of steps, and warns once of each kind of failure."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Starts with nothing seen."""
         self._streaks = dict.fromkeys(_SIGNS, 0)
         self._warned = set()
 
-    def check(self, means, *, step):
+    def check(self, means: Mapping[str, float], *, step: int) -> list[str]:
         """Looks at a window.
 
         Args:

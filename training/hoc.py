@@ -42,13 +42,13 @@ class Built(NamedTuple):
       training: the two players.
       scenes: to show and to measure; of the averaged network where there is one.
       recognition: recognition network, or None.
-      stream: arguments of `data.hoc.hoc_batches` that all batches have in common.
+      stream: what batches are drawn from.
     """
 
     training: adversarial.AdversarialTraining
     scenes: scene_generator.SceneGenerator
     recognition: Optional[tf.Module]
-    stream: dict[str, Any]
+    stream: hoc.SceneStream
 
 
 def build(options: config.Cluster, *, cluster: np.ndarray, starts_anew: bool) -> Built:
@@ -81,24 +81,24 @@ def build(options: config.Cluster, *, cluster: np.ndarray, starts_anew: bool) ->
         optimization=vars(options.players), observe=augmentation.observer(options.discriminator.augmentation),
         seed=options.run.seed, num_discriminator_updates=options.players.num_discriminator_updates,
         jit_compile=options.run.jit_compile)
-    stream = {"cluster": cluster, "num_layers": scenes.num_layers, "latent_dim": scenes.latent_dim,
-              "horizontal_flip": options.run.flip, "vertical_flip": scenes.vertical_flip,
-              "disk_radius": scenes.disk_radius, "black_background": scenes.background == "black",
-              "sample_layout": layout.sample}
+    stream = hoc.SceneStream(
+        cluster=cluster, num_layers=scenes.num_layers, latent_dim=scenes.latent_dim, horizontal_flip=options.run.flip,
+        vertical_flip=scenes.vertical_flip, disk_radius=scenes.disk_radius,
+        black_background=scenes.background == "black", sample_layout=layout.sample)
     return Built(training, make_scenes(averaged or network, layout), information and information.recognition, stream)
 
 
 def batch_maker(options: config.Cluster, built: Built, **shards: int) -> Callable[[int], tf.data.Dataset]:
     """Returns a callable of the number of steps done, which makes the dataset of the batches that are left."""
-    return lambda start_step: hoc.hoc_batches(
-        **built.stream, seed=options.run.seed, start_step=start_step, num_steps=options.run.num_steps,
+    return lambda start_step: built.stream.batches(
+        seed=options.run.seed, start_step=start_step, num_steps=options.run.num_steps,
         batch_size=options.run.batch_size * options.players.num_discriminator_updates, **shards)
 
 
 def monitor(options: config.Cluster, built: Built, *, shapes: Optional[np.ndarray]) -> monitors.ClusterMonitor:
     """Makes what draws panels and measures; `shapes` as of `data.hoc.load`."""
     seed = options.run.seed + 1
-    batch = next(iter(hoc.hoc_batches(**built.stream, batch_size=options.run.num_panel_images, num_steps=1, seed=seed)))
+    batch = next(iter(built.stream.batches(batch_size=options.run.num_panel_images, num_steps=1, seed=seed)))
     return monitors.ClusterMonitor(
         built.scenes, recognition=built.recognition, latent_dim=options.scenes.latent_dim, batch=batch, seed=seed,
         shapes=shapes, num_evaluated=options.run.num_evaluation_images, num_shown_layers=options.scenes.num_panel_layers)
@@ -115,7 +115,7 @@ def describe(options: config.Cluster, cluster: np.ndarray) -> str:
                else "backgrounds are whole windows"))
 
 
-def check_padding(padding, *, area, max_magnification=1.0):
+def check_padding(padding: int, *, area: float, max_magnification: float = 1.0) -> None:
     """Refuses a padding that can push a whole instance out of its window.
 
     Args:
@@ -137,7 +137,7 @@ def check_padding(padding, *, area, max_magnification=1.0):
                         "26 to 32).")
 
 
-def uncovered_fraction(*, num_layers, area, padding, max_magnification=1.0):
+def uncovered_fraction(*, num_layers: int, area: float, padding: int, max_magnification: float = 1.0) -> float:
     """Estimates how much of a window's middle, where the background has its hole, no instance covers.
 
     An instance's centre is uniform on a square of 2 * padding + 1 pixels, so an instance of `area` covers a pixel in
@@ -160,7 +160,8 @@ def uncovered_fraction(*, num_layers, area, padding, max_magnification=1.0):
     return (1.0 - covered) ** num_layers
 
 
-def make_layout(*, padding, max_rotation=0.0, max_magnification=1.0, shadow_strength=0.0):
+def make_layout(*, padding: int, max_rotation: float = 0.0, max_magnification: float = 1.0,
+                shadow_strength: float = 0.0) -> Any:
     """Makes the layout of Eq. (4): the paper's translations, or turned and scaled ones (S27).
 
     Args:
@@ -181,7 +182,7 @@ def make_layout(*, padding, max_rotation=0.0, max_magnification=1.0, shadow_stre
     return shadow.WithShadow(made, shadow.ContactShadow(strength=shadow_strength)) if shadow_strength else made
 
 
-def _scale_range(max_magnification):
+def _scale_range(max_magnification: float) -> tuple[float, float]:
     """Returns (least, largest) magnification."""
     return 1.0 / max_magnification, max_magnification
 

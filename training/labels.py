@@ -3,13 +3,14 @@
 import dataclasses
 import os
 import pathlib
-from typing import Optional
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 import config
 from data import images as image_ranges
+from data.images import Photograph
 from data.photographs import TrainingData
 from errors import UserError
 from extensions import grabcut, refinement
@@ -21,7 +22,7 @@ CACHE_NAME, CUT_CACHE_NAME = "teacher_masks.npy", "cut_labels.npy"
 TEACHER_FILE = "teacher.txt"
 
 
-def load_teacher(paths, *, image_size, crop):
+def load_teacher(paths: Sequence[str], *, image_size: Optional[int], crop: Optional[str]) -> networks.LoadedNetwork:
     """Loads the teacher: `networks.load_networks`, for crops of its own or another size, or the boxes alone.
 
     The boxes alone are masks of `grabcut.BOX_MASK` everywhere, from which `cut_labels` makes labels that no network has
@@ -44,7 +45,7 @@ def load_teacher(paths, *, image_size, crop):
     if len(paths) > 1:
         raise UserError(f"--teacher={BOXES} are the boxes alone and goes with no other --teacher.")
 
-    def mask(images, training=False):
+    def mask(images: tf.Tensor, training: bool = False) -> tf.Tensor:
         del training
         return grabcut.BOX_MASK * tf.ones_like(images[..., :1])
 
@@ -96,12 +97,13 @@ def make(options: config.Distillation, *, teacher: networks.LoadedNetwork, data:
     return made
 
 
-def fingerprint(crops, network):
+def fingerprint(crops: np.ndarray, network: Any) -> str:
     """Returns a text that is another for other crops, uint8 [n, S, S, 3], and for a network with other values."""
     return image_ranges.fingerprint(crops, *(variable.numpy() for variable in getattr(network, "variables", ())))
 
 
-def teacher_masks(teacher, crops, *, description, made_of, cache_dir, max_megabytes):
+def teacher_masks(teacher: Callable, crops: np.ndarray, *, description: str, made_of: str,
+                  cache_dir: Optional[pathlib.Path], max_megabytes: float) -> np.ndarray:
     """Predicts the teacher's masks of all photographs once, and keeps them in the run folder.
 
     Args:
@@ -131,7 +133,7 @@ def teacher_masks(teacher, crops, *, description, made_of, cache_dir, max_megaby
                  name=CACHE_NAME)
 
 
-def _note_teacher(description, *, made_of, cache_dir):
+def _note_teacher(description: str, *, made_of: str, cache_dir: pathlib.Path) -> None:
     """Notes whose masks of what the folder is about to keep; UserError if masks that were noted otherwise are there."""
     note = cache_dir / TEACHER_FILE
     if not (cache_dir / CACHE_NAME).exists():
@@ -147,7 +149,8 @@ def _note_teacher(description, *, made_of, cache_dir):
                             f"{description} is now; give another --run_dir.")
 
 
-def cut_labels(labels, photographs, *, crop_mode, iterations, cache_dir):
+def cut_labels(labels: np.ndarray, photographs: Sequence[Photograph], *, crop_mode: str, iterations: int,
+               cache_dir: Optional[pathlib.Path]) -> np.ndarray:
     """Cuts labels anew within their photographs once, `extensions.grabcut.cut_masks`, and keeps them in the run folder.
 
     Args:
@@ -170,12 +173,12 @@ def cut_labels(labels, photographs, *, crop_mode, iterations, cache_dir):
                  shape=labels.shape, cache_dir=cache_dir, name=CUT_CACHE_NAME)
 
 
-def _to_eight_bits(masks):
+def _to_eight_bits(masks: np.ndarray) -> np.ndarray:
     """Returns soft masks, float32 in [0, 1], as uint8 in [0, 255], rounded."""
     return image_ranges.to_uint8(tf.constant(masks)).numpy()
 
 
-def _kept(make, *, shape, cache_dir, name):
+def _kept(make: Callable[[], np.ndarray], *, shape: tuple, cache_dir: Optional[pathlib.Path], name: str) -> np.ndarray:
     """Returns uint8 masks of a shape from the run folder's file of that name, or makes and keeps them there."""
     path = pathlib.Path(cache_dir) / name if cache_dir else None
     if path and path.exists():
@@ -201,7 +204,7 @@ def _kept(make, *, shape, cache_dir, name):
     return masks
 
 
-def sharpen_labels(masks, *, temperature, threshold):
+def sharpen_labels(masks: np.ndarray, *, temperature: float, threshold: float) -> np.ndarray:
     """Sharpens masks that are stored with 8 bits, `extensions.refinement.sharpen_masks`.
 
     Args:

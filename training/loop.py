@@ -43,11 +43,11 @@ class StopSignals:
                 self._previous[number] = signal.signal(number, self._receive)
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _receive(self, number, frame):
+    def _receive(self, number: int, frame: Any) -> None:
         """Notes the first signal; a later one interrupts at once."""
         del frame
         if self.received is None:
@@ -248,6 +248,9 @@ def open_run(options: Any, *, flag_lines: Mapping[str, str], default_lines: Mapp
     folder = RunFolder(run.run_dir)
     if replicas.is_chief:
         folder.open(flag_lines=flag_lines, changeable=changeable, default_lines=default_lines)
-    environment.set_up(**vars(options.process))
-    with replicas.scope():
-        yield OpenRun(options, folder, replicas, flag_lines)
+    try:
+        environment.set_up(**vars(options.process))
+        with replicas.scope():
+            yield OpenRun(options, folder, replicas, flag_lines)
+    finally:
+        folder.close()

@@ -1,16 +1,18 @@
 """What is looked at and measured while a run goes on: panels and metrics."""
 
-from typing import NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from data import batches
 from data import images as image_ranges
+from data.photographs import TrainingData
 from evaluation import metrics, report
 from inference import pipeline
 from inference.sampler import InstanceSampler
 from models.composition import Instance, composite, stack_layers
+from models.scene_generator import SceneGenerator
 from visualization import panels
 
 
@@ -31,17 +33,17 @@ class ValidationSet(NamedTuple):
     backgrounds: np.ndarray
     indices: list
 
-    def panel_references(self):
+    def panel_references(self) -> Optional[np.ndarray]:
         """Returns the panel's reference masks [k, S, S, 1] if all of its photographs have one, else None."""
         count = len(self.backgrounds)
         labelled = all(index in self.masks for index in range(count))
         return np.stack([self.masks[index] for index in range(count)]) if labelled else None
 
-    def figures(self, network):
+    def figures(self, network: Callable) -> dict[str, float]:
         """Measures S5's figures of a network's masks, averaged over the labelled photographs. Returns a dict."""
         return self.figures_of(pipeline.predict_masks(network, self.crops[sorted(self.masks)]))
 
-    def figures_of(self, soft):
+    def figures_of(self, soft: np.ndarray) -> dict[str, float]:
         """Measures S5's figures of soft masks of the labelled photographs, float32 [m, S, S, 1]. Returns a dict."""
         labelled = sorted(self.masks)
         scores = report.evaluate_masks(soft, np.stack([self.masks[index] for index in labelled]),
@@ -49,7 +51,7 @@ class ValidationSet(NamedTuple):
         return {name: scores["per_image"][name] for name in metrics.KEYS}
 
 
-def choose_validation_set(data, *, num_panel_images, seed):
+def choose_validation_set(data: TrainingData, *, num_panel_images: int, seed: int) -> ValidationSet:
     """Chooses what is looked at: all labelled photographs and, for the panel, evenly spread ones, of all where none is.
 
     Args:
@@ -74,11 +76,11 @@ def choose_validation_set(data, *, num_panel_images, seed):
 class ForegroundMonitor:
     """Panel and evaluation of a segmentation network on photographs that stay the same throughout a run."""
 
-    def __init__(self, network, shown):
+    def __init__(self, network: tf.keras.Model, shown: ValidationSet) -> None:
         """Takes the network, images [B, S, S, 3] in [0, 1] to masks, and what it is shown: `ValidationSet`."""
         self._network, self._shown = pipeline.inference(network), shown
 
-    def draw_panel(self):
+    def draw_panel(self) -> np.ndarray:
         """Draws Figures 6 and 7: input, soft mask, carved on flat colour, composite, reference mask if all have one."""
         crops = self._shown.crops[:len(self._shown.backgrounds)]
         soft = pipeline.predict_masks(self._network, crops)
@@ -87,7 +89,7 @@ class ForegroundMonitor:
         return panels.foreground_panel(images=crops, masks=soft, composites=np.asarray(composites),
                                        references=self._shown.panel_references(), max_columns=len(crops))
 
-    def evaluate(self):
+    def evaluate(self) -> dict[str, float]:
         """Measures S5's figures, averaged over the labelled photographs. Returns a dict of floats for TensorBoard."""
         return {f"evaluation/{name}": value for name, value in self._shown.figures(self._network).items()}
 
@@ -95,7 +97,7 @@ class ForegroundMonitor:
 class DistillationMonitor:
     """Panel of teacher and student side by side, and figures of both."""
 
-    def __init__(self, *, labels, student, shown):
+    def __init__(self, *, labels: np.ndarray, student: tf.keras.Model, shown: ValidationSet) -> None:
         """Takes what the teacher says, the student, and what it is shown.
 
         Args:
@@ -107,7 +109,7 @@ class DistillationMonitor:
         self._student, self._shown = pipeline.inference(student), shown
         self._teacher_figures = None
 
-    def draw_panel(self):
+    def draw_panel(self) -> np.ndarray:
         """Draws Figures 12 and 13: input, raw mask, distilled mask, reference if all have one."""
         crops = self._shown.crops[:len(self._shown.backgrounds)]
         return panels.distillation_panel(
@@ -115,7 +117,7 @@ class DistillationMonitor:
             distilled=pipeline.predict_masks(self._student, crops), references=self._shown.panel_references(),
             max_columns=len(crops))
 
-    def evaluate(self):
+    def evaluate(self) -> dict[str, float]:
         """Measures S5's figures of the student, and of the teacher beside it. Returns floats for TensorBoard."""
         if self._teacher_figures is None:
             self._teacher_figures = self._shown.figures_of(self._labels[sorted(self._shown.masks)])
@@ -126,12 +128,13 @@ class DistillationMonitor:
 class ClusterMonitor:
     """Panel, figures and samples of an instance generator, from latents that stay the same throughout a run."""
 
-    def __init__(self, scenes, *, batch, seed, num_shown_layers=4, **options):
+    def __init__(self, scenes: SceneGenerator, *, batch: dict, seed: int, num_shown_layers: int = 4,
+                 **options: Any) -> None:
         """Takes what is looked at.
 
         Args:
           scenes: scene generator of the cluster task, with the network that is shown.
-          batch: one batch of `data.hoc.hoc_batches`, for the panel; one scene per column.
+          batch: one batch of `data.hoc.SceneStream`, for the panel; one scene per column.
           seed: seed of the sampled latents.
           num_shown_layers: how many of a scene's layers a panel shows, the topmost; 0: all.
           **options: `latent_dim`, `num_evaluated`, `recognition` and `shapes` of `InstanceSampler`.
@@ -140,7 +143,7 @@ class ClusterMonitor:
         self._compose = tf.function(lambda *inputs: scenes(*inputs, training=False), autograph=False)
         self._batch, self._num_shown_layers = batch, num_shown_layers
 
-    def draw_panel(self):
+    def draw_panel(self) -> np.ndarray:
         """Draws Figures 8 to 11: real windows, carved instances of the last layers, composites, appearance, mask."""
         backgrounds = image_ranges.to_unit_range(self._batch["background_inputs"])
         latents = self._batch["foreground_inputs"]
@@ -153,6 +156,6 @@ class ClusterMonitor:
             composites=scene.image.numpy(), appearances=scene.foregrounds.image[-1].numpy(),
             masks=scene.foregrounds.mask[-1].numpy(), max_columns=len(self._batch["reals"]))
 
-    def evaluate(self):
+    def evaluate(self) -> dict[str, float]:
         """Measures the sampler's figures. Returns a dict of floats for TensorBoard."""
         return {f"evaluation/{name}": value for name, value in self.sampler.figures().items()}

@@ -1,11 +1,14 @@
 """The paper's optimizer."""
 
+from typing import Any, Sequence
+
 import tensorflow as tf
 
 from extensions import schedules
 
 
-def make_adam(learning_rate, variables, *, adam_beta_1=0.5, adam_beta_2=0.999, mixed_precision="none"):
+def make_adam(learning_rate: float, variables: Sequence[tf.Variable], *, adam_beta_1: float = 0.5,
+              adam_beta_2: float = 0.999, mixed_precision: str = "none") -> tf.keras.optimizers.Optimizer:
     """Makes Adam with its slots for the variables, so that a checkpoint can be restored strictly.
 
     Keras' legacy Adam is used since it updates each variable in one fused operation; Keras 2.15's new one makes about
@@ -26,8 +29,9 @@ def make_adam(learning_rate, variables, *, adam_beta_1=0.5, adam_beta_2=0.999, m
     return tf.keras.mixed_precision.LossScaleOptimizer(adam) if mixed_precision == "float16" else adam
 
 
-def make_pair(generator_variables, discriminator_variables, *, generator_learning_rate, discriminator_learning_rate,
-              num_steps, learning_rate_fall_steps=0, num_discriminator_updates=1, **adam):
+def make_pair(generator_variables: Sequence[tf.Variable], discriminator_variables: Sequence[tf.Variable], *,
+              generator_learning_rate: float, discriminator_learning_rate: float, num_steps: int,
+              learning_rate_fall_steps: int = 0, num_discriminator_updates: int = 1, **adam: Any) -> tuple[Any, Any]:
     """Makes both players' optimizers.
 
     Args:
@@ -50,7 +54,9 @@ def make_pair(generator_variables, discriminator_variables, *, generator_learnin
                            updates_per_step=num_discriminator_updates, **options))
 
 
-def make_optimizer(variables, *, learning_rate, num_steps, learning_rate_fall_steps=0, updates_per_step=1, **adam):
+def make_optimizer(variables: Sequence[tf.Variable], *, learning_rate: float, num_steps: int,
+                   learning_rate_fall_steps: int = 0, updates_per_step: int = 1,
+                   **adam: Any) -> tf.keras.optimizers.Optimizer:
     """Makes one network's optimizer, whose rate may fall at the run's end.
 
     Args:

@@ -5,18 +5,22 @@ import math
 import socket
 import sys
 import time
+from typing import Iterator, Mapping, Optional
 
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from errors import UserError, first_line
+from storage.run_folder import RunFolder
 from visualization import tiles
 
 
 class Recorder:
     """Writes to TensorBoard, a progress bar (on a terminal) or plain lines (otherwise), and `metrics.json`."""
 
-    def __init__(self, run_folder, *, start_step, num_steps, batch_size, screen_keys, is_chief=True):
+    def __init__(self, run_folder: RunFolder, *, start_step: int, num_steps: int, batch_size: int,
+                 screen_keys: Mapping[str, str], is_chief: bool = True) -> None:
         """Opens the event file and the bar.
 
         Args:
@@ -41,7 +45,7 @@ class Recorder:
         self._window = []
         self._clock = (time.perf_counter(), start_step)
 
-    def _write_restart(self, start_step):
+    def _write_restart(self, start_step: int) -> None:
         """Tells TensorBoard to drop what an earlier process wrote of the steps after `start_step`, made again now."""
         now = time.time()
         path = self._folder.path / f"events.out.tfevents.{int(now)}.{socket.gethostname()}"  # before this second's others
@@ -55,17 +59,17 @@ class Recorder:
         except tf.errors.OpError as error:
             raise self._unwritable(error) from error
 
-    def text(self, name, text):
+    def text(self, name: str, text: str) -> None:
         """Writes a text to TensorBoard, shown as it is."""
         with self._events(step=0):
             tf.summary.text(name, f"```\n{text}\n```")
 
-    def add(self, metrics):
+    def add(self, metrics: dict) -> None:
         """Takes a step's metrics (dict of scalar tensors) into the window; nothing is read from the device yet."""
         self._window.append(metrics)
         self._bar.update(1)
 
-    def close_window(self, step):
+    def close_window(self, step: int) -> dict[str, float]:
         """Ends the window: writes its means to TensorBoard and the screen.
 
         Args:
@@ -92,18 +96,18 @@ class Recorder:
             self._bar.set_postfix_str(shown)
         return means
 
-    def restart_clock(self, step):
+    def restart_clock(self, step: int) -> None:
         """Leaves out of the rate what was not a step (panels, evaluation, saving)."""
         self._clock = (time.perf_counter(), step)
 
-    def scalars(self, values, step):
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Writes floats to TensorBoard and keeps them as the last values; what is not finite is kept as null."""
         with self._events(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
         self._metrics["last"].update({name: value if math.isfinite(value) else None for name, value in values.items()})
 
-    def evaluation(self, values, step, *, best_by):
+    def evaluation(self, values: Mapping[str, float], step: int, *, best_by: Optional[str]) -> None:
         """Writes an evaluation's floats; keeps the best of them, by the value named `best_by` if any, apart."""
         self.scalars(values, step)
         self._metrics["evaluated_step"] = step
@@ -113,27 +117,27 @@ class Recorder:
         shown = "  ".join(f"{_short(name)} {value:.3f}" for name, value in values.items())
         self.say(f"step {step}: evaluation: {shown}")
 
-    def panel(self, name, panel, step):
+    def panel(self, name: str, panel: np.ndarray, step: int) -> None:
         """Writes a uint8 panel [h, w, 3] as a PNG file of the run and to TensorBoard."""
         if self._is_chief:
             tiles.save_png(panel, self._folder.panel_path(step))
         with self._events(step):
             tf.summary.image(name, panel[tf.newaxis])
 
-    def warn(self, warning):
+    def warn(self, warning: str) -> None:
         """Says a warning on the screen, in TensorBoard's texts and in `metrics.json`."""
         self.say(f"warning: {warning}")
         self._metrics["warnings"].append(warning)
         with self._events(self._metrics["step"]):
             tf.summary.text("warnings", warning)
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         """Prints a line without disturbing the bar."""
         if self._is_chief:
             tqdm.write(line, file=sys.stdout)
             sys.stdout.flush()
 
-    def write(self):
+    def write(self) -> None:
         """Brings event files and `metrics.json` up to date.
 
         Raises:
@@ -144,14 +148,14 @@ class Recorder:
         if self._is_chief:
             self._folder.write_metrics(self._metrics)
 
-    def close(self):
+    def close(self) -> None:
         """Writes and closes everything."""
         self.write()
         self._writer.close()
         self._bar.close()
 
     @contextlib.contextmanager
-    def _events(self, step=None):
+    def _events(self, step: Optional[int] = None) -> Iterator[None]:
         """Lets summaries be written to the event file, after `step` steps; raises UserError where they cannot."""
         try:
             with self._writer.as_default(step=step):
@@ -159,18 +163,18 @@ class Recorder:
         except tf.errors.OpError as error:
             raise self._unwritable(error) from error
 
-    def _unwritable(self, error):
+    def _unwritable(self, error: Exception) -> UserError:
         """Returns the sentence about an event file that cannot be written."""
         return UserError(f"TensorBoard's event file in {self._folder.path} cannot be written (disk full?): "
                          f"{first_line(error)}")
 
 
-def _short(name):
+def _short(name: str) -> str:
     """Returns an evaluation's name for the screen: 'evaluation/x' is 'x', 'evaluation_teacher/x' 'teacher x'."""
     return name.removeprefix("evaluation").lstrip("/_").replace("/", " ")
 
 
-def _clock_time(seconds):
+def _clock_time(seconds: float) -> str:
     """Returns seconds as h:mm:ss."""
     minutes, seconds = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

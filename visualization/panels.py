@@ -1,6 +1,7 @@
 """The layouts of the paper's figures, and sheets of pictures: uint8 panels made of `tiles`.
 
-Arrays of pixels come in the kinds that `tiles` names, and axis letters are its: n images, S side of a tile.
+Arrays of pixels come in the kinds that `tiles` names, and axis letters are its: n images, S side of a tile. A panel is
+uint8 [h, w, 3]. Rows that do not match raise ValueError, as of `tiles.panel`.
 """
 
 from typing import Mapping, Optional, Sequence
@@ -17,27 +18,21 @@ def foreground_panel(
     *, images: np.ndarray, masks: np.ndarray, composites: Optional[np.ndarray] = None,
     references: Optional[np.ndarray] = None, max_columns: int = 8
 ) -> np.ndarray:
-    """The layout of Figures 6 and 7: one image per column, what was made of it below.
+    """The layout of Figures 6 and 7: one image per column, and below it its mask and pictures.
 
     Args:
       images: [n, S, S, 3], any kind.
       masks: soft masks [n, S, S, 1], floats in [0, 1].
       composites: [n, S, S, 3], any kind; their row is left out where None.
       references: masks [n, S, S, 1], any kind; their row is left out where None.
-      max_columns: at most the first so many images are shown.
+      max_columns: at most the first so many images are drawn.
 
     Returns:
-      uint8 [h, w, 3], rows input, soft mask, carved, composite, reference.
-
-    Raises:
-      ValueError: as `panel`.
+      Rows input, soft mask, carved, composite, reference.
     """
-    rows = {"input": images, "soft mask": masks, "carved": tiles.carve(images, masks)}
-    if composites is not None:
-        rows["composite"] = composites
-    if references is not None:
-        rows["reference"] = references
-    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    rows = {"input": images, "soft mask": masks, "carved": tiles.carve(images, masks), "composite": composites,
+            "reference": references}
+    return _labelled(rows, max_columns=max_columns)
 
 
 def distillation_panel(
@@ -51,45 +46,43 @@ def distillation_panel(
       raw: the teacher's soft masks [n, S, S, 1], floats in [0, 1].
       distilled: the student's.
       references: masks [n, S, S, 1], any kind; their row is left out where None.
-      max_columns: at most the first so many images are shown.
+      max_columns: at most the first so many images are drawn.
 
     Returns:
-      uint8 [h, w, 3], rows input, raw, distilled, reference, and the image carved by the distilled mask.
-
-    Raises:
-      ValueError: as `panel`.
+      Rows input, raw, distilled, reference, and the image carved by the distilled mask.
     """
-    rows = {"input": images, "raw": raw, "distilled": distilled}
-    if references is not None:
-        rows["reference"] = references
-    rows["carved"] = tiles.carve(images, distilled)
-    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    rows = {"input": images, "raw": raw, "distilled": distilled, "reference": references,
+            "carved": tiles.carve(images, distilled)}
+    return _labelled(rows, max_columns=max_columns)
 
 
 def hoc_panel(
     *, reals: np.ndarray, layer_images: np.ndarray, layer_masks: np.ndarray, num_layers: int, composites: np.ndarray,
     appearances: np.ndarray, masks: np.ndarray, max_columns: int = 8
 ) -> np.ndarray:
-    """The layout of Figures 8 to 11: one scene per column, its layers and what it is made of below the real windows.
+    """The layout of Figures 8 to 11: one scene per column, with its layers, below the real windows.
 
     Args:
       reals: real windows [n, S, S, 3], any kind.
       layer_images: appearances of the last L layers where they were placed, [L, n, S, S, 3], any kind.
-      layer_masks: their soft masks [L, n, S, S, 1], any kind; carved, they are shown on a checkerboard.
+      layer_masks: their soft masks [L, n, S, S, 1], any kind, with which they are drawn on a checkerboard.
       num_layers: N, layers of a scene, by which they are numbered.
       composites: [n, S, S, 3], any kind.
       appearances: of the last layer before it was placed, [n, S, S, 3], any kind.
       masks: its soft masks [n, S, S, 1], any kind.
-      max_columns: at most the first so many scenes are shown.
-
-    Returns:
-      uint8 [h, w, 3]; ValueError as `panel`.
+      max_columns: at most the first so many scenes are drawn.
     """
     rows = {"real": reals}
     for number, (image, mask) in enumerate(zip(layer_images, layer_masks), start=num_layers - len(layer_images) + 1):
         rows[f"layer {number}"] = tiles.on_checkerboard(image, mask)
     rows.update({"composite": composites, "appearance": appearances, "soft mask": masks})
-    return tiles.panel(list(rows.values()), labels=list(rows), max_columns=max_columns)
+    return _labelled(rows, max_columns=max_columns)
+
+
+def _labelled(rows: Mapping[str, Optional[np.ndarray]], *, max_columns: int) -> np.ndarray:
+    """Returns the panel of rows by their labels, without those that are None."""
+    present = {label: row for label, row in rows.items() if row is not None}
+    return tiles.panel(list(present.values()), labels=list(present), max_columns=max_columns)
 
 
 def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int = 8) -> np.ndarray:
@@ -99,27 +92,19 @@ def instance_sheet(appearances: np.ndarray, masks: np.ndarray, *, columns: int =
       appearances: [n, S, S, 3], any kind, n at least 1.
       masks: soft masks [n, S, S, 1], any kind.
       columns: instances in a row; places that are left over in the last row stay empty checkerboard.
-
-    Returns:
-      uint8 [h, w, 3].
     """
-    shown = tiles.on_checkerboard(appearances, masks)
-    columns = min(columns, len(shown))
-    num_missing = -len(shown) % columns
-    empty = tiles.on_checkerboard(np.zeros_like(shown[:1]), np.zeros_like(shown[:1, ..., :1]))
-    shown = np.concatenate([shown, np.repeat(empty, num_missing, axis=0)])
-    return tiles.panel(list(shown.reshape(-1, columns, *shown.shape[1:])), max_columns=columns)
+    columns = min(columns, len(appearances))
+    filled = [(0, -len(appearances) % columns), (0, 0), (0, 0), (0, 0)]
+    sheet = tiles.on_checkerboard(np.pad(appearances, filled), np.pad(masks, filled))
+    return tiles.panel(list(sheet.reshape(-1, columns, *sheet.shape[1:])), max_columns=columns)
 
 
 def traversal_panel(appearances: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """What each latent does: a row per latent, its values from low to high in the columns, on a checkerboard.
+    """The effect of each latent: a row per latent, its values from low to high in the columns, on a checkerboard.
 
     Args:
       appearances: [Z, k, S, S, 3], any kind.
       masks: soft masks [Z, k, S, S, 1], any kind.
-
-    Returns:
-      uint8 [h, w, 3].
     """
     rows = tiles.on_checkerboard(appearances, masks)
     return tiles.panel(list(rows), labels=[f"z{index}" for index in range(1, len(rows) + 1)],
@@ -136,14 +121,12 @@ def ranked_panel(
       images: [n, S, S, 3], any kind.
       masks: soft masks [n, S, S, 1], floats in [0, 1].
       references: masks [n, S, S, 1], any kind.
-      ranked: for each group its title and the indices of its images; groups without images are left out.
-      mean_ious: figures [n], written above the images.
+      ranked: for each group its title and the indices of its images; groups without images are left out, and
+        ValueError if none has any.
+      mean_ious: [n], written above the images.
 
     Returns:
-      uint8 [h, w, 3], rows input, soft mask, binary mask, reference, carved.
-
-    Raises:
-      ValueError: no group has images, or as `panel`.
+      Rows input, soft mask, binary mask, reference, carved.
     """
     images, masks, references = np.asarray(images), np.asarray(masks), np.asarray(references)
     size, gap = images.shape[1], 2
@@ -175,15 +158,9 @@ def contact_sheet(
     Args:
       pictures: uint8 [h, w, 3] each, sides of at most `size` pixels.
       masks: their soft masks, float32 [h, w] in [0, 1].
-      names: their names; of long ones the end is shown.
+      names: their names; of long ones only the end is written.
       size: side of the tiles in pixels.
       columns: pictures side by side; more go on below.
-
-    Returns:
-      uint8 [h, w, 3].
-
-    Raises:
-      ValueError: as `panel`.
     """
     gap, strips = 2, []
     for start in range(0, len(pictures), columns):

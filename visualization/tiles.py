@@ -15,41 +15,24 @@ from PIL import Image, ImageDraw, ImageFont
 
 from storage import atomic
 
-FLAT_COLOUR = (0.55, 0.30, 0.70)  # a violet that photographs of nature seldom show
+FLAT_COLOUR = (0.55, 0.30, 0.70)  # a violet that photographs of nature seldom have
 CHECKERBOARD = (0.6, 0.8)  # grey levels
+_SQUARE = 8  # side in pixels of its squares, of which the one in the upper left corner is dark
 _MAGENTA = (255, 0, 255)
 PAPER, _INK = (255, 255, 255), (32, 32, 32)
 _GAP_GREY = 144  # seen between tiles whether they end in black or in white
 _RANGE_TOLERANCE = 1e-3  # what rounding may add to [0, 1]; more is refused
 
 
-def carve(images: np.ndarray, masks: np.ndarray, *, colour: Sequence[float] = FLAT_COLOUR) -> np.ndarray:
-    """Foregrounds on a flat colour: uses Eq. (5), in NumPy, with a flat background.
-
-    Args:
-      images: [..., H, W, 3], any kind.
-      masks: [..., H, W, 1], any kind.
-      colour: red, green and blue in [0, 1].
-
-    Returns:
-      float32 [..., H, W, 3] in [0, 1]; ValueError where the shapes do not match.
-    """
-    return _compose(images, masks, np.asarray(colour, dtype=np.float32))
+def carve(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Foregrounds [..., H, W, 3] on a flat colour, of any kind, as `_compose`: float32 of the same shape."""
+    return _compose(images, masks, np.asarray(FLAT_COLOUR, dtype=np.float32))
 
 
-def on_checkerboard(rgb: np.ndarray, alpha: np.ndarray, *, square: int = 8) -> np.ndarray:
-    """An RGBA picture on the usual grey checkerboard, which shows its transparency: uses Eq. (5), in NumPy.
-
-    Args:
-      rgb: [..., H, W, 3], any kind.
-      alpha: [..., H, W, 1], any kind.
-      square: side of the squares in pixels, at least 1; the one in the upper left corner is dark.
-
-    Returns:
-      float32 [..., H, W, 3] in [0, 1]; ValueError where the shapes do not match.
-    """
+def on_checkerboard(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Pictures [..., H, W, 3] with their alpha [..., H, W, 1] on the usual grey checkerboard, as `_compose`."""
     height, width = np.shape(rgb)[-3:-1]
-    is_light = (np.arange(height)[:, np.newaxis] // square + np.arange(width) // square) % 2
+    is_light = (np.arange(height)[:, np.newaxis] // _SQUARE + np.arange(width) // _SQUARE) % 2
     background = np.asarray(CHECKERBOARD, dtype=np.float32)[is_light][..., np.newaxis]  # [H, W, 1]
     return _compose(rgb, alpha, background)
 
@@ -63,7 +46,7 @@ def panel(
       rows: arrays [n, S, S, 3] or [n, S, S, 1] of one n and S, of any kind each.
       labels: one text for each row; without, there is no gutter for them.
       gap: pixels between tiles and around them.
-      max_columns: at most the first so many tiles of each row are shown.
+      max_columns: at most the first so many tiles of each row are drawn.
 
     Returns:
       uint8 [h, w, 3].
@@ -135,16 +118,16 @@ def centred(picture: np.ndarray, *, size: int) -> np.ndarray:
 
 
 def captions_row(names: Sequence[str], *, size: int, gap: int, width: int) -> np.ndarray:
-    """A line of names, each above its column of tiles: uint8 [h, width, 3]; of a long name the end is shown."""
+    """A line of names, each above its column of tiles: uint8 [h, width, 3]; of a long name only the end."""
     font = _font(size)
     picture = Image.new("RGB", (width, int(font.size * 1.4) + gap), PAPER)
     draw = ImageDraw.Draw(picture)
     for i, name in enumerate(names):
-        text = shown = "".join(character if character.isprintable() else "?" for character in name)
-        while font.getlength(shown) > size:
+        text = caption = "".join(character if character.isprintable() else "?" for character in name)
+        while font.getlength(caption) > size:
             text = text[1:]
-            shown = f"..{text}"
-        draw.text((gap + i * (size + gap) + size / 2, picture.height / 2), shown, font=font, fill=_INK, anchor="mm")
+            caption = f"..{text}"
+        draw.text((gap + i * (size + gap) + size / 2, picture.height / 2), caption, font=font, fill=_INK, anchor="mm")
     return np.asarray(picture)
 
 
@@ -156,7 +139,10 @@ def to_unit(array: np.ndarray) -> np.ndarray:
 
 
 def _compose(images: np.ndarray, masks: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Eq. (5) for one layer on a background that broadcasts: float32 [..., H, W, 3]."""
+    """Eq. (5) for one layer on a background that broadcasts: float32 [..., H, W, 3] in [0, 1].
+
+    Raises ValueError where images [..., H, W, 3] and masks [..., H, W, 1], of any kind each, do not match.
+    """
     images, masks = to_unit(images), to_unit(masks)
     if images.shape[-1:] != (3,) or masks.shape != (*images.shape[:-1], 1):
         raise ValueError(f"Images [..., H, W, 3] need masks [..., H, W, 1] of the same size, but got "

@@ -1,5 +1,6 @@
 """Windows of one photograph of a cluster: where they are cut, what backgrounds keep, and the input of training."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -26,8 +27,11 @@ def _numbered(height, width):
 
 
 def _batches(**options):
-    arguments = {"cluster": _noise(), "num_layers": 3, "latent_dim": 5, "batch_size": 4, "seed": 3, "num_steps": 2}
-    return list(hoc.hoc_batches(**{**arguments, **options}).as_numpy_iterator())
+    stream = {"cluster": _noise(), "num_layers": 3, "latent_dim": 5}
+    stream.update({field.name: options.pop(field.name) for field in dataclasses.fields(hoc.SceneStream)
+                   if field.name in options})
+    arguments = {"batch_size": 4, "seed": 3, "num_steps": 2, **options}
+    return list(hoc.SceneStream(**stream).batches(**arguments).as_numpy_iterator())
 
 
 def _assert_same(batches, others):
@@ -161,7 +165,8 @@ def test_black_backgrounds_leave_reals_and_latents_as_they_are():
 
 
 def test_shapes_are_known_before_the_first_batch():
-    dataset = hoc.hoc_batches(cluster=_noise(), num_layers=3, latent_dim=5, batch_size=4, seed=0, num_steps=9, shards=2)
+    dataset = hoc.SceneStream(cluster=_noise(), num_layers=3, latent_dim=5).batches(
+        batch_size=4, seed=0, num_steps=9, shards=2)
     spec = dataset.element_spec
     assert spec["foreground_inputs"] == tf.TensorSpec([3, 2, 5], tf.float32)
     assert spec["background_inputs"] == spec["reals"] == tf.TensorSpec([2, 64, 64, 3], tf.uint8)
@@ -245,8 +250,8 @@ def test_what_cannot_be_batched_is_refused(options, error, message):
 
 
 def test_batches_come_far_faster_than_steps():
-    batches = iter(hoc.hoc_batches(cluster=_noise(300, 400), num_layers=10, latent_dim=5, batch_size=16, seed=0,
-                                   num_steps=21))
+    batches = iter(hoc.SceneStream(cluster=_noise(300, 400), num_layers=10, latent_dim=5).batches(
+        batch_size=16, seed=0, num_steps=21))
     next(batches)  # which starts the pipeline
     start = time.monotonic()
     assert sum(1 for _ in batches) == 20

@@ -185,33 +185,33 @@ def test_a_disk_of_the_shapes_area_is_held_against_them():
     assert instances.disk_shape_iou(both) > 0.9  # a pixel more or less all around
 
 
-def test_figures_of_two_instances_by_hand():
+def test_metrics_of_two_instances_by_hand():
     masks = np.zeros((2, 4, 4, 1))
     masks[0, 0, 0] = 1.0  # one piece in the corner
     masks[1, :, 0] = masks[1, :, 3] = 0.5  # two pieces, half decided, about the centre
-    figures = instances.instance_figures(np.ones((2, 4, 4, 3)), masks)
-    assert tuple(figures) == instances.KEYS and all(type(value) is float for value in figures.values())
+    values = instances.instance_metrics(np.ones((2, 4, 4, 3)), masks)
+    assert tuple(values) == instances.KEYS and all(type(value) is float for value in values.values())
     # Carved, they differ by 1 - 0.5 in the corner and by 0.5 in seven other pixels of 16.
     expected = {"single_piece_fraction": 1 / 2, "area_mean": (1 / 16 + 4 / 16) / 2, "area_std": 1.5 / 16,
                 "undecided_fraction": 8 / 32, "elongation": (1 + np.sqrt(7 / 4)) / 2,  # moments 4 / 3, 7 / 3
                 "centroid_distance": np.hypot(1.5, 1.5) / 4 / 2, "diversity": np.sqrt(8 * 0.25 / 16)}
-    assert figures == pytest.approx(expected)
+    assert values == pytest.approx(expected)
 
 
-def test_figures_judge_single_pieces_at_one_half_and_undecided_pixels_strictly_between():
+def test_metrics_judge_single_pieces_at_one_half_and_undecided_pixels_strictly_between():
     masks = np.full((1, 2, 2, 1), 0.1, np.float32)
     masks[0, 0, 0], masks[0, 1, 1] = 0.49, 0.9
-    figures = instances.instance_figures(np.zeros((1, 2, 2, 3)), masks)
-    assert figures["single_piece_fraction"] == 1.0  # the pixel of 0.9
-    assert figures["diversity"] == 0.0 and figures["area_std"] == 0.0
+    values = instances.instance_metrics(np.zeros((1, 2, 2, 3)), masks)
+    assert values["single_piece_fraction"] == 1.0  # the pixel of 0.9
+    assert values["diversity"] == 0.0 and values["area_std"] == 0.0
     masks[0, 0, 0] = 0.91
-    assert instances.instance_figures(np.zeros((1, 2, 2, 3)), masks)["undecided_fraction"] == 0.0
+    assert instances.instance_metrics(np.zeros((1, 2, 2, 3)), masks)["undecided_fraction"] == 0.0
     masks[0, 0, 0] = 0.89
-    assert instances.instance_figures(np.zeros((1, 2, 2, 3)), masks)["undecided_fraction"] == 1 / 4
+    assert instances.instance_metrics(np.zeros((1, 2, 2, 3)), masks)["undecided_fraction"] == 1 / 4
 
 
 @pytest.mark.parametrize("appearances, masks", [((0, 4, 4, 3), (0, 4, 4, 1)), ((2, 4, 4, 3), (2, 4, 4)),
                                                 ((2, 4, 4, 3), (3, 4, 4, 1)), ((2, 4, 4, 3), (2, 8, 8, 1))])
-def test_figures_of_no_instances_or_of_others_masks_are_refused(appearances, masks):
+def test_metrics_of_no_instances_or_of_others_masks_are_refused(appearances, masks):
     with pytest.raises(ValueError, match=r"Instances need appearances \[n, S, S, 3\] and masks \[n, S, S, 1\]"):
-        instances.instance_figures(np.zeros(appearances), np.zeros(masks))
+        instances.instance_metrics(np.zeros(appearances), np.zeros(masks))

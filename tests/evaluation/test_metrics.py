@@ -1,4 +1,4 @@
-"""`evaluation.metrics`: figures worked by hand, agreement with Keras, conventions for empty masks, trivial masks."""
+"""`evaluation.metrics`: metrics worked by hand, agreement with Keras, conventions for empty masks, trivial masks."""
 
 import math
 
@@ -17,6 +17,10 @@ def random_masks(seed, shape=(5, 8, 8)):
     return np.random.default_rng(seed).random(shape) < np.linspace(0.2, 0.8, shape[0])[:, None, None]
 
 
+def average(predictions, references):
+    return metrics.average(metrics.confusion_counts(predictions, references))
+
+
 def test_confusion_counts_of_two_small_images():
     counts = metrics.confusion_counts(PREDICTIONS, REFERENCES)
     np.testing.assert_array_equal(counts.true_positives, [1, 1])
@@ -26,38 +30,38 @@ def test_confusion_counts_of_two_small_images():
     assert all(count.dtype == np.int64 for count in counts)
 
 
-def test_each_figure_of_two_small_images_as_worked_by_hand():
-    figures = metrics.per_image_scores(PREDICTIONS, REFERENCES)
-    assert tuple(figures) == metrics.KEYS
-    np.testing.assert_allclose(figures["foreground_iou"], [1 / 2, 1 / 4])
-    np.testing.assert_allclose(figures["background_iou"], [2 / 3, 0])
-    np.testing.assert_allclose(figures["mean_iou"], [7 / 12, 1 / 8])
-    np.testing.assert_allclose(figures["pixel_accuracy"], [3 / 4, 1 / 4])
+def test_each_metric_of_two_small_images_as_worked_by_hand():
+    values = metrics.scores(metrics.confusion_counts(PREDICTIONS, REFERENCES))
+    assert tuple(values) == metrics.KEYS
+    np.testing.assert_allclose(values["foreground_iou"], [1 / 2, 1 / 4])
+    np.testing.assert_allclose(values["background_iou"], [2 / 3, 0])
+    np.testing.assert_allclose(values["mean_iou"], [7 / 12, 1 / 8])
+    np.testing.assert_allclose(values["pixel_accuracy"], [3 / 4, 1 / 4])
     # precision 1/2, recall 1: 1.3 * 0.5 / (0.15 + 1); precision 1, recall 1/4: 1.3 * 0.25 / (0.3 + 0.25)
-    np.testing.assert_allclose(figures["f_beta"], [0.65 / 1.15, 0.325 / 0.55])
+    np.testing.assert_allclose(values["f_beta"], [0.65 / 1.15, 0.325 / 0.55])
 
 
 def test_average_and_pooled_differ_as_worked_by_hand():
-    average = metrics.average(metrics.per_image_scores(PREDICTIONS, REFERENCES))
+    mean = average(PREDICTIONS, REFERENCES)
     pooled = metrics.pooled(metrics.confusion_counts(PREDICTIONS, REFERENCES))  # TP 2, FP 1, FN 3, TN 2
-    assert average["foreground_iou"] == pytest.approx(3 / 8)
+    assert mean["foreground_iou"] == pytest.approx(3 / 8)
     assert pooled["foreground_iou"] == pytest.approx(2 / 6)
-    assert average["background_iou"] == pytest.approx(1 / 3)
+    assert mean["background_iou"] == pytest.approx(1 / 3)
     assert pooled["background_iou"] == pytest.approx(2 / 6)
-    assert average["mean_iou"] == pytest.approx(17 / 48)
+    assert mean["mean_iou"] == pytest.approx(17 / 48)
     assert pooled["mean_iou"] == pytest.approx(1 / 3)
-    assert average["pixel_accuracy"] == pooled["pixel_accuracy"] == pytest.approx(1 / 2)
+    assert mean["pixel_accuracy"] == pooled["pixel_accuracy"] == pytest.approx(1 / 2)
     assert pooled["f_beta"] == pytest.approx(1.3 * 2 / (1.3 * 2 + 0.3 * 3 + 1))
-    assert all(type(value) is float for value in (*average.values(), *pooled.values()))
+    assert all(type(value) is float for value in (*mean.values(), *pooled.values()))
 
 
-def test_figures_of_a_shifted_square_as_worked_by_hand():
+def test_metrics_of_a_shifted_square_as_worked_by_hand():
     prediction, reference = np.zeros((1, 4, 4), bool), np.zeros((1, 4, 4), bool)
     prediction[0, :2, :2] = True
     reference[0, 1:3, :2] = True  # TP 2, FP 2, FN 2, TN 10
-    figures = metrics.average(metrics.per_image_scores(prediction, reference))
+    values = average(prediction, reference)
     expected = dict(foreground_iou=2 / 6, background_iou=10 / 14, mean_iou=11 / 21, pixel_accuracy=12 / 16, f_beta=0.5)
-    assert figures == pytest.approx(expected)
+    assert values == pytest.approx(expected)
 
 
 def test_a_trailing_channel_changes_nothing():
@@ -68,14 +72,14 @@ def test_a_trailing_channel_changes_nothing():
 
 def test_complement_of_the_reference_scores_zero_rather_than_one():
     references = random_masks(0)
-    figures = metrics.average(metrics.per_image_scores(~references, references))
-    assert figures == dict.fromkeys(metrics.KEYS, 0.0)
+    values = average(~references, references)
+    assert values == dict.fromkeys(metrics.KEYS, 0.0)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_figures_agree_with_keras_per_image_and_pooled(seed):
+def test_metrics_agree_with_keras_per_image_and_pooled(seed):
     predictions, references = random_masks(seed), random_masks(seed + 100)
-    per_image = metrics.per_image_scores(predictions, references)
+    per_image = metrics.scores(metrics.confusion_counts(predictions, references))
     cases = [({key: per_image[key][i] for key in metrics.KEYS}, predictions[i], references[i]) for i in range(2)]
     cases.append((metrics.pooled(metrics.confusion_counts(predictions, references)), predictions, references))
     keras = {
@@ -99,33 +103,25 @@ def test_figures_agree_with_keras_per_image_and_pooled(seed):
 
 def test_two_empty_masks_agree_perfectly():
     empty = np.zeros((1, 4, 4), bool)
-    assert metrics.average(metrics.per_image_scores(empty, empty)) == dict.fromkeys(metrics.KEYS, 1.0)
+    assert average(empty, empty) == dict.fromkeys(metrics.KEYS, 1.0)
 
 
 def test_two_full_masks_agree_perfectly():
     full = np.ones((1, 4, 4), bool)
-    assert metrics.average(metrics.per_image_scores(full, full)) == dict.fromkeys(metrics.KEYS, 1.0)
+    assert average(full, full) == dict.fromkeys(metrics.KEYS, 1.0)
 
 
 @pytest.mark.parametrize("prediction_value", [False, True])
 def test_an_empty_mask_against_a_full_one_scores_zero(prediction_value):
     prediction = np.full((1, 4, 4), prediction_value)
-    assert metrics.average(metrics.per_image_scores(prediction, ~prediction)) == dict.fromkeys(metrics.KEYS, 0.0)
+    assert average(prediction, ~prediction) == dict.fromkeys(metrics.KEYS, 0.0)
 
 
 def test_an_empty_image_in_a_pool_is_not_counted_as_perfect():
     predictions, references = np.zeros((2, 2, 2), bool), np.zeros((2, 2, 2), bool)
     references[1] = True
-    assert metrics.average(metrics.per_image_scores(predictions, references))["foreground_iou"] == 0.5
+    assert average(predictions, references)["foreground_iou"] == 0.5
     assert metrics.pooled(metrics.confusion_counts(predictions, references))["foreground_iou"] == 0.0
-
-
-def test_no_images_have_no_average_and_no_pooled_figures():
-    none = np.zeros((0, 4, 4), bool)
-    with pytest.raises(ValueError, match="over no images"):
-        metrics.average(metrics.per_image_scores(none, none))
-    with pytest.raises(ValueError, match="over no images"):
-        metrics.pooled(metrics.confusion_counts(none, none))
 
 
 def test_different_shapes_are_refused_naming_both():
@@ -155,9 +151,9 @@ def test_binarize_refuses_what_is_no_soft_mask(value):
 
 def test_all_ones_has_the_reference_area_as_foreground_iou():
     references = random_masks(7)
-    figures = metrics.per_image_scores(metrics.all_ones(references.shape), references)
-    np.testing.assert_allclose(figures["foreground_iou"], references.mean(axis=(1, 2)))
-    np.testing.assert_array_equal(figures["background_iou"], 0)
+    values = metrics.scores(metrics.confusion_counts(np.ones_like(references), references))
+    np.testing.assert_allclose(values["foreground_iou"], references.mean(axis=(1, 2)))
+    np.testing.assert_array_equal(values["background_iou"], 0)
 
 
 @pytest.mark.parametrize("width,height", [(0.5, 0.5), (0.4, 0.9), (1.0, 0.3)])
@@ -177,11 +173,6 @@ def test_an_ellipse_beyond_the_corners_is_all_ones():
     assert metrics.centred_ellipse(16, width_fraction=1.5, height_fraction=1.5).all()
 
 
-def test_an_ellipse_without_extent_is_refused():
-    with pytest.raises(ValueError, match="axes above 0.*width 0"):
-        metrics.centred_ellipse(16, width_fraction=0, height_fraction=1)
-
-
 def test_best_ellipse_recovers_the_ellipse_that_was_drawn():
     drawn = metrics.centred_ellipse(64, width_fraction=0.55, height_fraction=0.9)
     best = metrics.best_centred_ellipse(np.stack([drawn] * 3)[..., None])
@@ -197,7 +188,7 @@ def test_best_ellipse_has_the_best_mean_iou_of_all_ellipses_also_over_several_ba
 
     def mean_iou(ellipse):
         predictions = np.broadcast_to(ellipse, references.shape)
-        return metrics.average(metrics.per_image_scores(predictions, references))["mean_iou"]
+        return average(predictions, references)["mean_iou"]
 
     found = mean_iou(metrics.best_centred_ellipse(references).mask)
     others = [mean_iou(metrics.centred_ellipse(16, width_fraction=w, height_fraction=h))

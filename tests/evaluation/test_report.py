@@ -1,24 +1,12 @@
-"""`evaluation.report`: the report's figures worked by hand, the table, the file, the ranking."""
+"""`evaluation.report`: the report's metrics worked by hand, the table, the file, the ranking."""
 
 import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from errors import UserError
 from evaluation import metrics, report
-from inference import pipeline
-
-
-def red_channel(images, training):
-    """A network of one line: the mask is the red channel."""
-    assert training is False
-    return images[..., :1]
-
-
-def random_images(num_images, size=8):
-    return np.random.default_rng(num_images).integers(0, 256, (num_images, size, size, 3), dtype=np.uint8)
 
 
 def small_case():
@@ -35,45 +23,6 @@ def small_report():
 
 def report_of(mean_ious):
     return {"images": [{"name": str(i), "mean_iou": value} for i, value in enumerate(mean_ious)]}
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 32])
-def test_predicted_masks_are_those_of_each_image_whatever_the_batch_size(batch_size):
-    images = random_images(7)
-    masks = pipeline.predict_masks(red_channel, images, batch_size=batch_size)
-    assert masks.dtype == np.float32
-    np.testing.assert_allclose(masks, images[..., :1] / 255.0, atol=1e-6)
-
-
-def test_an_incomplete_last_batch_does_not_retrace_a_tf_function():
-    num_traces = 0
-
-    @tf.function
-    def network(images, training):
-        nonlocal num_traces
-        num_traces += 1
-        return red_channel(images, training)
-
-    assert pipeline.predict_masks(network, random_images(7), batch_size=3).shape == (7, 8, 8, 1)
-    assert num_traces == 1
-
-
-def test_a_keras_model_is_a_network():
-    model = tf.keras.Sequential([tf.keras.layers.Conv2D(1, 1, activation="sigmoid", input_shape=(8, 8, 3))])
-    masks = pipeline.predict_masks(model, random_images(2))
-    assert masks.shape == (2, 8, 8, 1) and 0 <= masks.min() <= masks.max() <= 1
-
-
-def test_prediction_refuses_no_images():
-    with pytest.raises(UserError, match="no images"):
-        pipeline.predict_masks(red_channel, np.zeros((0, 8, 8, 3), np.uint8))
-
-
-def test_prediction_refuses_float_images_and_networks_that_return_images():
-    with pytest.raises(ValueError, match=r"uint8 \[n, S, S, 3\], but are float32"):
-        pipeline.predict_masks(red_channel, np.zeros((1, 8, 8, 3), np.float32))
-    with pytest.raises(ValueError, match=r"\[2, 8, 8, 1\], but returned \[2, 8, 8, 3\]"):
-        pipeline.predict_masks(lambda images, training: images, random_images(2))
 
 
 def test_report_of_two_small_images_as_worked_by_hand():
@@ -126,7 +75,7 @@ def test_evaluation_refuses_unequal_numbers_nothing_at_all_and_values_out_of_ran
         report.evaluate_masks(soft_masks[:, :1], references[:, :1], names=names)
 
 
-def test_table_has_four_rows_of_five_figures_with_three_decimals():
+def test_table_has_four_rows_of_five_metrics_with_three_decimals():
     header, *rows = report.format_table(small_report()).splitlines()
     assert header.split() == ["2", "images", *metrics.KEYS]
     assert rows[0].split() == ["masks", "(per", "image)", "0.375", "0.333", "0.354", "0.500", "0.578"]

@@ -16,8 +16,8 @@ from experiments import discriminator_start
 
 def test_pasted_disks_are_the_clusters_own_pixels_on_its_windows():
     cluster, _ = synthetic.drawn_cluster("ellipses", seed=0)
-    batch = next(iter(hoc.hoc_batches(cluster=cluster, num_layers=1, latent_dim=1, disk_radius=0.0, batch_size=12,
-                                      seed=0, num_steps=1)))
+    batch = next(iter(hoc.SceneStream(cluster=cluster, num_layers=1, latent_dim=1, disk_radius=0.0).batches(
+        batch_size=12, seed=0, num_steps=1)))
     reals, composites = (part.numpy() for part in discriminator_start.pasted_disks_of(batch))
     bottom = batch["background_inputs"].numpy()[:4] / 255.0
     assert reals.shape == composites.shape == (4, 64, 64, 3)

@@ -17,9 +17,9 @@ def test_the_average_moves_by_the_decay_and_faster_at_the_start():
     average = ema.MovingAverage(network, averaged, decay=0.75)
     assert float(averaged.kernel) == 1.0  # the network's own start
     network.kernel.assign([[2.0]])
-    average.update(0)
+    average(0)
     assert float(averaged.kernel) == pytest.approx(0.1 * 1.0 + 0.9 * 2.0)
-    average.update(1000)
+    average(1000)
     assert float(averaged.kernel) == pytest.approx(0.75 * 1.9 + 0.25 * 2.0)
     assert float(network.kernel) == 2.0
 

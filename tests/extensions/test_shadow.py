@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from extensions.shadow import ContactShadow, LARGEST_SHIFT, MARGIN, WithShadow
 from models.composition import Instance
-from models.layout import IdentityLayout, TranslationLayout
+from models.layout import TranslationLayout
 from models.providers import PatchInstanceProvider
 from models.scene_generator import SceneGenerator
 
@@ -46,7 +46,7 @@ class FixedLayout(TranslationLayout):
 
 
 def made_scene(*, shadow, num_layers=1, layout=None, grey=1.0):
-    layout = layout or IdentityLayout()
+    layout = layout or TranslationLayout(padding=0)
     scenes = SceneGenerator(foreground_provider=Squares(), background_provider=PatchInstanceProvider(),
                             layout=WithShadow(layout, shadow) if shadow else layout)
     delta_r = scenes.layout.sample([num_layers, 4], seed=[0, 3])

@@ -1,6 +1,5 @@
-"""Checkpoints and weights files: strict, whole, and refused by name."""
+"""Checkpoints: strict, whole, and refused by name."""
 
-import json
 import pathlib
 
 import numpy as np
@@ -11,7 +10,6 @@ from conftest import file_size_limit
 from errors import UserError
 from models.unet import build_unet
 from storage import checkpoint
-from storage.weights import assign_weights, read_weights, save_weights, start_from, write_weights
 from training import optimizers
 
 
@@ -55,13 +53,6 @@ def test_what_training_has_ruined_is_named(tmp_path, value):
     assert checkpoints.unsound() == f"generator_optimizer, {slot.name}"
     network.variables[3].assign(tf.fill(network.variables[3].shape, tf.constant(value, tf.float32)))
     assert checkpoints.unsound() == f"generator, {network.variables[3].name}"
-
-
-@pytest.mark.parametrize("flags", [None, 5, "--seed=1"])
-def test_weights_whose_flags_are_no_flags_are_refused(tmp_path, flags):
-    write_weights(tmp_path / "w.npz", {}, metadata={"flags": flags}, half_precision=False)
-    with pytest.raises(UserError, match="w.npz does not say how its network is used: its header holds no flags by name"):
-        read_weights(tmp_path / "w.npz")
 
 
 def test_without_a_checkpoint_a_run_starts_at_step_zero(tmp_path):
@@ -108,71 +99,3 @@ def test_a_checkpoint_that_cannot_be_written_is_said_and_the_last_whole_one_stay
 def test_restoring_the_generator_alone_needs_a_checkpoint(tmp_path):
     with pytest.raises(UserError, match="holds no checkpoint"):
         checkpoint.restore_network(tmp_path, made()[0])
-
-
-def test_weights_go_through_a_file_unchanged(tmp_path):
-    network, other = made()[0], made()[0]
-    save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "width": 1 / 32})
-    metadata, arrays = read_weights(tmp_path / "w.npz")
-    assert metadata["network"] == "unet" and metadata["width"] == 1 / 32
-    assign_weights(other, arrays, path="w.npz")
-    for one, two in zip(network.variables, other.variables):
-        np.testing.assert_array_equal(one.numpy(), two.numpy())
-
-
-def test_weights_that_do_not_fit_are_refused_and_nothing_is_assigned(tmp_path):
-    network, wide = made()[0], made(width=1 / 16)[0]
-    before = [variable.numpy() for variable in wide.variables]
-    save_weights(tmp_path / "w.npz", network, metadata={})
-    with pytest.raises(UserError, match=r"w.npz does not fit the network: for unet.* it has \[.*\], expected \[.*\]"):
-        assign_weights(wide, read_weights(tmp_path / "w.npz")[1], path="w.npz")
-    assert all(np.array_equal(old, variable.numpy()) for old, variable in zip(before, wide.variables))
-
-
-def test_files_that_are_no_weights_are_refused(tmp_path):
-    with pytest.raises(UserError, match="none.npz does not exist"):
-        read_weights(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(UserError, match="text.npz is no weights file"):
-        read_weights(tmp_path / "text.npz")
-    np.savez(tmp_path / "other.npz", a=np.zeros(3))
-    with pytest.raises(UserError, match="other.npz is no weights file of this project"):
-        read_weights(tmp_path / "other.npz")
-    np.savez(tmp_path / "format.npz", **{"": np.array(json.dumps({"format": "else-7"}))})
-    with pytest.raises(UserError, match="has format 'else-7'"):
-        read_weights(tmp_path / "format.npz")
-
-
-def test_a_single_array_and_a_header_that_is_no_dict_are_no_weights(tmp_path):
-    with open(tmp_path / "array.npz", "wb") as file:
-        np.save(file, np.zeros(3))
-    np.savez(tmp_path / "list.npz", **{"": np.array("[1, 2]")})
-    for name, message in (("array", "array.npz is no weights file: it holds a single array"),
-                          ("list", "list.npz has format None")):
-        with pytest.raises(UserError, match=message):
-            read_weights(tmp_path / f"{name}.npz")
-
-
-def test_half_precision_takes_half_the_room_and_changes_masks_little(tmp_path):
-    network, other = made(width=1 / 8)[0], made(width=1 / 8)[0]
-    for name, half in (("full", False), ("half", True)):
-        save_weights(tmp_path / f"{name}.npz", network, metadata={}, half_precision=half)
-    assert (tmp_path / "half.npz").stat().st_size < 0.55 * (tmp_path / "full.npz").stat().st_size
-    assign_weights(other, read_weights(tmp_path / "half.npz")[1], path="half.npz")
-    images = tf.random.uniform([2, 64, 64, 3], seed=0)
-    difference = tf.abs(network(images) - other(images))
-    assert 0 < float(tf.reduce_max(difference)) < 0.01
-
-
-def test_training_starts_from_a_file_of_the_same_kind_alone(tmp_path):
-    network, first, second = (made(width=1 / 32)[0] for _ in range(3))
-    save_weights(tmp_path / "w.npz", network, metadata={"network": "unet", "disk_area": 0.25})
-    start_from(tmp_path / "w.npz", (first, None, second), network="unet", disk_area=0.25)
-    for started in (first, second):
-        assert all(np.array_equal(a, b) for a, b in zip(network.get_weights(), started.get_weights()))
-    with pytest.raises(UserError, match="its network is 'unet', this run's is 'instance_generator'"):
-        start_from(tmp_path / "w.npz", (first,), network="instance_generator")
-    with pytest.raises(UserError, match="its disk_area is 0.25, this run's is None"):
-        start_from(tmp_path / "w.npz", (first,), network="unet", disk_area=None)
-    with pytest.raises(UserError, match="does not fit the network"):
-        start_from(tmp_path / "w.npz", (made(width=1 / 16)[0],), network="unet")

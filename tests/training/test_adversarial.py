@@ -8,7 +8,7 @@ from small_training import OPTIMIZATION, changed, made_training, random_batch, s
 import losses
 from data import images
 from extensions import mask_terms
-from extensions.augmentation import Augmentation
+from extensions.augmentation import observer
 from models.discriminator import Discriminator
 from models.unet import build_unet
 from training import foreground
@@ -39,7 +39,7 @@ def test_a_discriminator_update_leaves_the_generator_bit_identical_and_iterates_
 
 def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step_is_repeated():
     seen = []
-    _, training = made_training(observe=Augmentation(["color", "translation"]))
+    _, training = made_training(observe=observer(["color", "translation"]))
     call = training.discriminator.call
     training.discriminator.call = lambda inputs, training=None: seen.append(inputs) or call(inputs, training=training)
     batch = random_batch()
@@ -86,7 +86,7 @@ def test_without_weights_there_are_no_pushes_and_one_may_grow():
 
 def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
     """TensorFlow's sum of three and more tensors begins with the one whose buffer is free, so that last bits differ."""
-    _, training = made_training(observe=Augmentation(["color", "hue", "translation"]), decision_weight=1.0,
+    _, training = made_training(observe=observer(["color", "hue", "translation"]), decision_weight=1.0,
                                 outline_weight=1.0)
     batch = random_batch()
     updates = (training.generator_update.get_concrete_function(batch),

@@ -50,9 +50,9 @@ with spread.scope():
             scenes=task.make_scenes(network, layout), discriminator=discriminator, optimization=optimization,
             information=task.make_information(discriminator, latent_dim=3, information_weight=5.0),
             objective={{"area_constant": 0.2, "area_weight": 10.0}})
-        stream = hoc.hoc_batches(cluster=synthetic.drawn_cluster("beans", size=128, seed=0)[0], num_layers=3,
-                                 latent_dim=3, batch_size=4, seed=0, num_steps=4, sample_layout=layout.sample,
-                                 **spread.shards())
+        stream = hoc.SceneStream(
+            cluster=synthetic.drawn_cluster("beans", size=128, seed=0)[0], num_layers=3, latent_dim=3,
+            sample_layout=layout.sample).batches(batch_size=4, seed=0, num_steps=4, **spread.shards())
     step = spread.step(training)
     for batch in stream:
         metrics = step(batch)[0]

@@ -214,8 +214,9 @@ def inspected_fixture():
         if "kernel" in variable.name:
             variable.assign(3.0 * variable)  # so that even untrained, instances visibly differ
     cluster, shapes = synthetic.drawn_cluster("beans", size=96, seed=0)
-    batch = next(iter(hoc_data.hoc_batches(cluster=cluster, num_layers=6, latent_dim=2, batch_size=9, seed=1,
-                                           num_steps=1, sample_layout=hoc.make_layout(padding=20).sample)))
+    batch = next(iter(hoc_data.SceneStream(
+        cluster=cluster, num_layers=6, latent_dim=2,
+        sample_layout=hoc.make_layout(padding=20).sample).batches(batch_size=9, seed=1, num_steps=1)))
 
     def monitor(**options):
         return monitors.ClusterMonitor(training.scenes, recognition=recognition_of(training), latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes, **options)

@@ -99,8 +99,8 @@ def test_panel_refuses_images_in_the_range_of_networks():
 def test_carve_blends_image_and_flat_colour_by_the_mask():
     image = np.array([[[1.0, 0.5, 0.0]] * 3])
     mask = np.array([[[0.0], [0.25], [1.0]]])
-    carved = tiles.carve(image, mask, colour=(0.0, 0.5, 1.0))
-    np.testing.assert_allclose(carved, [[[0, 0.5, 1], [0.25, 0.5, 0.75], [1, 0.5, 0]]], atol=1e-6)
+    flat, colour = np.array(tiles.FLAT_COLOUR), image[0, 0]
+    np.testing.assert_allclose(tiles.carve(image, mask), [[flat, 0.25 * colour + 0.75 * flat, colour]], atol=1e-6)
 
 
 def test_carve_with_a_mask_of_zeros_is_the_colour_and_with_ones_the_image():
@@ -124,9 +124,9 @@ def test_carve_refuses_masks_of_another_size():
 
 
 def test_checkerboard_shows_dark_and_light_squares_where_alpha_is_zero():
-    rgb, alpha = np.ones((4, 6, 3)), np.zeros((4, 6, 1))
-    alpha[0, 0] = 1
-    picture = tiles.on_checkerboard(rgb, alpha, square=2)
+    rgb, alpha = np.ones((16, 24, 3)), np.zeros((16, 24, 1))
+    alpha[:4, :4] = 1
+    picture = tiles.on_checkerboard(rgb, alpha)[::4, ::4]  # squares have a side of 8 pixels
     dark, light = tiles.CHECKERBOARD
     expected = np.array([[1, dark, light, light, dark, dark], [dark, dark, light, light, dark, dark],
                          [light, light, dark, dark, light, light], [light, light, dark, dark, light, light]])
