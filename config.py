@@ -132,6 +132,9 @@ class Scenes:
 
     image: Optional[str]
     drawn_cluster: Optional[str]
+    drawn_size: int
+    drawn_shadows: float
+    drawn_noise: float
     window_size: Optional[int]
     num_layers: int
     latent_dim: int

@@ -216,8 +216,7 @@ def define_optimization(*, batch_size: int, num_steps: int) -> None:
 def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
     define_path("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
-    absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans"],
-                           "Instead of a photograph, draw a cluster whose masks are known, and measure against them.")
+    define_drawn_cluster()
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
                               "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78.")
     absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
@@ -250,6 +249,19 @@ def define_cluster() -> None:
                               lower_bound=0, upper_bound=MOST_INSTANCES)
     absl_flags.DEFINE_integer("num_panel_layers", 4, "Layers that a panel shows, the topmost, as in Figures 9 and 10; 0: "
                               "all, as in Figure 11.", lower_bound=0)
+
+
+def define_drawn_cluster() -> None:
+    """The cluster that is drawn instead of a photograph; kinds and default size are `data.synthetic`'s."""
+    absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans", "long_ellipses", "bent_beans"],
+                           "Instead of a photograph, draw a cluster whose masks are known, and measure against them. A "
+                           "plain disk does not fit the shapes of 'long_ellipses' and 'bent_beans'.")
+    absl_flags.DEFINE_integer("drawn_size", 384, "Side of that picture in pixels. Its instances are about 40 pixels long at "
+                              "any size.", lower_bound=64, upper_bound=4096)
+    absl_flags.DEFINE_float("drawn_shadows", 0.0, "Largest opacity of the soft shadow that each drawn instance casts on what "
+                            "lies below it; 0: none.", lower_bound=0.0, upper_bound=1.0)
+    absl_flags.DEFINE_float("drawn_noise", 0.0, "Standard deviation of the drawn picture's sensor noise, in units of the "
+                            "brightest value; 0: none.", lower_bound=0.0, upper_bound=1.0)
 
 
 def define_inference(masks: str = "masks", *, with_pictures: bool = True) -> None:

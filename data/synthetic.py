@@ -1,5 +1,7 @@
 """Drawn scenes and clusters with known masks, on which learning can be tested without photographs."""
 
+from typing import NamedTuple, Optional
+
 import numpy as np
 from PIL import Image
 
@@ -86,51 +88,123 @@ def _draw_blob(size: int, generator: np.random.Generator) -> tuple[np.ndarray, n
     return coverage, np.clip(0.8 + 0.25 * slope, 0.4, 1.0)
 
 
-CLUSTERS = ("ellipses", "beans")
+class _Kind(NamedTuple):
+    """How the instances of a kind look; lengths and breadths are half of an instance's, in pixels."""
+
+    lengths: tuple[float, float]  # between which an instance's is drawn
+    breadths: Optional[tuple[float, float]]  # likewise; None: its length over `aspect`
+    colours: tuple[tuple[float, float, float], tuple[float, float, float]]
+    aspect: float = 1.0
+    bend: float = 0.0  # of the parabola that the middle line is, per pixel
+    arc: Optional[tuple[float, float]] = None  # radians that half of the middle line turns by, where it is an arc
+    coverage: float = 4.0  # instances' area over the picture's, so that nearly nothing of the ground is seen
+
+    @property
+    def mean_area(self) -> float:
+        """Pixels that an instance covers on average, nearly."""
+        length = np.mean(self.lengths)
+        return np.pi * length * (length / self.aspect if self.breadths is None else np.mean(self.breadths))
+
+
+_KINDS = {
+    "ellipses": _Kind((16.0, 20.0), (11.0, 14.0), ((0.95, 0.55, 0.15), (0.85, 0.75, 0.25))),
+    "beans": _Kind((16.0, 20.0), (11.0, 14.0), ((0.50, 0.28, 0.14), (0.72, 0.45, 0.26)), bend=0.012),
+    "long_ellipses": _Kind((18.0, 21.0), None, ((0.50, 0.66, 0.20), (0.90, 0.76, 0.34)), aspect=2.5,
+                           coverage=6.0),
+    "bent_beans": _Kind((19.0, 22.0), None, ((0.52, 0.15, 0.14), (0.84, 0.52, 0.36)), aspect=2.8, arc=(0.6, 0.9),
+                        coverage=6.0),
+}
+CLUSTERS = tuple(_KINDS)
+CLUSTER_SIZE = 384
 _SHAPE_SIZE = 48  # side of the square in which each instance of a cluster is drawn
-_COLOURS = {"ellipses": ((0.95, 0.55, 0.15), (0.85, 0.75, 0.25)), "beans": ((0.50, 0.28, 0.14), (0.72, 0.45, 0.26))}
-_COVERAGE = 4.0  # instances' area over the picture's, so that nearly nothing of the ground is seen
+_BLUNTNESS = 2.6  # exponent of the outline of an instance that is an arc; 2 is an ellipse's, with pointed ends
+_SHADOW_BLUR = 2.5  # standard deviation in pixels
+_SHADOW_OFFSETS = (2.0, 5.0)  # pixels between which an instance's shadow is shifted
+_SHADOW_REACH = 13  # pixels beyond the square of an instance in which its shadow is drawn
+_SHADOW_STREAM, _NOISE_STREAM = 1, 2  # random numbers of options, apart from those of the instances
 
 
-def drawn_cluster(kind: str, *, size: int = 384, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def drawn_cluster(
+    kind: str, *, size: int = CLUSTER_SIZE, seed: int, shadows: float = 0.0, noise: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """Draws a dense homogeneous object cluster: hundreds of shaded shapes on top of each other in random order.
 
-    Instances are about 36 by 25 pixels, each turned at random and of a colour between two; they are bright in the
-    middle and dark at the rim. A window of 64 pixels (`data.hoc`) is about 1.5 times the longest.
+    Each instance is turned at random and of a colour between two; it is bright in the middle and dark at the rim. Its
+    extents in pixels depend on the kind alone, not on `size`: on average 36 by 25 ('ellipses', and 'beans', which are
+    slightly bent), 39 by 15.6 ('long_ellipses'), and 41 along its bent middle line by 14.6 ('bent_beans'). A window of
+    64 pixels (`data.hoc`) is about 1.5 times the longest of every kind. Shadows and noise leave the instances and their
+    places as they are.
 
     Args:
-      kind: 'ellipses' or 'beans' (ellipses bent along their longer axis).
+      kind: one of `CLUSTERS`.
       size: side of the picture in pixels, at least 64.
       seed: equal seeds give equal clusters.
+      shadows: largest opacity in [0, 1] of the soft shadow that each instance casts on what lies below it; 0: none.
+      noise: standard deviation of Gaussian noise on each channel in [0, 1], in units of the brightest value; 0: none.
 
     Returns:
       picture: uint8 [size, size, 3] in [0, 255].
       shapes: bool [m, 48, 48], each instance's full shape, whether hidden by others or not.
 
     Raises:
-      ValueError: on an unknown kind or a picture that is too small.
+      ValueError: on an unknown kind, a picture that is too small, or an option out of its range.
     """
+    return labelled_cluster(kind, size=size, seed=seed, shadows=shadows, noise=noise)[:2]
+
+
+def labelled_cluster(
+    kind: str, *, size: int = CLUSTER_SIZE, seed: int, shadows: float = 0.0, noise: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draws a cluster as `drawn_cluster` does, and says which instance is on top at each pixel.
+
+    Args:
+      kind: as of `drawn_cluster`, which has the same options.
+      size: likewise, and so are `seed`, `shadows` and `noise`.
+
+    Returns:
+      picture: uint8 [size, size, 3] in [0, 255].
+      shapes: bool [m, 48, 48].
+      labels: int32 [size, size] in [0, m]: n where `shapes[n - 1]` is on top, 0 where there is no instance.
+
+    Raises:
+      ValueError: as `drawn_cluster`.
+    """
+    _check_cluster(kind, size=size, shadows=shadows, noise=noise)
+    generator, shadow_generator = np.random.default_rng(seed), np.random.default_rng([seed, _SHADOW_STREAM])
+    light = shadow_generator.uniform(0.0, 2.0 * np.pi)
+    margin = _SHAPE_SIZE + _SHADOW_REACH  # wide enough for instances at the border
+    canvas = np.zeros((size + 2 * margin, size + 2 * margin, 3))
+    labels = np.zeros(canvas.shape[:2], np.int32)
+    count = round(_KINDS[kind].coverage * (size + _SHAPE_SIZE) ** 2 / _KINDS[kind].mean_area)
+    corners = _spread_points(count, extent=size + _SHAPE_SIZE, generator=generator) + _SHADOW_REACH
+    shapes = np.empty((count, _SHAPE_SIZE, _SHAPE_SIZE), bool)
+    low, high = (np.array(colour) for colour in _KINDS[kind].colours)
+    for index, (top, left) in enumerate(corners):
+        coverage, shading = _draw_grain(_KINDS[kind], generator=generator)
+        colour = low + (high - low) * generator.uniform() + generator.normal(0.0, 0.02, 3)
+        if shadows:
+            around = tuple(slice(corner - _SHADOW_REACH, corner + _SHAPE_SIZE + _SHADOW_REACH) for corner in (top, left))
+            canvas[around] *= 1.0 - shadows * _draw_shadow(coverage, light=light, generator=shadow_generator)
+        within = slice(top, top + _SHAPE_SIZE), slice(left, left + _SHAPE_SIZE)
+        alpha = coverage[..., np.newaxis]
+        canvas[within] = shading[..., np.newaxis] * colour * alpha + canvas[within] * (1.0 - alpha)
+        shapes[index] = coverage >= 0.5
+        labels[within][shapes[index]] = index + 1
+    inside = slice(margin, margin + size)
+    picture = canvas[inside, inside]
+    if noise:
+        picture = picture + np.random.default_rng([seed, _NOISE_STREAM]).normal(0.0, noise, picture.shape)
+    return _to_bytes(picture), shapes, labels[inside, inside]
+
+
+def _check_cluster(kind: str, *, size: int, shadows: float, noise: float) -> None:
+    """Refuses what cannot be drawn."""
     if kind not in CLUSTERS:
         raise ValueError(f"kind of cluster is {kind!r}, expected one of {', '.join(CLUSTERS)}.")
     if size < 64:
         raise ValueError(f"size is {size} pixels, expected at least 64.")
-    generator = np.random.default_rng(seed)
-    half = _SHAPE_SIZE // 2
-    canvas = np.zeros((size + 2 * _SHAPE_SIZE, size + 2 * _SHAPE_SIZE, 3))  # wide enough for shapes at the border
-    mean_area = np.pi * 18.0 * 12.5
-    count = round(_COVERAGE * (size + 2 * half) ** 2 / mean_area)
-    corners = _spread_points(count, extent=size + _SHAPE_SIZE, generator=generator)
-    shapes = np.empty((count, _SHAPE_SIZE, _SHAPE_SIZE), bool)
-    low, high = (np.array(colour) for colour in _COLOURS[kind])
-    for index, (top, left) in enumerate(corners):
-        coverage, shading = _draw_grain(bend=0.012 if kind == "beans" else 0.0, generator=generator)
-        colour = low + (high - low) * generator.uniform() + generator.normal(0.0, 0.02, 3)
-        window = canvas[top:top + _SHAPE_SIZE, left:left + _SHAPE_SIZE]
-        alpha = coverage[..., np.newaxis]
-        window[:] = shading[..., np.newaxis] * colour * alpha + window * (1.0 - alpha)
-        shapes[index] = coverage >= 0.5
-    inside = slice(_SHAPE_SIZE, _SHAPE_SIZE + size)
-    return _to_bytes(canvas[inside, inside]), shapes
+    if not (0.0 <= shadows <= 1.0 and 0.0 <= noise <= 1.0):
+        raise ValueError(f"shadows {shadows} and noise {noise} are expected in [0, 1].")
 
 
 def _spread_points(count: int, *, extent: int, generator: np.random.Generator) -> np.ndarray:
@@ -141,14 +215,42 @@ def _spread_points(count: int, *, extent: int, generator: np.random.Generator) -
     return (places / cells * extent).astype(int)
 
 
-def _draw_grain(*, bend: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _draw_grain(kind: _Kind, *, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """One instance of a cluster, turned at random: its coverage and its shading, both float [48, 48] in [0, 1]."""
     axis = np.arange(_SHAPE_SIZE) - (_SHAPE_SIZE - 1) / 2.0
     x, y = np.meshgrid(axis, axis)
     angle = generator.uniform(0.0, 2.0 * np.pi)
     u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
-    length, breadth = generator.uniform(16.0, 20.0), generator.uniform(11.0, 14.0)
-    v = v - bend * (u**2 - length**2 / 4.0)  # a parabola, about its own middle
-    radius = np.hypot(u / length, v / breadth)  # 1 on the outline
+    length = generator.uniform(*kind.lengths)
+    breadth = length / kind.aspect if kind.breadths is None else generator.uniform(*kind.breadths)
+    v = v - kind.bend * (u**2 - length**2 / 4.0)  # a parabola, about its own middle
+    if kind.arc is None:
+        radius = np.hypot(u / length, v / breadth)  # 1 on the outline
+    else:
+        u, v = _unrolled(u, v, length=length, half_turn=generator.uniform(*kind.arc))
+        radius = np.linalg.norm([u / length, v / breadth], ord=_BLUNTNESS, axis=0)
     coverage = np.clip((1.0 - radius) * breadth + 0.5, 0.0, 1.0)
     return coverage, 0.35 + 0.65 * np.sqrt(np.clip(1.0 - radius**2, 0.0, 1.0))
+
+
+def _unrolled(u: np.ndarray, v: np.ndarray, *, length: float, half_turn: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates along and across an arc of 2 `length` pixels that turns by 2 `half_turn` radians, centred on 0."""
+    arc_radius = length / half_turn
+    v = v + arc_radius * (1.0 + np.cos(half_turn)) / 2.0  # from the arc's centre; the arc's middle is half its height up
+    return arc_radius * np.arctan2(u, v), np.hypot(u, v) - arc_radius
+
+
+def _draw_shadow(coverage: np.ndarray, *, light: float, generator: np.random.Generator) -> np.ndarray:
+    """Opacity of an instance's shadow: its coverage, shifted along `light` (radians) and blurred.
+
+    The distance is drawn between 2 and 5 pixels, the largest opacity between 0.5 and 1. Returns float [74, 74, 1].
+    """
+    distance, opacity = generator.uniform(*_SHADOW_OFFSETS), generator.uniform(0.5, 1.0)
+    places = np.arange(-_SHADOW_REACH, _SHAPE_SIZE + _SHADOW_REACH)[:, np.newaxis] - np.arange(_SHAPE_SIZE)
+
+    def blurs(shift: float) -> np.ndarray:
+        weights = np.exp(-0.5 * ((places - shift) / _SHADOW_BLUR) ** 2)
+        return weights / (_SHADOW_BLUR * np.sqrt(2.0 * np.pi))
+
+    blurred = blurs(distance * np.sin(light)) @ coverage @ blurs(distance * np.cos(light)).T
+    return np.clip(opacity * blurred, 0.0, 1.0)[..., np.newaxis]

@@ -19,6 +19,7 @@ from visualization import panels, tiles
 
 TRAVERSAL = np.linspace(-1.0, 1.0, 9)  # values of a latent in a traversal's columns
 BATCH_SIZE = 64
+MOST_SHAPES = 1200  # of a drawn cluster that instances are compared with; a picture of 384 pixels has about as many
 Path = Union[str, os.PathLike]
 
 
@@ -60,11 +61,13 @@ class InstanceSampler:
           num_evaluated: instances that are generated for the metrics.
           seed: seed of their latents.
           recognition: carved instances to estimated latents, or None.
-          shapes: bool [m, T, T], the true instances' shapes, where they are known.
+          shapes: bool [m, T, T], the true instances' shapes, where they are known. The first 1200 are compared with,
+            so that memory and metrics do not depend on a drawn picture's size.
         """
         self._network = tf.function(lambda latents: network(latents, training=False), autograph=False)
         self._recognize = tf.function(recognition, autograph=False) if recognition else None
-        self._shapes, self._latent_dim, self._seed, self._num_evaluated = shapes, latent_dim, seed, num_evaluated
+        self._shapes = None if shapes is None else shapes[:MOST_SHAPES]
+        self._latent_dim, self._seed, self._num_evaluated = latent_dim, seed, num_evaluated
 
     @classmethod
     def from_weights(cls, path: Path, *, num_evaluated: int,
@@ -86,7 +89,8 @@ class InstanceSampler:
         values, latent_dim = run_folder.parse_flags(metadata["flags"].values()), int(metadata["latent_dim"])
         run_seed = int(values.get("seed", 0))
         drawn = values.get("drawn_cluster")
-        shapes = synthetic.drawn_cluster(drawn, seed=run_seed)[1] if drawn else None
+        size = int(values.get("drawn_size", synthetic.CLUSTER_SIZE))  # earlier runs have no such flag
+        shapes = synthetic.drawn_cluster(drawn, size=size, seed=run_seed)[1] if drawn else None
         return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,
                    seed=run_seed + 1 if seed is None else seed), metadata
 

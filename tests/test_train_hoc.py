@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import hoc
+import flags
+from data import hoc, synthetic
 from errors import UserError
 from evaluation import instances
 from storage.weights import read_weights
@@ -90,11 +91,11 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
 
 
 def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
-    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--drawn_cluster=ellipses",
-                        "--recognition=none", "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
+    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--drawn_cluster=bent_beans",
+                        "--drawn_size=150", "--drawn_shadows=0.3", "--drawn_noise=0.02", "--recognition=none", "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
                         "--generator_average=0.9", "--discriminator_inputs=standardized")
     assert result.returncode == 0, result.stderr
-    assert "cluster of 384x384 pixels" in result.stdout
+    assert "cluster of 150x150 pixels in windows of 64" in result.stdout
     metrics = last_metrics(tmp_path)
     assert 0.0 <= metrics["evaluation/best_shape_iou"] <= 1.0
     assert not any("information" in name or "latent_r2" in name for name in metrics)
@@ -130,7 +131,7 @@ def photograph(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("flags, message", [
+@pytest.mark.parametrize("given, message", [
     (("--image={photograph}", "--window_size=31"), "small.png is 40x30 pixels, smaller than a window of"),
     (("--image={photograph}", "--window_size=0"), "--window_size is 0 pixels, expected at least 16"),
     (("--image={photograph}",), "--image needs --window_size"),
@@ -138,21 +139,50 @@ def photograph(tmp_path_factory):
     (("--padding=64",), "--padding=64 can push a whole instance out of its 64-pixel window"),
     (("--mask_start=disk", "--area_constant=0", "--padding=0"), "--mask_start=disk needs an area constant between 0 and 1"),
     (("--num_replicas=2",), "--num_replicas=2 needs --distribute=mirrored"),
+    (("--drawn_size=100",), "--drawn_noise=0.0 are of a drawn cluster; add --drawn_cluster, or leave them out"),
     (("--num_layers=0",), "flag --num_layers=0"),
     (("--latent_dim=0",), "flag --latent_dim=0"),
     (("--num_recognized_layers=4",), "--num_recognized_layers=4 is more than --num_layers=3; 0 is all of them"),
     (("--num_evaluation_images=4097",), "flag --num_evaluation_images=4097"),
 ])
-def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, photograph, tmp_path, flags, message):
-    flags = [flag.format(photograph=photograph) for flag in flags]
-    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", *flags)
+def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, photograph, tmp_path, given, message):
+    given = [flag.format(photograph=photograph) for flag in given]
+    result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path / 'run'}", "--num_steps=1", *given)
     assert result.returncode != 0
     assert message in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "run").exists()
 
 
+def scenes_of(**given):
+    """Returns the flags of a cluster as `config.Scenes` has them, those of defaults left as they are."""
+    return types.SimpleNamespace(**{"drawn_cluster": None, "drawn_size": 384, "drawn_shadows": 0.0, "drawn_noise": 0.0,
+                                    "image": None, "window_size": None, **given})
+
+
+def test_a_drawn_cluster_has_the_size_shadows_and_noise_of_the_flags_and_is_not_scaled():
+    picture, shapes = hoc.load(scenes_of(drawn_cluster="bent_beans", drawn_size=100, drawn_shadows=0.5, drawn_noise=0.1),
+                               seed=3)
+    expected = synthetic.drawn_cluster("bent_beans", size=100, seed=3, shadows=0.5, noise=0.1)
+    np.testing.assert_array_equal(picture, expected[0])
+    np.testing.assert_array_equal(shapes, expected[1])
+
+
+@pytest.mark.parametrize("given", [{"drawn_size": 385}, {"drawn_shadows": 0.1}, {"drawn_noise": 0.1}])
+def test_options_of_a_drawn_cluster_without_one_are_refused(given):
+    with pytest.raises(UserError, match="are of a drawn cluster; add --drawn_cluster"):
+        hoc.load(scenes_of(image="beans.jpg", window_size=64, **given), seed=0)
+
+
+def test_flags_offer_the_kinds_that_can_be_drawn_and_their_size(monkeypatch):
+    declared = {}
+    for name in ("DEFINE_enum", "DEFINE_integer", "DEFINE_float"):
+        monkeypatch.setattr(flags.absl_flags, name, lambda name, *declaration, **_: declared.update({name: declaration}))
+    flags.define_drawn_cluster()
+    assert tuple(declared["drawn_cluster"][1]) == synthetic.CLUSTERS
+    assert declared["drawn_size"][0] == synthetic.CLUSTER_SIZE
+
+
 def test_a_drawn_cluster_and_a_photograph_together_are_refused():
     for given in ({"image": "beans.jpg"}, {"window_size": 64}):
-        scenes = types.SimpleNamespace(**{"drawn_cluster": "beans", "image": None, "window_size": None, **given})
         with pytest.raises(UserError, match="--drawn_cluster needs no --image and no --window_size"):
-            hoc.load(scenes, seed=0)
+            hoc.load(scenes_of(drawn_cluster="beans", **given), seed=0)

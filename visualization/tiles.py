@@ -90,7 +90,7 @@ def save_png(array: np.ndarray, path: Union[str, os.PathLike], *, compress_level
     """Writes a PNG, whole or not at all, into a folder that is made where missing.
 
     Args:
-      array: uint8 [h, w] grey, [h, w, 3] RGB or [h, w, 4] RGBA.
+      array: uint8 [h, w] grey, [h, w, 3] RGB or [h, w, 4] RGBA, or uint16 [h, w] labels.
       path: the file's path.
       compress_level: zlib's, from 1 (with large photographs three times as fast, a sixth larger) to 9.
 
@@ -99,8 +99,9 @@ def save_png(array: np.ndarray, path: Union[str, os.PathLike], *, compress_level
       ValueError: the array is no such picture.
     """
     array = np.asarray(array)
-    if array.dtype != np.uint8 or not (array.ndim == 2 or array.ndim == 3 and array.shape[-1] in (3, 4)):
-        raise ValueError(f"A picture must be uint8 [h, w], [h, w, 3] or [h, w, 4], but is {array.dtype} "
+    is_grey, is_coloured = array.ndim == 2, array.ndim == 3 and array.shape[-1] in (3, 4)
+    if not (array.dtype == np.uint8 and (is_grey or is_coloured) or array.dtype == np.uint16 and is_grey):
+        raise ValueError(f"A picture must be uint8 [h, w], [h, w, 3] or [h, w, 4], or uint16 [h, w], but is {array.dtype} "
                          f"{list(array.shape)}.")
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, format="PNG", compress_level=compress_level)

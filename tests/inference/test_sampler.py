@@ -74,6 +74,24 @@ def test_a_weights_file_gives_the_figures_of_its_run(network, tmp_path):
     assert other.figures()["diversity"] != pytest.approx(expected["diversity"], abs=1e-6)
 
 
+def test_a_weights_file_has_its_clusters_shapes_drawn_in_the_size_of_the_run(network, tmp_path):
+    flags = {"seed": "--seed=3", "drawn_cluster": "--drawn_cluster=bent_beans", "drawn_size": "--drawn_size=100"}
+    save_weights(tmp_path / "w.npz", network, metadata={**METADATA, "flags": flags})
+    _, shapes = synthetic.drawn_cluster("bent_beans", size=100, seed=3)
+    loaded, _ = InstanceSampler.from_weights(tmp_path / "w.npz", num_evaluated=8)
+    figures = InstanceSampler(network, latent_dim=2, num_evaluated=8, seed=4, shapes=shapes).figures()
+    assert loaded.figures() == pytest.approx(figures, abs=1e-5)
+
+
+def test_figures_compare_with_the_first_shapes_alone_where_there_are_many(network):
+    _, shapes = synthetic.drawn_cluster("ellipses", size=64, seed=0)
+    disk = np.hypot(*(np.indices((48, 48)) - 23.5)) < 14
+    few = np.broadcast_to(shapes[:1], (1200, 48, 48))
+    figures = [InstanceSampler(network, latent_dim=2, num_evaluated=2, seed=4, shapes=given).figures()
+               for given in (few, np.concatenate([few, disk[np.newaxis]]))]
+    assert figures[1] == figures[0]
+
+
 @pytest.mark.parametrize("changed, message", [
     ({"network": "unet"}, "holds a 'unet', expected an 'instance_generator'"),
     ({"latent_dim": None}, "does not say how its network is used"),

@@ -256,6 +256,12 @@ def test_a_saved_png_is_read_back_as_it_was(tmp_path, shape):
     assert os.listdir(tmp_path / "new") == ["picture.png"]
 
 
+def test_saved_labels_keep_their_16_bits(tmp_path):
+    labels = np.array([[0, 1], [256, 65535]], np.uint16)
+    tiles.save_png(labels, tmp_path / "labels.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "labels.png")), labels)
+
+
 def test_a_png_is_refused_by_path_and_reason_where_a_file_is_in_the_way(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file/picture.png cannot be written: (File exists|Not a directory)"):
@@ -270,3 +276,5 @@ def test_a_png_is_refused_by_path_and_reason_where_a_file_is_in_the_way(tmp_path
 def test_what_is_no_picture_is_refused():
     with pytest.raises(ValueError, match=r"uint8 \[h, w\].*float32 \[2, 2, 3\]"):
         tiles.save_png(np.zeros((2, 2, 3), np.float32), "never.png")
+    with pytest.raises(ValueError, match=r"uint16 \[h, w\].*uint16 \[2, 2, 3\]"):
+        tiles.save_png(np.zeros((2, 2, 3), np.uint16), "never.png")
