@@ -24,6 +24,7 @@ class Photographs:
     data_dir: Optional[str]
     images: Optional[str]
     boxes: Optional[str]
+    boxes_format: Optional[str]
     masks: Optional[str]
     split: Optional[str]
     crop: Optional[str]
@@ -245,6 +246,7 @@ class Segmentation:
     weights: list
     out: str
     boxes: Optional[str]
+    boxes_format: Optional[str]
     batch_size: int
     grabcut_iterations: int
     inference: Inference

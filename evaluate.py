@@ -27,7 +27,8 @@ from visualization import panels, tiles
 
 def labelled_photographs(options: config.Photographs) -> list[Photograph]:
     """Lists the photographs that have a reference mask, and says how many there are; UserError where none has."""
-    named = {name: getattr(options, name) for name in ("dataset", "data_dir", "images", "boxes", "masks", "split")}
+    names = ("dataset", "data_dir", "images", "boxes", "boxes_format", "masks", "split")
+    named = {name: getattr(options, name) for name in names}
     found = photographs.list_photographs(**named)
     labelled = [photograph for photograph in found if photograph.mask_path]
     dataset = photographs.dataset_name(dataset=options.dataset, images=options.images)

@@ -8,7 +8,8 @@ FLAGS = absl_flags.FLAGS
 
 # Flags by what they belong to, as --help shows them; those that are named in neither set are of training.
 PAPER = frozenset((
-    "dataset", "data_dir", "images", "boxes", "masks", "crop", "image_size", "backgrounds", "area_constant", "area_weight",
+    "dataset", "data_dir", "images", "boxes", "boxes_format", "masks", "crop", "image_size", "backgrounds",
+    "area_constant", "area_weight",
     "generator_learning_rate", "discriminator_learning_rate", "adam_beta_1", "adam_beta_2", "flip", "image", "window_size",
     "num_layers", "latent_dim", "padding", "background", "disk_radius", "vertical_flip", "information_weight", "teacher",
     "student_learning_rate"))

@@ -28,6 +28,7 @@ CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_e
 
 MOST_INSTANCES = 10_000  # written at once: their names have four digits
 MOST_MEASURED = 4096  # each is compared with each
+BOXES_FORMATS = ["xywh", "corners", "yolo", "coco"]  # `data.boxes.FORMATS`
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
 
 
@@ -58,11 +59,10 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
                            "Layout of the photographs: the bundled airplanes or pets, CUB-200-2011, CelebA (in the "
                            "wild), or any folder. Default: 'folder' with --images, else 'airplanes'. 'samples' is an "
                            "older name of 'pets'.")
-    define_path("data_dir", None, "Folder of the data set, for birds and faces.")
-    define_path("images", None, "Folder of images, searched recursively (dataset 'folder').")
-    define_path("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
-                "are taken whole (dataset 'folder').")
-    define_path("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
+    DEFINE_path("data_dir", None, "Folder of the data set, for birds and faces.")
+    DEFINE_path("images", None, "Folder of images, searched recursively (dataset 'folder').")
+    _define_boxes("without it images are taken whole (dataset 'folder')")
+    DEFINE_path("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
                 "'folder').")
     absl_flags.DEFINE_enum("split", split, ["all", "train", "test"],
                            "Which photographs of the data set's own split; the paper names none.")
@@ -73,7 +73,17 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
                                   message="must be a positive multiple of 64, at most 4096")
 
 
-def define_backgrounds() -> None:
+def _define_boxes(use):
+    """The list of boxes and its format; `use` says what they are for."""
+    DEFINE_path("boxes", None, f"Text file of lines 'file x y width height' in pixels; {use}.")
+    absl_flags.DEFINE_enum("boxes_format", None, BOXES_FORMATS,
+                           "How --boxes are written. 'xywh', the default: lines 'file x y width height', where x y is "
+                           "the top left corner; 'corners': lines 'file x1 y1 x2 y2'; 'yolo': lines 'file centre_x "
+                           "centre_y width height' in shares of the sides, or a folder with a .txt for each picture; "
+                           "'coco': a JSON file. Pixels are those after EXIF rotation.")
+
+
+def define_backgrounds():
     """Background provider's pictures (third case of Figure 4)."""
     define_path("backgrounds", None,
                 "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
@@ -311,8 +321,9 @@ def define_segmentation() -> None:
     """The user's own pictures: where their boxes are and where their masks go."""
     define_path("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
                 required=True)
-    define_path("boxes", None, "Text file of lines 'file x y width height' in pixels, one per thing; "
-                "pictures without a line are left out. Without it pictures are taken whole.")
+    _define_boxes("one per thing; pictures without a line are left out, and without the file pictures are taken whole")
+    absl_flags.DEFINE_bool("skip_existing", False, "Pass over pictures whose masks, cut-outs and lines of the table "
+                           "are all there, so that a call that was stopped goes on.")
     absl_flags.DEFINE_integer("batch_size", 16, "Crops that the network is given at a time.", lower_bound=1,
                               upper_bound=4096)
 

@@ -73,7 +73,10 @@ def main(argv: list[str]) -> None:
     if any(os.path.isdir(given) and os.path.realpath(given) == os.path.realpath(out) for given in inputs):
         raise UserError(f"--out={out} is a folder of pictures itself, of which masks would be made the next time; "
                         f"give another, such as {os.path.normpath(out)}_masks.")
-    pictures = folder.list_pictures(inputs, boxes_file=options.boxes, excluded_dir=out)
+    if options.boxes_format and not options.boxes:
+        raise UserError("--boxes_format says how --boxes are written, and none are given; give them, or leave it out.")
+    pictures = folder.list_pictures(inputs, boxes_file=options.boxes, boxes_format=options.boxes_format,
+                                    excluded_dir=out)
     stems = output_stems(pictures)
     check_overwriting(pictures, stems, out=out, boxes=options.boxes)
     segmenter = Segmenter.from_weights(options.weights, grabcut_iterations=options.grabcut_iterations,

@@ -4,7 +4,7 @@ import os
 from typing import Optional
 
 from data.images import Photograph
-from data.listings import parse_box, read_lines, split_line
+from data.listings import has_size, name_empty, parse_box, read_lines, split_line
 from errors import UserError
 
 
@@ -31,17 +31,23 @@ def list_photographs(data_dir: str) -> list[Photograph]:
     boxes_path = os.path.join(root, "bounding_boxes.txt")
     boxes = _read_table(boxes_path, expected="id x y width height")
     split = _read_split(os.path.join(root, "train_test_split.txt"))
-    photographs = []
+    photographs, empty = [], []
     for image_id, (number, name) in names.items():
         if image_id not in boxes:
             raise UserError(f"{boxes_path} has no box for image {image_id} ({names_path}, line {number}).")
         if split is not None and image_id not in split:
             raise UserError(f"train_test_split.txt in {root} has no line for image {image_id} ({name}).")
         box_number, box_text = boxes[image_id]
-        box = parse_box(box_text.split(), path=boxes_path, number=box_number)
+        box = parse_box(box_text.split(), where=f"{boxes_path}, line {box_number}")
+        if not has_size(box):
+            empty.append(f"{boxes_path}, line {box_number}: the box of {name} has no size ({box_text})")
+            continue
         path = os.path.join(root, "images", *name.split("/"))
         is_training = split is None or split[image_id]
         photographs.append(Photograph(name, path, box, _find_mask(root, name), is_training))
+    name_empty(empty)
+    if not photographs:
+        raise UserError(f"{boxes_path} holds no box of any size.")
     _check_images_exist(photographs, names_path=names_path)
     return photographs
 

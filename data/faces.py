@@ -4,7 +4,7 @@ import os
 from typing import Optional
 
 from data.images import Photograph
-from data.listings import parse_box, read_lines, split_line
+from data.listings import has_size, name_empty, parse_box, read_lines, split_line
 from data.windows import Box
 from errors import UserError
 
@@ -22,7 +22,7 @@ def list_photographs(data_dir: str) -> list[Photograph]:
         images are not).
 
     Returns:
-      One photograph per line of the list of boxes, none with a mask.
+      One photograph per line of the list with a box of some size, none with a mask; other boxes are named.
 
     Raises:
       UserError: a file or an image is missing, a line cannot be read, or the list is not as long as it says.
@@ -49,7 +49,7 @@ def list_photographs(data_dir: str) -> list[Photograph]:
 
 
 def _read_boxes(path: str) -> dict[str, Box]:
-    """{file name: box} of a list whose first line is its length and whose second names the columns."""
+    """{file name: box of some size} of a list whose first line is its length and whose second names the columns."""
     lines = read_lines(path)
     if len(lines) < 3 or not lines[0][1].isdecimal():
         raise UserError(f"{path} should begin with the number of images, then a line of column names.")
@@ -58,12 +58,16 @@ def _read_boxes(path: str) -> dict[str, Box]:
         name, *fields = split_line(text, num_fields=5, path=path, number=number, expected="name x y width height")
         if name in boxes:
             raise UserError(f"{path}, line {number}: {name} stands there twice, expected one box for each image.")
-        boxes[name] = parse_box(fields, path=path, number=number)
+        boxes[name] = parse_box(fields, where=f"{path}, line {number}")
     if len(boxes) != int(lines[0][1]):
         raise UserError(
             f"{path} says that it lists {lines[0][1]} images and lists {len(boxes)}; replace it or correct line 1."
         )
-    return boxes
+    sized = {name: box for name, box in boxes.items() if has_size(box)}
+    name_empty([f"{path}: the box of {name} has no size" for name in boxes if name not in sized])
+    if not sized:
+        raise UserError(f"{path} holds no box of any size.")
+    return sized
 
 
 def _read_partition(path: str) -> Optional[dict[str, str]]:

@@ -3,8 +3,8 @@
 import os
 from typing import Iterator, NamedTuple, Optional, Sequence
 
+from data.boxes import Names, read_boxes
 from data.images import Photograph
-from data.listings import parse_box, read_lines, split_line
 from data.windows import Box
 from errors import UserError
 
@@ -67,16 +67,16 @@ def _holds_masks(directory: str) -> bool:
 
 
 def list_photographs(
-    image_dir: str, *, boxes_file: Optional[str] = None, mask_dir: Optional[str] = None, recursive: bool = True,
-    excluded_dir: Optional[str] = None
+    image_dir: str, *, boxes_file: Optional[str] = None, boxes_format: Optional[str] = None,
+    mask_dir: Optional[str] = None, recursive: bool = True, excluded_dir: Optional[str] = None
 ) -> list[Photograph]:
     """Lists a folder's images as photographs, sorted by name.
 
     Args:
       image_dir: the folder; a photograph's name is its path below it, written with '/'.
-      boxes_file: a text file of lines 'name x y width height' (pixels; blank lines and lines that begin with # are
-        skipped). Images without a line are left out; several lines for one image give photographs 'name#1', 'name#2',
-        in the lines' order. Without the file each photograph is the whole image.
+      boxes_file: a list of boxes, as `boxes.read_boxes` reads it. Images without a box are left out; several boxes of
+        one image give photographs 'name#1', 'name#2', in the list's order. Without it each photograph is a whole image.
+      boxes_format: one of `boxes.FORMATS`, or None.
       mask_dir: a folder of masks named as the images, below it as the images below `image_dir`, with any image suffix
         (.png is preferred). Images without a mask are allowed.
       recursive: whether the folders in `image_dir` are searched too.
@@ -87,8 +87,8 @@ def list_photographs(
       At least one photograph; all are training photographs.
 
     Raises:
-      UserError: a folder or file is missing or empty, a line cannot be read or names a missing image, masks and images
-        share a folder, or no mask belongs to any image.
+      UserError: a folder or file is missing or empty, `read_boxes` cannot read the boxes, masks and images share a
+        folder, or no mask belongs to any image.
     """
     if mask_dir is not None and os.path.realpath(mask_dir) == os.path.realpath(image_dir):
         raise UserError(f"{mask_dir} is given for images and for masks; masks need a folder of their own, since they are "
@@ -99,7 +99,8 @@ def list_photographs(
     }
     if not paths:
         raise UserError(f"{image_dir} holds no image but masks and backgrounds.")
-    boxes = {name: [None] for name in paths} if boxes_file is None else _read_boxes(boxes_file, names=paths)
+    boxes = {name: [None] for name in paths} if boxes_file is None else read_boxes(
+        boxes_file, images=paths, boxes_format=boxes_format)
     masks = {} if mask_dir is None else _find_masks(mask_dir, names=paths, image_dir=image_dir)
     photographs = []
     for name in sorted(boxes):
@@ -111,21 +112,23 @@ def list_photographs(
 
 
 def list_pictures(
-    inputs: Sequence[str], *, boxes_file: Optional[str] = None, excluded_dir: Optional[str] = None
+    inputs: Sequence[str], *, boxes_file: Optional[str] = None, boxes_format: Optional[str] = None,
+    excluded_dir: Optional[str] = None
 ) -> list[Picture]:
-    """Lists image files and folders of them, in the order given; none is opened.
+    """Lists image files and folders of them, in the order given; none is decoded.
 
     Args:
       inputs: files, of any suffix, and folders, which are searched as by `list_image_files`.
-      boxes_file: as for `list_photographs`; pictures without a line are left out. Without it each picture is whole.
+      boxes_file: as for `list_photographs`; pictures without a box are left out. Without it each picture is whole.
+      boxes_format: one of `boxes.FORMATS`, or None.
       excluded_dir: a folder that is passed over where it lies inside one of the folders given.
 
     Returns:
       At least one picture; none is there twice by the same name.
 
     Raises:
-      UserError: nothing is given, a file or folder is missing, a folder holds no image, a line of boxes cannot be read
-        or names a missing picture, or the boxes are of pictures of which two have the same name.
+      UserError: nothing is given, a file or folder is missing, a folder holds no image, `read_boxes` cannot read the
+        boxes, or the boxes are of pictures of which two have the same name.
     """
     paths = {}
     for given in inputs:
@@ -141,12 +144,14 @@ def list_pictures(
             raise UserError(f"{boxes_file} cannot tell {owners[name]} from {path}, which are both called '{name}' in "
                             "it; give the folder that holds both, or one after the other.")
         owners[name] = path
-    boxes = _read_boxes(boxes_file, names=owners)
+    boxes = read_boxes(boxes_file, images=owners, boxes_format=boxes_format)
     return [Picture(name, path, tuple(boxes[name])) for name, path in owners.items() if name in boxes]
 
 
 def _named_images(given: str, *, excluded_dir: Optional[str]) -> Iterator[tuple[str, str]]:
     """(name, path) of a file, or of each image in a folder outside `excluded_dir`, if that lies inside the folder."""
+    if not given:
+        raise UserError("A path given is empty; give image files, or folders of them (is a shell's variable unset?).")
     if not os.path.exists(given):
         raise UserError(f"There is no file or folder {given}; check the path.")
     if not os.path.isdir(given):
@@ -163,29 +168,14 @@ def _outside(paths: list[str], excluded_dirs: Sequence[Optional[str]], *, of: st
     return [path for path in paths if not os.path.realpath(path).startswith(inner)] if inner else paths
 
 
-def _read_boxes(path: str, *, names: dict[str, str]) -> dict[str, list[Box]]:
-    """The boxes of each image named in a boxes file, whose names must be among `names`."""
-    boxes = {}
-    for number, text in read_lines(path):
-        if text.startswith("#"):
-            continue
-        name, *fields = split_line(text, num_fields=5, path=path, number=number, expected="name x y width height")
-        if name not in names:
-            raise UserError(f"{path}, line {number}: there is no image '{name}' among the images.")
-        boxes.setdefault(name, []).append(parse_box(fields, path=path, number=number))
-    if not boxes:
-        raise UserError(f"{path} holds no box; expected lines 'name x y width height'.")
-    return boxes
-
-
 def _find_masks(mask_dir: str, *, names: dict[str, str], image_dir: str) -> dict[str, str]:
     """{image name without suffix: mask path} for the images that have a mask; UserError if none has."""
-    stems = {os.path.splitext(name)[0] for name in names}
-    masks = {}
+    stems, masks = Names({os.path.splitext(name)[0] for name in names}), {}
     for path in list_image_files(mask_dir):
         stem, suffix = os.path.splitext(os.path.relpath(path, mask_dir).replace(os.sep, "/"))
-        if stem in stems and (stem not in masks or suffix.lower() == ".png"):
-            masks[stem] = path
+        owner = stems.find(stem, where=path)
+        if owner is not None and (owner not in masks or suffix.lower() == ".png"):
+            masks[owner] = path
     if not masks:
         raise UserError(
             f"None of the masks in {mask_dir} has the name of an image in {image_dir}; "

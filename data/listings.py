@@ -1,25 +1,46 @@
 """The text files that list a data set: numbered lines, and the boxes written in them."""
 
 import math
-from typing import Sequence
+import sys
+from typing import Any, Sequence
 
 from data.windows import Box
 from errors import UserError
+
+_MOST_NAMED = 5  # boxes without size that are named one by one
+
+
+def read_text(path: str) -> str:
+    """Reads a text file; bytes that are no UTF-8 are kept as in the names of files (`os.fsdecode`).
+
+    Raises:
+      UserError: the file is missing or is no text of UTF-8.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            text = file.read()
+    except FileNotFoundError:
+        raise UserError(f"There is no file {path}; check the path.") from None
+    except OSError as error:
+        raise UserError(f"{path} could not be read as UTF-8 text ({error}).") from error
+    if "\0" in text:
+        raise UserError(f"{path} could not be read as UTF-8 text, since it holds zeros, as UTF-16 and pictures do; "
+                        "save it as UTF-8.")
+    return text
+
+
+def is_unicode(text: str) -> bool:
+    """Says whether UTF-8 can hold a text; names of files may be of other bytes."""
+    return text == text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_lines(path: str) -> list[tuple[int, str]]:
     """Reads the lines of a text file that are not blank, stripped, each with its number counted from 1.
 
     Raises:
-      UserError: the file is missing or is not UTF-8 text.
+      UserError: as `read_text`.
     """
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            return [(number, line.strip()) for number, line in enumerate(file, start=1) if line.strip()]
-    except FileNotFoundError:
-        raise UserError(f"There is no file {path}; check the folder given.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} could not be read as UTF-8 text ({error}).") from error
+    return [(number, line.strip()) for number, line in enumerate(read_text(path).split("\n"), start=1) if line.strip()]
 
 
 def split_line(text: str, *, num_fields: int, path: str, number: int, expected: str) -> list[str]:
@@ -41,15 +62,26 @@ def split_line(text: str, *, num_fields: int, path: str, number: int, expected: 
     return fields
 
 
-def parse_box(fields: Sequence[str], *, path: str, number: int) -> Box:
-    """Four fields, x y width height in pixels, as a box of positive size; UserError naming the line if they are not."""
+def parse_box(fields: Sequence[Any], *, where: str, expected: str = "x y width height") -> Box:
+    """Four fields as finite numbers, of a box that may have no size; UserError at `where` if they are none."""
     try:
-        x, y, width, height = (float(field) for field in fields)
-    except ValueError:
-        x = y = width = height = math.nan
-    if not all(map(math.isfinite, (x, y, width, height))) or width <= 0 or height <= 0:
-        raise UserError(
-            f"{path}, line {number}: found the box '{' '.join(fields)}', "
-            "expected four numbers x y width height in pixels, with width and height above 0."
-        )
-    return x, y, width, height
+        numbers = tuple(float(field) for field in fields)
+    except (ValueError, TypeError):
+        numbers = ()
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
+        shown = " ".join(map(str, fields)) if isinstance(fields, (list, tuple)) else fields
+        raise UserError(f"{where}: found the box '{shown}', expected four numbers as in '{expected}'.")
+    return numbers
+
+
+def has_size(box: Box) -> bool:
+    """Says whether a box, x, y, width, height, has a width and a height."""
+    return box[2] > 0 and box[3] > 0
+
+
+def name_empty(sentences: Sequence[str]) -> None:
+    """Names boxes without size, which are passed over, on standard error: the first few, and how many more."""
+    for sentence in sentences[:_MOST_NAMED]:
+        print(f"passed over: {sentence}", file=sys.stderr, flush=True)
+    if len(sentences) > _MOST_NAMED:
+        print(f"passed over: {len(sentences) - _MOST_NAMED} more boxes without size", file=sys.stderr, flush=True)

@@ -46,17 +46,18 @@ def dataset_name(*, dataset: Optional[str], images: Optional[str]) -> str:
     return OLD_NAMES.get(dataset, dataset) or ("folder" if images else "airplanes")
 
 
-def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images: Optional[str], boxes: Optional[str],
-                     masks: Optional[str], split: str, backgrounds: Optional[str] = None) -> list[Photograph]:
+def list_photographs(*, dataset, data_dir, images, boxes, masks, split, boxes_format=None,
+                     backgrounds=None) -> list[Photograph]:
     """Lists the photographs that the flags of the same names ask for.
 
     Args:
       dataset: 'airplanes', 'pets', 'birds', 'faces' or 'folder', or None for what `dataset_name` says.
       data_dir: folder of the data set, for birds and faces.
       images: folder of images, for 'folder'.
-      boxes: boxes file, for 'folder', or None.
+      boxes: list of boxes, for 'folder', or None.
       masks: folder of masks, for 'folder', or None.
       split: 'all', 'train' or 'test'.
+      boxes_format: how boxes are written, one of `boxes.FORMATS`, or None.
       backgrounds: as for `load_backgrounds`; its pictures are no photographs of 'folder', wherever they lie.
 
     Returns:
@@ -67,19 +68,23 @@ def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images:
     """
     name = dataset_name(dataset=dataset, images=images)
     for flag, value, owners in (("data_dir", data_dir, ("birds", "faces")), ("images", images, ("folder",)),
-                                ("boxes", boxes, ("folder",)), ("masks", masks, ("folder",))):
+                                ("boxes", boxes, ("folder",)), ("boxes_format", boxes_format, ("folder",)),
+                                ("masks", masks, ("folder",))):
         if value and name not in owners:
             raise UserError(f"--{flag} does not go with --dataset={name}, but with {' and '.join(owners)}.")
     if name in ("birds", "faces") and not data_dir:
         raise UserError(f"--dataset={name} needs --data_dir, the folder of the data set.")
     if name == "folder" and not images:
         raise UserError("--dataset=folder needs --images, a folder of images.")
+    if boxes_format and not boxes:
+        raise UserError("--boxes_format says how --boxes are written, and none are given; give them, or leave it out.")
     if name == "airplanes":
         found = folder.list_photographs(samples.AIRPLANES_IMAGES, boxes_file=samples.AIRPLANES_BOXES)
     elif name == "pets":
         found = folder.list_photographs(samples.PETS_IMAGES, boxes_file=samples.PETS_BOXES, mask_dir=samples.PETS_MASKS)
     elif name == "folder":
-        found = folder.list_photographs(images, boxes_file=boxes, mask_dir=masks, excluded_dir=backgrounds)
+        found = folder.list_photographs(images, boxes_file=boxes, boxes_format=boxes_format, mask_dir=masks,
+                                        excluded_dir=backgrounds)
     else:
         found = {"birds": birds, "faces": faces}[name].list_photographs(data_dir)
     chosen = [photograph for photograph in found if split == "all" or photograph.is_training == (split == "train")]
@@ -121,13 +126,12 @@ def default_area(dataset: str) -> float:
     return BUNDLED_AREAS.get(dataset, PAPER_AREA)
 
 
-def load_training_data(*, dataset: Optional[str], data_dir: Optional[str], images: Optional[str], boxes: Optional[str],
-                       masks: Optional[str], split: str, crop: str, image_size: int, backgrounds: Optional[str],
-                       num_evaluation_images: int) -> TrainingData:
+def load_training_data(*, dataset, data_dir, images, boxes, boxes_format, masks, split, crop, image_size, backgrounds,
+                       num_evaluation_images) -> TrainingData:
     """Loads what the flags of the same names ask for, and says so in a line.
 
     Args:
-      dataset: and `data_dir`, `images`, `boxes`, `masks`, `split`: as for `list_photographs`.
+      dataset: and `data_dir`, `images`, `boxes`, `boxes_format`, `masks`, `split`: as for `list_photographs`.
       crop: 'box' or 'square'.
       image_size: S in pixels.
       backgrounds: as for `load_backgrounds`.
@@ -140,8 +144,8 @@ def load_training_data(*, dataset: Optional[str], data_dir: Optional[str], image
       UserError: as `list_photographs` and `load_backgrounds`, or a file is broken.
     """
     name = dataset_name(dataset=dataset, images=images)
-    found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes, masks=masks, split=split,
-                             backgrounds=backgrounds)
+    found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes,
+                             boxes_format=boxes_format, masks=masks, split=split, backgrounds=backgrounds)
     pool = load_backgrounds(backgrounds=backgrounds, dataset=name, photographs=found, size=image_size,
                             crop_mode=crop)
     options = {"size": image_size, "crop_mode": crop}

@@ -248,7 +248,7 @@ class Segmenter:
 
 def segment(
     paths: Union[Path, Sequence[Path]], *, weights: Union[Path, Sequence[Path]], boxes: Optional[Path] = None,
-    batch_size: int = 16, **inference: Any,
+    boxes_format: Optional[str] = None, batch_size: int = 16, **inference: Any,
 ) -> Iterator[Segmentation]:
     """Infers the masks of any number of pictures, one after the other, in the memory that a few of them take.
 
@@ -258,6 +258,7 @@ def segment(
       boxes: text file of lines 'name x y width height' in pixels after EXIF orientation, one per object, where a
         picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
         a line are left out. Without the file each picture is taken whole.
+      boxes_format: how else boxes are written, one of `data.boxes.FORMATS`.
       batch_size: crops in a batch, at least 1.
       **inference: what is done to masks afterwards: options of `pipeline.inference`, and `grabcut_iterations`.
 
@@ -269,6 +270,6 @@ def segment(
       UserError: at once, where weights, boxes or paths cannot be used.
     """
     paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
-    pictures = list_pictures([os.fspath(path) for path in paths], boxes_file=boxes)
+    pictures = list_pictures([os.fspath(path) for path in paths], boxes_file=boxes, boxes_format=boxes_format)
     segmenter = Segmenter.from_weights(weights, **inference)
     return segmenter.stream(pictures, batch_size=batch_size)

@@ -62,7 +62,7 @@ def test_boxes_name_their_images_and_several_are_numbered(root):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("b.JPG 1 2 3 4\ngone.png 1 2 3 4\n", r"boxes\.txt, line 2: there is no image 'gone\.png'"),
+        ("gone.png 1 2 3 4\n", r"boxes\.txt, line 1: there is no image 'gone\.png' among the images, nor any other"),
         ("\nb.JPG 1 2 3\n", r"boxes\.txt, line 2: found 'b\.JPG 1 2 3', expected 'name x y width height'"),
         ("b.JPG 1 2 three 4\n", r"boxes\.txt, line 1: found the box '1 2 three 4'"),
         ("b.JPG 1 2 3 inf\n", r"boxes\.txt, line 1: found the box '1 2 3 inf'"),
