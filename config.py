@@ -247,6 +247,7 @@ class Segmentation:
     out: str
     boxes: Optional[str]
     boxes_format: Optional[str]
+    skip_existing: bool
     batch_size: int
     grabcut_iterations: int
     inference: Inference

@@ -2,12 +2,14 @@
 
     python segment.py --weights=runs/mine/weights.npz my/photographs --out=masks
     python segment.py --weights=runs/mine/weights.npz a.jpg b.jpg --boxes=boxes.txt --out=masks
+    python segment.py --weights=runs/mine/weights.npz my/photographs --out=masks --skip_existing   # goes on
 
 Arguments are image files and folders; folders are searched recursively. A file that cannot be read is named and passed
 over, and the exit status is 1 then.
 """
 
 import collections
+import errno
 import os
 import sys
 
@@ -20,7 +22,7 @@ import config
 import errors
 from data import folder
 from errors import UserError
-from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, is_own_name
+from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, finished, is_own_name
 from inference.segmenter import Segmenter
 
 
@@ -66,6 +68,39 @@ def check_overwriting(pictures, stems, *, out, boxes=None):
             raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
 
 
+def split_finished(pictures, stems, *, out):
+    """Tells the pictures of which everything is in a folder of masks from those that are left.
+
+    Args:
+      pictures: list of `folder.Picture`.
+      stems: as of `output_stems`.
+      out: the folder.
+
+    Returns:
+      list of the pictures that are left, and list of the table's rows of the others, as `MaskFolder` keeps them.
+    """
+    done, left, kept = finished(out), [], []
+    for picture in pictures:
+        numbers = [None] if len(picture.boxes) == 1 else range(1, len(picture.boxes) + 1)
+        rows = [done.get((picture.name, stems[picture.name, picture.path, number])) for number in numbers]
+        if all(rows):
+            kept.extend(rows)
+        else:
+            left.append(picture)
+    return left, kept
+
+
+def write(written, found, *, stem):
+    """Writes a segmentation; returns why it cannot be where its name is too long, else None."""
+    try:
+        written.add(found, stem=stem)
+    except UserError as error:
+        if getattr(error.__cause__, "errno", None) != errno.ENAMETOOLONG:
+            raise
+        return f"{found.path}: its name leaves no room for {CUTOUT_SUFFIX}; rename it"
+    return None
+
+
 def main(argv: list[str]) -> None:
     """Lists, infers, writes, and says what failed."""
     options = config.from_flags(config.Segmentation)
@@ -81,14 +116,17 @@ def main(argv: list[str]) -> None:
     check_overwriting(pictures, stems, out=out, boxes=options.boxes)
     segmenter = Segmenter.from_weights(options.weights, grabcut_iterations=options.grabcut_iterations,
                                        **vars(options.inference))
-    written, failed = MaskFolder(out), set()
+    left, kept = split_finished(pictures, stems, out=out) if options.skip_existing else (pictures, ())
+    if len(left) < len(pictures):
+        print(f"{len(pictures) - len(left)} of {len(pictures)} pictures are passed over, whose masks are there",
+              flush=True)
+    written, failed = MaskFolder(out, kept=kept), set()
     try:
-        for found in segmenter.stream(tqdm(pictures, unit="picture", disable=None), batch_size=options.batch_size):
-            if found.error:
+        for found in segmenter.stream(tqdm(left, unit="picture", disable=None), batch_size=options.batch_size):
+            error = found.error or write(written, found, stem=stems[found.name, found.path, found.number])
+            if error:
                 failed.add(found.path)
-                tqdm.write(f"passed over: {found.error}", file=sys.stderr)
-            else:
-                written.add(found, stem=stems[found.name, found.path, found.number])
+                tqdm.write(f"passed over: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         written.finish()
         raise UserError(f"interrupted; {written.num_masks} masks are in {out}.") from None

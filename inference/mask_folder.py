@@ -8,6 +8,7 @@ import pathlib
 from typing import Any, Optional, Sequence, Union
 
 import numpy as np
+from PIL import Image
 
 from data.folder import MASK_TABLE
 from data.images import to_uint8
@@ -40,15 +41,32 @@ class MaskFolder:
       num_masks: masks written so far.
     """
 
-    def __init__(self, path: Union[str, os.PathLike]) -> None:
-        """Makes the folder, where it is missing, with an empty table and no sheets; UserError where it cannot."""
+    def __init__(self, path: Union[str, os.PathLike], *, kept: Sequence[tuple[str, ...]] = ()) -> None:
+        """Makes the folder, where it is missing, with a table and sheets of what is kept and nothing else.
+
+        Args:
+          path: the folder.
+          kept: rows of `finished` whose files stay.
+
+        Raises:
+          UserError: something cannot be written.
+        """
         self.path = pathlib.Path(path)
-        self.num_masks = 0
+        self.num_masks = len(kept)
         self._num_sheets = 0
         self._sheet = []  # (name, picture uint8 [h, w, 3], mask float32 [h, w]), all small
-        atomic.write(self.path / TABLE_NAME, _csv_line(COLUMNS))
+        atomic.write(self.path / TABLE_NAME, os.fsencode("".join(map(_csv_line, (COLUMNS, *kept)))))
         for old in self.path.glob(_ANY_SHEET):
             old.unlink(missing_ok=True)
+        for row in kept:
+            stem = row[-1].removesuffix(MASK_SUFFIX)
+            path = self.path / f"{stem}{CUTOUT_SUFFIX}"
+            try:
+                with Image.open(path) as cutout:
+                    pixels = np.asarray(cutout)
+            except (OSError, SyntaxError, ValueError) as error:
+                raise UserError(f"{path} is broken ({error}); remove it, and it is made again.") from error
+            self._show(stem, pixels[..., :3], pixels[..., 3].astype(np.float32) / 255)
 
     def add(self, segmentation: Segmentation, *, stem: str) -> None:
         """Writes a segmentation that has a mask.
@@ -62,13 +80,18 @@ class MaskFolder:
         """
         image, mask = segmentation.image, segmentation.mask
         visible = np.asarray(to_uint8(mask))
-        for array, suffix in ((visible, MASK_SUFFIX), (np.dstack([image, visible]), CUTOUT_SUFFIX)):
+        # The longer name first: where it is too long nothing is written.
+        for array, suffix in ((np.dstack([image, visible]), CUTOUT_SUFFIX), (visible, MASK_SUFFIX)):
             tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
         height, width = mask.shape
         window = tight_window(mask >= THRESHOLD)
         self._append((segmentation.name, width, height, f"{mask.mean(dtype=np.float64):.6f}", *_box(window),
                       f"{stem}{MASK_SUFFIX}"))
         self.num_masks += 1
+        self._show(stem, image, mask)
+
+    def _show(self, stem: str, image: np.ndarray, mask: np.ndarray) -> None:
+        """Puts a picture and its mask on a contact sheet, which is written when it is full."""
         self._sheet.append((stem, *(tiles.fit(array, size=TILE_SIZE) for array in (image, mask))))
         if len(self._sheet) == SHEET_SIZE:
             self.finish()
@@ -92,6 +115,29 @@ class MaskFolder:
             raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
+def finished(path: Union[str, os.PathLike]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Returns the rows of a folder's table whose mask and cut-out are there, by picture and NAME; none of no table."""
+    folder = pathlib.Path(path)
+    try:
+        with open(folder / TABLE_NAME, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = [tuple(row) for row in csv.reader(file) if len(row) == len(COLUMNS)]
+    except (OSError, csv.Error):
+        return {}
+    stems = ((row[-1].removesuffix(MASK_SUFFIX), row) for row in rows if row != COLUMNS)
+    modes = {MASK_SUFFIX: "L", CUTOUT_SUFFIX: "RGBA"}
+    return {(row[0], stem): row for stem, row in stems
+            if all(_is_picture(folder / f"{stem}{suffix}", mode) for suffix, mode in modes.items())}
+
+
+def _is_picture(path: pathlib.Path, mode: str) -> bool:
+    """Says whether a file is a picture of a mode, by its beginning."""
+    try:
+        with Image.open(path) as picture:
+            return picture.mode == mode
+    except OSError:
+        return False
+
+
 def is_own_name(name: str) -> bool:
     """Says whether a file in the folder is called as its table or one of its contact sheets, which are replaced."""
     return name == TABLE_NAME or fnmatch.fnmatchcase(name, _ANY_SHEET)
@@ -100,8 +146,8 @@ def is_own_name(name: str) -> bool:
 def _csv_line(row: Sequence[Any]) -> str:
     """A row of a table as its line of text."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(row)
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\r\n").writerow(row)  # both of which are then quoted in names
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _box(window: Optional[Window]) -> tuple:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import zlib
 from typing import Union
 
 from errors import UserError
@@ -22,7 +23,8 @@ def write(path: Union[str, os.PathLike], content: Union[bytes, str]) -> pathlib.
       UserError: it cannot be written (disk full, no permission); what was there before is then still there.
     """
     path = pathlib.Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    name = zlib.crc32(os.fsencode(path.name))  # shorter than the file's own, which may leave no room for a suffix
+    partial = path.with_name(f".{name:08x}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "wb") as file:

@@ -1,11 +1,13 @@
 """segment.py as users start it: files, folders, boxes, broken files, refusals, and its memory."""
 
 import csv
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+import unicodedata
 
 from PIL import Image
 import numpy as np
@@ -18,7 +20,7 @@ from data.folder import Picture
 from data.images import load_image
 from errors import UserError
 from inference.mask_folder import MaskFolder
-from inference.segmenter import Segmenter
+from inference.segmenter import Segmentation, Segmenter
 from models.unet import build_unet
 from storage.weights import save_weights
 
@@ -214,3 +216,91 @@ def test_sheets_of_an_earlier_call_go_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     MaskFolder(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["contact_sheet_of_mine.png", "masks.csv", "x_mask.png"]
+
+
+def _files(out):
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_a_call_that_was_stopped_goes_on_to_what_a_whole_one_leaves(run_script, weights, tmp_path):
+    (tmp_path / "in").mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(26):
+        picture = Image.fromarray(rng.integers(0, 256, (20, 30 + index, 3), np.uint8))
+        picture.save(tmp_path / "in" / f"{index:02d},\n.png")
+    command = ("segment.py", f"--weights={weights}", tmp_path / "in", f"--out={tmp_path / 'out'}")
+    assert run_script(*command).returncode == 0
+    whole = _files(tmp_path / "out")
+    table = (tmp_path / "out" / "masks.csv").read_text().split("\"\n")
+    (tmp_path / "out" / "masks.csv").write_text("\"\n".join(table[:20]) + "\"\n")  # the header, and 20 lines
+    (tmp_path / "out" / "contact_sheet_002.png").unlink()
+    (tmp_path / "out" / "19,\n_cutout.png").write_bytes(b"")
+    (tmp_path / "out" / "22,\n_mask.png").unlink()
+    (tmp_path / "out" / "00,\n_mask.png").touch()
+    before = (tmp_path / "out" / "00,\n_mask.png").stat().st_mtime_ns
+    result = run_script(*command, "--skip_existing")
+    assert result.returncode == 0, result.stderr
+    assert "19 of 26 pictures are passed over, whose masks are there" in result.stdout
+    assert "26 masks are in" in result.stdout
+    assert (tmp_path / "out" / "00,\n_mask.png").stat().st_mtime_ns == before
+    assert set(_files(tmp_path / "out")) == set(whole)
+    for name, content in _files(tmp_path / "out").items():
+        if name.startswith("contact_sheet"):  # of masks that are rounded to 8 bits
+            sheets = [np.asarray(Image.open(io.BytesIO(one)), np.int16) for one in (content, whole[name])]
+            np.testing.assert_allclose(*sheets, atol=2)
+        else:
+            assert content == whole[name], name
+    again = run_script(*command, "--skip_existing")
+    assert again.returncode == 0 and "26 of 26 pictures are passed over" in again.stdout
+    assert _files(tmp_path / "out")["masks.csv"] == whole["masks.csv"]
+
+
+def test_what_is_finished_is_of_the_same_picture_and_of_all_its_boxes(tmp_path):
+    folder = MaskFolder(tmp_path)
+    for name, stem, number in (("a.png", "a", None), ("b.png", "b_1", 1)):
+        image, mask = np.zeros((4, 5, 3), np.uint8), np.ones((4, 5), np.float32)
+        folder.add(Segmentation(name, name, number, None, image, mask, None), stem=stem)
+    folder.finish()
+    pictures = [Picture("a.png", "a.png", (None,)), Picture("b.png", "b.png", ((0, 0, 1, 1),) * 2)]
+    left, kept = segment.split_finished(pictures, segment.output_stems(pictures), out=tmp_path)
+    assert left == pictures[1:] and [row[0] for row in kept] == ["a.png"]
+    other = [Picture("a.jpg", "a.jpg", (None,))]
+    assert segment.split_finished(other, segment.output_stems(other), out=tmp_path) == (other, [])
+    (tmp_path / "masks.csv").unlink()
+    assert segment.split_finished(pictures, segment.output_stems(pictures), out=tmp_path) == (pictures, [])
+
+
+def test_a_picture_of_any_name_has_its_mask_and_one_of_too_long_a_name_is_named(run_script, weights, tmp_path):
+    names = ["#hash.png", "-dash.png", "new\nline\r.png", "latin\udce9.png", "per%cent,\"q.png", "日本語é😀.png",
+             unicodedata.normalize("NFD", "é.png"), "n" * 244 + ".png", "m" * 245 + ".png"]
+    (tmp_path / "in").mkdir()
+    for name in names:
+        Image.new("RGB", (30, 20), "red").save(tmp_path / "in" / name)
+    result = run_script("segment.py", f"--weights={weights}", tmp_path / "in", f"--out={tmp_path / 'out'}")
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert f"{'m' * 245}.png: its name leaves no room for _cutout.png; rename it" in result.stderr
+    assert "8 masks are in" in result.stdout and "1 of 9 pictures failed" in result.stderr
+    with open(tmp_path / "out" / "masks.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["file"] for row in rows} == set(names[:-1])
+    assert all((tmp_path / "out" / row["mask"]).exists() for row in rows)
+    assert len(list((tmp_path / "out").iterdir())) == 2 * 8 + 2
+
+
+def test_boxes_of_many_pictures_serve_for_one(run_script, weights, tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (60, 40), "red").save(tmp_path / name)
+    (tmp_path / "boxes.txt").write_text("a.png 5 5 30 40\nb.png 10 10 50 30\ngone.png 1 1 2 2\n")
+    result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--boxes={tmp_path / 'boxes.txt'}",
+                        f"--out={tmp_path / 'out'}", "--boxes_format=corners")
+    assert result.returncode == 0 and "1 masks are in" in result.stdout, result.stderr
+    assert "2 of 3 boxes are passed over" in result.stderr and result.stderr.count("\n") == 1
+    (tmp_path / "boxes.txt").write_text("gone.png 1 1 2 2\n")
+    result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--boxes={tmp_path / 'boxes.txt'}",
+                        f"--out={tmp_path / 'other'}")
+    assert result.returncode == 1 and "there is no image 'gone.png' among the images" in result.stderr
+    result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--out={tmp_path / 'other'}",
+                        "--boxes_format=yolo")
+    assert result.returncode == 1 and "--boxes_format says how --boxes are written, and none are given" in result.stderr
+    result = run_script("segment.py", f"--weights={weights}", "", f"--out={tmp_path / 'other'}")
+    assert result.returncode == 1 and "A path given is empty" in result.stderr and not (tmp_path / "other").exists()
