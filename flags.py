@@ -77,10 +77,10 @@ def _define_boxes(use):
     """The list of boxes and its format; `use` says what they are for."""
     DEFINE_path("boxes", None, f"Text file of lines 'file x y width height' in pixels; {use}.")
     absl_flags.DEFINE_enum("boxes_format", None, BOXES_FORMATS,
-                           "How --boxes are written. 'xywh', the default: lines 'file x y width height', where x y is "
-                           "the top left corner; 'corners': lines 'file x1 y1 x2 y2'; 'yolo': lines 'file centre_x "
-                           "centre_y width height' in shares of the sides, or a folder with a .txt for each picture; "
-                           "'coco': a JSON file. Pixels are those after EXIF rotation.")
+                           "Format of --boxes. With xywh, the default, lines are 'file x y width height', and x y is "
+                           "the top left corner. With corners they are 'file x1 y1 x2 y2'. With yolo they are 'file "
+                           "centre_x centre_y width height' in shares of the sides, or a folder has a .txt for each "
+                           "picture. With coco the file is COCO's JSON. Pixels are those after EXIF rotation.")
 
 
 def define_backgrounds():

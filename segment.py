@@ -2,10 +2,9 @@
 
     python segment.py --weights=runs/mine/weights.npz my/photographs --out=masks
     python segment.py --weights=runs/mine/weights.npz a.jpg b.jpg --boxes=boxes.txt --out=masks
-    python segment.py --weights=runs/mine/weights.npz my/photographs --out=masks --skip_existing   # goes on
 
 Arguments are image files and folders; folders are searched recursively. A file that cannot be read is named and passed
-over, and the exit status is 1 then.
+over, and the exit status is 1 then. With `--skip_existing` a call that was stopped goes on.
 """
 
 import collections

@@ -59,8 +59,8 @@ class RunFolder:
 
         Raises:
           UserError: the folder is another run's (the first flag that differs is named with both values), is no run
-            folder but holds files, is in use by another process, or cannot be made; or its name, or another file's, is
-            one that checkpoints or `flags.txt` cannot have.
+            folder but holds files, is in use by another process, or cannot be made. It is refused before it is made, too,
+            where its path, or a flag, has characters that checkpoints or `flags.txt` cannot have.
         """
         _check_names(self.path, flag_lines)
         try:

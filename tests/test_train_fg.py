@@ -236,3 +236,40 @@ def test_a_broken_image_and_a_box_outside_its_image_are_named(run_script, few_sa
     boxes.write_text(boxes.read_text() + f"{victim.name} 5000 10 20 20\n")
     result = run_script("train_fg.py", *arguments, f"--run_dir={tmp_path / 'two'}")
     assert result.returncode == 1 and victim.name in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_run_folder_may_be_called_nearly_anything(run_script, few_samples, tmp_path):
+    run_dir = tmp_path / "50% of a {run}, #1 ü"
+    for num_steps in (1, 2):
+        result = run_script("train_fg.py", *UNSEEN, *data_flags(few_samples), f"--run_dir={run_dir}",
+                            f"--num_steps={num_steps}")
+        assert result.returncode == 0, result.stderr
+    assert "step 2/2" in result.stdout and "step 1/2" not in result.stdout
+    evaluated = run_script("evaluate.py", f"--run_dir={run_dir}", f"--out={tmp_path / 'out'}")
+    assert evaluated.returncode == 0 and f"{run_dir} (step 2)" in evaluated.stdout, evaluated.stderr
+    refused = run_script("train_fg.py", *UNSEEN, *data_flags(few_samples), f"--run_dir={tmp_path / 'run[1]'}")
+    assert refused.returncode == 1 and "run[1], whose path holds [; rename the folder" in refused.stderr
+    assert not (tmp_path / "run[1]").exists()
+
+
+def test_another_format_of_boxes_gives_the_same_crops_and_is_inherited(run_script, few_samples, tmp_path):
+    corners = []
+    for line in (few_samples / "boxes.txt").read_text().splitlines():
+        name, x, y, width, height = line.rsplit(maxsplit=4)
+        corners.append(f"{name} {x} {y} {float(x) + float(width):g} {float(y) + float(height):g}\n")
+    (tmp_path / "corners.txt").write_text("".join(corners) + "gone.jpg 1 1 9 9\n")
+    others = ("--num_steps=1", f"--boxes={tmp_path / 'corners.txt'}", "--boxes_format=corners")
+    for run, flags in (("xywh", ("--num_steps=1",)), ("corners", others)):
+        result = run_script("train_fg.py", *UNSEEN, *data_flags(few_samples), *flags, f"--run_dir={tmp_path / run}")
+        assert result.returncode == 0, result.stderr
+    assert "1 of 9 boxes are passed over" in result.stderr
+    assert (tmp_path / "xywh" / "data.txt").read_text() == (tmp_path / "corners" / "data.txt").read_text()
+    evaluated = run_script("evaluate.py", f"--run_dir={tmp_path / 'corners'}", f"--out={tmp_path / 'out'}")
+    assert evaluated.returncode == 0 and "8 labelled photographs of 8" in evaluated.stdout, evaluated.stderr
+    student = run_script("distill.py", f"--teacher={tmp_path / 'corners'}", f"--run_dir={tmp_path / 'student'}",
+                         "--student_width=0.0625", "--batch_size=2", "--num_steps=1", "--panel_every=0")
+    assert student.returncode == 0, student.stderr
+    assert "--boxes_format=corners" in (tmp_path / "student" / "flags.txt").read_text().splitlines()
+    assert (tmp_path / "student" / "data.txt").read_text() == (tmp_path / "corners" / "data.txt").read_text()
+    refused = run_script("train_fg.py", *UNSEEN, "--boxes_format=coco", f"--run_dir={tmp_path / 'other'}")
+    assert refused.returncode == 1 and "--boxes_format does not go with --dataset=airplanes" in refused.stderr
