@@ -59,10 +59,10 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
                            "Layout of the photographs: the bundled airplanes or pets, CUB-200-2011, CelebA (in the "
                            "wild), or any folder. Default: 'folder' with --images, else 'airplanes'. 'samples' is an "
                            "older name of 'pets'.")
-    DEFINE_path("data_dir", None, "Folder of the data set, for birds and faces.")
-    DEFINE_path("images", None, "Folder of images, searched recursively (dataset 'folder').")
+    define_path("data_dir", None, "Folder of the data set, for birds and faces.")
+    define_path("images", None, "Folder of images, searched recursively (dataset 'folder').")
     _define_boxes("without it images are taken whole (dataset 'folder')")
-    DEFINE_path("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
+    define_path("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
                 "'folder').")
     absl_flags.DEFINE_enum("split", split, ["all", "train", "test"],
                            "Which photographs of the data set's own split; the paper names none.")
@@ -73,9 +73,9 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
                                   message="must be a positive multiple of 64, at most 4096")
 
 
-def _define_boxes(use):
+def _define_boxes(use: str) -> None:
     """The list of boxes and its format; `use` says what they are for."""
-    DEFINE_path("boxes", None, f"Text file of lines 'file x y width height' in pixels; {use}.")
+    define_path("boxes", None, f"Text file of lines 'file x y width height' in pixels; {use}.")
     absl_flags.DEFINE_enum("boxes_format", None, BOXES_FORMATS,
                            "Format of --boxes. With xywh, the default, lines are 'file x y width height', and x y is "
                            "the top left corner. With corners they are 'file x1 y1 x2 y2'. With yolo they are 'file "
@@ -83,7 +83,7 @@ def _define_boxes(use):
                            "picture. With coco the file is COCO's JSON. Pixels are those after EXIF rotation.")
 
 
-def define_backgrounds():
+def define_backgrounds() -> None:
     """Background provider's pictures (third case of Figure 4)."""
     define_path("backgrounds", None,
                 "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
