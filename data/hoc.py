@@ -68,9 +68,8 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     if scenes.drawn_cluster:  # its windows are 64 of its own pixels at any size
         return synthetic.drawn_cluster(scenes.drawn_cluster, seed=seed, **drawn)
     if drawn != {"size": synthetic.CLUSTER_SIZE, "shadows": 0.0, "noise": 0.0}:
-        raise UserError(f"--drawn_size={scenes.drawn_size}, --drawn_shadows={scenes.drawn_shadows} and "
-                        f"--drawn_noise={scenes.drawn_noise} are of a drawn cluster; add --drawn_cluster, or leave them "
-                        "out.")
+        raise UserError(f"--drawn_size={scenes.drawn_size}, --drawn_shadows={scenes.drawn_shadows} and --drawn_noise="
+                        f"{scenes.drawn_noise} are of a drawn cluster; add --drawn_cluster, or leave them out.")
     if scenes.image and scenes.window_size is None:
         raise UserError("--image needs --window_size: about 1.5 times the biggest instance's width, in pixels of the "
                         "image.")

@@ -183,7 +183,7 @@ def labelled_cluster(
         coverage, shading = _draw_grain(_KINDS[kind], generator=generator)
         colour = low + (high - low) * generator.uniform() + generator.normal(0.0, 0.02, 3)
         if shadows:
-            around = tuple(slice(corner - _SHADOW_REACH, corner + _SHAPE_SIZE + _SHADOW_REACH) for corner in (top, left))
+            around = tuple(slice(start - _SHADOW_REACH, start + _SHAPE_SIZE + _SHADOW_REACH) for start in (top, left))
             canvas[around] *= 1.0 - shadows * _draw_shadow(coverage, light=light, generator=shadow_generator)
         within = slice(top, top + _SHAPE_SIZE), slice(left, left + _SHAPE_SIZE)
         alpha = coverage[..., np.newaxis]
@@ -236,7 +236,7 @@ def _draw_grain(kind: _Kind, *, generator: np.random.Generator) -> tuple[np.ndar
 def _unrolled(u: np.ndarray, v: np.ndarray, *, length: float, half_turn: float) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates along and across an arc of 2 `length` pixels that turns by 2 `half_turn` radians, centred on 0."""
     arc_radius = length / half_turn
-    v = v + arc_radius * (1.0 + np.cos(half_turn)) / 2.0  # from the arc's centre; the arc's middle is half its height up
+    v = v + arc_radius * (1.0 + np.cos(half_turn)) / 2.0  # from the arc's centre to half of the arc's height
     return arc_radius * np.arctan2(u, v), np.hypot(u, v) - arc_radius
 
 

@@ -39,7 +39,8 @@ def main(argv: list[str]) -> None:
     tiles.save_png(picture, out)
     tiles.save_png(labels.astype(np.uint16), labels_path)
     num_visible = np.count_nonzero(np.unique(labels))
-    print(f"{out}: {options.size}x{options.size} pixels; {labels_path}: {num_visible} of {len(shapes)} instances are seen.")
+    print(f"{out}: {options.size}x{options.size} pixels; {labels_path}: {num_visible} of {len(shapes)} instances are "
+          "seen.")
 
 
 if __name__ == "__main__":
@@ -47,8 +48,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("size", synthetic.CLUSTER_SIZE, "Side of the picture in pixels.", lower_bound=64,
                               upper_bound=4096)
     absl_flags.DEFINE_integer("seed", 0, "Equal seeds draw equal clusters.", lower_bound=0, upper_bound=2**31 - 1)
-    absl_flags.DEFINE_float("shadows", 0.0, "Largest opacity of the soft shadow that each instance casts on what lies below "
-                            "it; 0: none.", lower_bound=0.0, upper_bound=1.0)
+    absl_flags.DEFINE_float("shadows", 0.0, "Largest opacity of the soft shadow that each instance casts on what lies "
+                            "below it; 0: none.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("noise", 0.0, "Standard deviation of the sensor noise, in units of the brightest value; 0: "
                             "none.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_string("out", None, "PNG file of the picture.", required=True)

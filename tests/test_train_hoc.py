@@ -92,7 +92,8 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
 
 def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
     result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--drawn_cluster=bent_beans",
-                        "--drawn_size=150", "--drawn_shadows=0.3", "--drawn_noise=0.02", "--recognition=none", "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
+                        "--drawn_size=150", "--drawn_shadows=0.3", "--drawn_noise=0.02", "--recognition=none",
+                        "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
                         "--generator_average=0.9", "--discriminator_inputs=standardized")
     assert result.returncode == 0, result.stderr
     assert "cluster of 150x150 pixels in windows of 64" in result.stdout
@@ -160,8 +161,8 @@ def scenes_of(**given):
 
 
 def test_a_drawn_cluster_has_the_size_shadows_and_noise_of_the_flags_and_is_not_scaled():
-    picture, shapes = hoc.load(scenes_of(drawn_cluster="bent_beans", drawn_size=100, drawn_shadows=0.5, drawn_noise=0.1),
-                               seed=3)
+    scenes = scenes_of(drawn_cluster="bent_beans", drawn_size=100, drawn_shadows=0.5, drawn_noise=0.1)
+    picture, shapes = hoc.load(scenes, seed=3)
     expected = synthetic.drawn_cluster("bent_beans", size=100, seed=3, shadows=0.5, noise=0.1)
     np.testing.assert_array_equal(picture, expected[0])
     np.testing.assert_array_equal(shapes, expected[1])
@@ -176,7 +177,7 @@ def test_options_of_a_drawn_cluster_without_one_are_refused(given):
 def test_flags_offer_the_kinds_that_can_be_drawn_and_their_size(monkeypatch):
     declared = {}
     for name in ("DEFINE_enum", "DEFINE_integer", "DEFINE_float"):
-        monkeypatch.setattr(flags.absl_flags, name, lambda name, *declaration, **_: declared.update({name: declaration}))
+        monkeypatch.setattr(flags.absl_flags, name, lambda name, *given, **_: declared.update({name: given}))
     flags.define_drawn_cluster()
     assert tuple(declared["drawn_cluster"][1]) == synthetic.CLUSTERS
     assert declared["drawn_size"][0] == synthetic.CLUSTER_SIZE

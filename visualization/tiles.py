@@ -101,8 +101,8 @@ def save_png(array: np.ndarray, path: Union[str, os.PathLike], *, compress_level
     array = np.asarray(array)
     is_grey, is_coloured = array.ndim == 2, array.ndim == 3 and array.shape[-1] in (3, 4)
     if not (array.dtype == np.uint8 and (is_grey or is_coloured) or array.dtype == np.uint16 and is_grey):
-        raise ValueError(f"A picture must be uint8 [h, w], [h, w, 3] or [h, w, 4], or uint16 [h, w], but is {array.dtype} "
-                         f"{list(array.shape)}.")
+        raise ValueError("A picture must be uint8 [h, w], [h, w, 3] or [h, w, 4], or uint16 [h, w], but is "
+                         f"{array.dtype} {list(array.shape)}.")
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, format="PNG", compress_level=compress_level)
     atomic.write(path, buffer.getvalue())
