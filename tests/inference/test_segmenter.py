@@ -253,6 +253,22 @@ def test_boxes_of_two_pictures_with_one_name_are_refused(tmp_path):
         folder.list_pictures(inputs, boxes_file=str(tmp_path / "boxes.txt"))
 
 
+def test_cuts_by_colours_are_the_same_in_threads_and_one_by_one(tmp_path):
+    rows, columns = np.mgrid[:60, :80]
+    for index in range(5):
+        picture = np.random.default_rng(index).integers(0, 90, (60, 80, 3), np.uint8)
+        picture[(rows - 28) ** 2 + (columns - 35) ** 2 < (10 + index) ** 2, 0] += 150
+        Image.fromarray(picture).save(tmp_path / f"{index}.png")
+    paths = folder.list_image_files(str(tmp_path))
+    pictures = [folder.Picture(os.path.basename(path), path, ((10.0, 8.0, 50.0, 40.0),)) for path in paths]
+    segmenter = Segmenter(RedNetwork(), image_size=64, crop_mode="box", grabcut_iterations=2)
+    together, alone = (list(segmenter.stream(pictures, batch_size=count)) for count in (5, 1))
+    assert [one.path for one in together] == [one.path for one in alone] == paths
+    for one, other in zip(together, alone):
+        assert 0.01 < one.mask.mean() < 0.5
+        np.testing.assert_array_equal(one.mask, other.mask)
+
+
 def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
     out = MaskFolder(tmp_path / "out")
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
