@@ -59,13 +59,18 @@ def _sixteen_bit_values(image: Image.Image, *, path: str) -> np.ndarray:
     return values.astype(np.int32)
 
 
+def _has_alpha(image: Image.Image) -> bool:
+    """Says whether an image has transparency, in a channel or as one of its colours."""
+    return image.mode in _ALPHA_MODES or "transparency" in image.info and image.mode not in _SIXTEEN_BIT_MODES
+
+
 def _to_rgb(image: Image.Image, *, path: str) -> np.ndarray:
     """Any mode as uint8 [H, W, 3]; see `load_image` for what happens to each."""
     if image.mode in _SIXTEEN_BIT_MODES:
         grey = np.round(_sixteen_bit_values(image, path=path) / 257.0).astype(np.uint8)
         return np.repeat(grey[..., np.newaxis], 3, axis=-1)
     try:
-        if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        if _has_alpha(image):
             layer = image.convert("RGBA")
             return np.array(Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer))[..., :3]
         if image.mode == "F":
@@ -91,7 +96,23 @@ def load_image(path: str) -> np.ndarray:
     Raises:
       UserError: the file is missing, broken, truncated, implausibly large, or of a mode without a known range.
     """
-    return _to_rgb(_decode(path), path=path)
+    return load_layer(path)[0]
+
+
+def load_layer(path: str) -> tuple[np.ndarray, Optional[np.ndarray]]:
+    """Decodes an image file as `load_image` does, and keeps its own transparency.
+
+    Returns:
+      image: as of `load_image`.
+      layer: uint8 [H, W, 4], the colours as they are stored, and alpha; None where everything is opaque.
+
+    Raises:
+      UserError: as for `load_image`.
+    """
+    decoded = _decode(path)
+    image = _to_rgb(decoded, path=path)
+    layer = np.array(decoded.convert("RGBA")) if _has_alpha(decoded) else None
+    return image, None if layer is None or layer[..., 3].min() == 255 else layer
 
 
 def load_mask(path: str) -> np.ndarray:

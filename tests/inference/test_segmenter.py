@@ -287,6 +287,22 @@ def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
                      "box_y": "20", "box_width": "50", "box_height": "30", "mask": "small_mask.png"}]
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_pictures_own_transparency_is_kept_in_its_cut_out(tmp_path, mode):
+    rgba = np.full([40, 60, 4], 200, np.uint8)
+    rgba[..., 3] = np.repeat([255, 0], 30)
+    if mode == "RGBA":
+        rgba[:20, :30, 3] = 102
+    Image.fromarray(rgba).convert(mode).save(tmp_path / "a.png")
+    own = np.asarray(Image.open(tmp_path / "a.png").convert("RGBA"))
+    found = next(Segmenter(RedNetwork(), image_size=64, crop_mode="box").stream(folder.list_pictures([str(tmp_path)])))
+    MaskFolder(tmp_path / "out").add(found, stem="a")
+    cutout = np.asarray(Image.open(tmp_path / "out" / "a_cutout.png"))
+    assert np.ptp(own[..., 3]) == 255 and found.mask.max() > 0.7
+    np.testing.assert_allclose(cutout[..., 3], found.mask * own[..., 3], atol=0.6)
+    np.testing.assert_array_equal(cutout[..., :3], own[..., :3])  # not mixed with black a second time
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"file.out.masks\.csv cannot be written"):
