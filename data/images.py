@@ -5,20 +5,22 @@ Axis letters: B or n images, H rows, W columns, C channels, S the side of a squa
 
 from concurrent.futures import ThreadPoolExecutor
 import hashlib
-import struct
 from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 import tensorflow as tf
 from tqdm import tqdm
 
 from data.windows import Box, crop_window, take_window
-from errors import UserError
+from errors import UserError, first_line
 
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
-_DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+_ORIENTATION = 0x0112  # EXIF's tag, and how the stored pixels are turned to be upright
+_TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+          8: Image.Transpose.ROTATE_90}
 
 
 class Photograph(NamedTuple):
@@ -44,11 +46,22 @@ def _decode(path: str) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            return ImageOps.exif_transpose(image)
+            return _upright(image)
     except FileNotFoundError:
         raise UserError(f"There is no image file {path}; check the path.") from None
-    except _DECODING_ERRORS as error:
-        raise UserError(f"{path} could not be read as an image ({error}); replace or remove the file.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # pylint: disable=broad-except  # a broken file may raise anything
+        raise UserError(f"{path} could not be read as an image ({first_line(error)}); replace or remove the file.") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Applies the EXIF orientation, all that is taken from the metadata; damaged metadata count as none."""
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # pylint: disable=broad-except
+        turn = None
+    return image.copy() if turn is None else image.transpose(turn)
 
 
 def _sixteen_bit_values(image: Image.Image, *, path: str) -> np.ndarray:
@@ -76,8 +89,10 @@ def _to_rgb(image: Image.Image, *, path: str) -> np.ndarray:
         if image.mode == "F":
             raise ValueError("floating-point pixels have no known range")
         return np.array(image.convert("RGB"))
-    except ValueError as error:
-        raise UserError(f"{path} is of mode {image.mode} ({error}); save it as RGB or grey.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # pylint: disable=broad-except
+        raise UserError(f"{path} is of mode {image.mode} ({first_line(error)}); save it as RGB or grey.") from error
 
 
 def load_image(path: str) -> np.ndarray:
@@ -184,12 +199,25 @@ def map_in_threads(function: Callable[[Any], Any], items: Sequence[Any], *, labe
       function: called in a thread.
       items: what it is called with, one at a time.
       label: beside the bar on standard error that says how far it is; None shows none.
+
+    Raises:
+      UserError: `function` raised it; of several items all messages are named, each on a line.
     """
+    def attempt(item: Any) -> tuple[Any, Optional[str]]:
+        try:
+            return function(item), None
+        except UserError as error:
+            return None, str(error)
+
     pool = ThreadPoolExecutor()
     try:
-        return list(tqdm(pool.map(function, items), total=len(items), desc=label, disable=label is None, mininterval=2.0))
+        results = list(tqdm(pool.map(attempt, items), total=len(items), desc=label, disable=label is None, mininterval=2.0))
     finally:
         pool.shutdown(cancel_futures=True)  # at Ctrl-C, too
+    problems = list(dict.fromkeys(problem for _, problem in results if problem))
+    if problems:
+        raise UserError("\n".join([f"{len(problems)} files or boxes cannot be used:", *problems] if problems[1:] else problems))
+    return [value for value, _ in results]
 
 
 def load_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: str) -> np.ndarray:
