@@ -17,6 +17,7 @@ from errors import UserError, first_line
 
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+MAX_MEGAPIXELS = 179.0  # Pillow's limit, beyond which a file is taken for an attack on memory
 _ORIENTATION = 0x0112  # EXIF's tag, and how the stored pixels are turned to be upright
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -41,16 +42,35 @@ class Photograph(NamedTuple):
     is_training: bool = True
 
 
+def allow_megapixels(limit: float) -> None:
+    """Lets this process decode pictures of up to so many million pixels; Pillow does no more than twice as many."""
+    Image.MAX_IMAGE_PIXELS = round(limit * 1e6)
+
+
+allow_megapixels(MAX_MEGAPIXELS)
+
+
+def _check_size(image: Image.Image) -> None:
+    """Refuses an image that is larger than this process allows, as Pillow refuses one of twice that size."""
+    width, height = image.size
+    if width * height > Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError(f"{width}x{height} pixels are {width * height / 1e6:.0f} million")
+
+
 def _decode(path: str) -> Image.Image:
     """Opens `path`, decodes all of it and applies its EXIF orientation; UserError where that cannot be done."""
     try:
         with Image.open(path) as image:
+            _check_size(image)
             image.load()
             return _upright(image)
     except FileNotFoundError:
         raise UserError(f"There is no image file {path}; check the path.") from None
     except MemoryError:
         raise
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path} is larger than {Image.MAX_IMAGE_PIXELS / 1e6:g} megapixels ({first_line(error)}); "
+                        "--max_megapixels allows more.") from error
     except Exception as error:  # pylint: disable=broad-except  # a broken file may raise anything
         raise UserError(f"{path} could not be read as an image ({first_line(error)}); replace or remove the file.") from error
 

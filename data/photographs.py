@@ -136,6 +136,7 @@ def load_training_data(data: config.Data) -> TrainingData:
     Raises:
       UserError: as `list_photographs` and `load_backgrounds`, or a file is broken.
     """
+    image_files.allow_megapixels(data.max_megapixels)
     name = dataset_name(dataset=data.dataset, images=data.images)
     found = list_photographs(dataset=name, data_dir=data.data_dir, images=data.images, boxes=data.boxes,
                              boxes_format=data.boxes_format, masks=data.masks, split=data.split,

@@ -133,11 +133,17 @@ def test_floating_point_image_is_refused(tmp_path):
         images.load_image(_save(tmp_path / "float.tif", np.zeros((2, 2), np.float32)))
 
 
-def test_implausibly_large_image_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize("limit", [30e-6, 99e-6])
+def test_larger_images_than_allowed_are_refused_and_the_flag_is_named(tmp_path, limit):
     path = _save(tmp_path / "large.png", _gradient(10, 10))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    with pytest.raises(UserError, match=r"large\.png.*exceeds limit"):
-        images.load_image(path)
+    try:
+        images.allow_megapixels(limit)
+        with pytest.raises(UserError, match=r"large\.png .*--max_megapixels"):
+            images.load_image(path)
+        images.allow_megapixels(100e-6)
+        assert images.load_image(path).shape == (10, 10, 3)
+    finally:
+        images.allow_megapixels(images.MAX_MEGAPIXELS)
 
 
 @pytest.mark.parametrize(
