@@ -29,6 +29,7 @@ class Photographs:
     split: Optional[str]
     crop: Optional[str]
     image_size: Optional[int]
+    max_megapixels: float
 
 
 @frozen
@@ -132,6 +133,7 @@ class Scenes:
     """The photograph of a cluster, and the scenes that are composed."""
 
     image: Optional[str]
+    max_megapixels: float
     drawn_cluster: Optional[str]
     drawn_size: int
     drawn_shadows: float
@@ -249,6 +251,7 @@ class Segmentation:
     boxes_format: Optional[str]
     skip_existing: bool
     batch_size: int
+    max_megapixels: float
     grabcut_iterations: int
     inference: Inference
 

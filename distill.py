@@ -26,7 +26,7 @@ SCREEN_KEYS = {"student/distillation_loss": "loss", "mask/area_mean": "area", "m
 
 def train(options: config.Distillation, run: loop.OpenRun, *, teacher: networks.LoadedNetwork) -> None:
     """Loads, makes labels, builds, trains, and writes the weights."""
-    data = photographs.load_training_data(**vars(options.data))
+    data = photographs.load_training_data(options.data)
     run.check_data(data.fingerprint())
     made = labels.make(options, teacher=teacher, data=data, cache_dir=run.folder.path if run.replicas.is_chief else None)
     training = distillation.build(options)

@@ -68,6 +68,7 @@ def main(argv: list[str]) -> None:
     if {"dataset", "data_dir", "images"} & set(given):
         print("measured on the photographs of the network's own run, since no other are given", flush=True)
     options = config.from_flags(config.Evaluation, given=given)
+    images.allow_megapixels(options.photographs.max_megapixels)
     labelled = labelled_photographs(options.photographs)
     cropping = {"size": options.photographs.image_size, "crop_mode": options.photographs.crop}
     crops, references = images.load_crops(labelled, **cropping), images.load_mask_crops(labelled, **cropping)

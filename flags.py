@@ -24,7 +24,7 @@ streams.exit_in_a_line_when_interrupted()
 
 # Flags that may change when a run goes on: how long it is, and how often it tells something.
 CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "run_dir", "distribute",
-              "num_replicas", "convolutions", "max_cache_megabytes")
+              "num_replicas", "convolutions", "max_cache_megabytes", "max_megapixels")
 
 MOST_INSTANCES = 10_000  # written at once: their names have four digits
 MOST_MEASURED = 4096  # each is compared with each
@@ -71,6 +71,13 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
     absl_flags.DEFINE_integer("image_size", image_size, "Side of the crops in pixels, a multiple of 64 (Table 1: 128).")
     absl_flags.register_validator("image_size", lambda value: value is None or (64 <= value <= 4096 and value % 64 == 0),
                                   message="must be a positive multiple of 64, at most 4096")
+    _define_max_megapixels()
+
+
+def _define_max_megapixels() -> None:
+    """How large a picture may be."""
+    absl_flags.DEFINE_float("max_megapixels", 179.0, "Million pixels that a picture may have at most; a larger one is taken "
+                            "for a broken file.", lower_bound=1.0, upper_bound=100_000.0)
 
 
 def _define_boxes(use: str) -> None:
@@ -225,6 +232,7 @@ def define_optimization(*, batch_size: int, num_steps: int) -> None:
 
 def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
+    _define_max_megapixels()
     define_path("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
     define_drawn_cluster()
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
@@ -326,6 +334,7 @@ def define_segmentation() -> None:
                            "are all there, so that a call that was stopped goes on.")
     absl_flags.DEFINE_integer("batch_size", 16, "Crops that the network is given at a time.", lower_bound=1,
                               upper_bound=4096)
+    _define_max_megapixels()
 
 
 def define_export() -> None:

@@ -25,7 +25,7 @@ SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G
 
 def train(options: config.Foreground, run: loop.OpenRun) -> None:
     """Loads, builds, trains, and writes the weights."""
-    data = photographs.load_training_data(**vars(options.data))
+    data = photographs.load_training_data(options.data)
     run.check_data(data.fingerprint())
     print(f"area constant {options.objective.area_constant}", flush=True)
     network, training = foreground.build(options, crops=data.crops, starts_anew=not run.continues)

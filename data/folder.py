@@ -1,6 +1,8 @@
 """Any folder of images, with boxes and masks where the user has them; and any image files and folders together."""
 
+import collections
 import os
+import sys
 from typing import Iterator, NamedTuple, Optional, Sequence
 
 from data.boxes import Names, read_boxes
@@ -8,7 +10,12 @@ from data.images import Photograph
 from data.windows import Box
 from errors import UserError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+# Of images that are not searched for, so that a folder of them is not taken for an empty one.
+OTHER_IMAGE_SUFFIXES = (
+    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".ico",
+    ".svg", ".eps", ".psd", ".xcf", ".exr", ".hdr", ".dds", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2",
+    ".raf", ".pef", ".srw", ".dcm")
 MASK_TABLE = ("masks.csv", "file,width,height,area_fraction,")  # file by which a folder of masks is known, how it begins
 
 
@@ -27,7 +34,7 @@ class Picture(NamedTuple):
 
 
 def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
-    """Lists a folder's image files, by their suffix in any case.
+    """Lists a folder's image files, by their suffix in any case. Those of other suffixes are counted on standard error.
 
     Args:
       directory: the folder.
@@ -42,17 +49,22 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
     """
     if not os.path.isdir(directory):
         raise UserError(f"There is no folder {directory}; give a folder of images.")
-    paths, seen = [], {os.path.realpath(directory)}
+    paths, seen, others = [], {os.path.realpath(directory)}, collections.Counter()
     for folder, subfolders, files in os.walk(directory, followlinks=True):
         below = sorted(name for name in subfolders if not name.startswith(".") and not _holds_masks(
             os.path.join(folder, name))) if recursive else []
         targets = {name: os.path.realpath(os.path.join(folder, name)) for name in below}
         subfolders[:] = [name for name in below if targets[name] not in seen]  # a link may lead back up
         seen.update(targets.values())
-        images = (name for name in files if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("."))
-        paths.extend(os.path.join(folder, name) for name in images)
+        visible = [name for name in files if not name.startswith(".")]
+        paths.extend(os.path.join(folder, name) for name in visible if name.lower().endswith(IMAGE_SUFFIXES))
+        others.update(os.path.splitext(name)[1].lower() for name in visible if name.lower().endswith(OTHER_IMAGE_SUFFIXES))
+    left_out = " and ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
     if not paths:
-        raise UserError(f"{directory} holds no image; expected files ending in {', '.join(IMAGE_SUFFIXES)}.")
+        raise UserError(f"{directory} holds no image{f' but {left_out}' if left_out else ''}; expected files ending in "
+                        f"{', '.join(IMAGE_SUFFIXES)}.")
+    if left_out:
+        print(f"left out of {directory} by their suffix: {left_out}", file=sys.stderr, flush=True)
     return sorted(paths)
 
 

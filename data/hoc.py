@@ -73,6 +73,7 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     if scenes.image and scenes.window_size is None:
         raise UserError("--image needs --window_size: about 1.5 times the biggest instance's width, in pixels of the "
                         "image.")
+    images.allow_megapixels(scenes.max_megapixels)
     window_size = samples.FRUIT_WINDOW_SIZE if scenes.window_size is None else scenes.window_size
     return load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size), None
 

@@ -4,6 +4,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
+import config
 from data import backgrounds as pools
 from data import birds, faces, folder, samples
 from data import images as image_files
@@ -126,32 +127,26 @@ def default_area(dataset: str) -> float:
     return BUNDLED_AREAS.get(dataset, PAPER_AREA)
 
 
-def load_training_data(*, dataset, data_dir, images, boxes, boxes_format, masks, split, crop, image_size, backgrounds,
-                       num_evaluation_images) -> TrainingData:
-    """Loads what the flags of the same names ask for, and says so in a line.
+def load_training_data(data: config.Data) -> TrainingData:
+    """Loads the photographs and backgrounds that flags ask for, and says so in a line.
 
     Args:
-      dataset: and `data_dir`, `images`, `boxes`, `boxes_format`, `masks`, `split`: as for `list_photographs`.
-      crop: 'box' or 'square'.
-      image_size: S in pixels.
-      backgrounds: as for `load_backgrounds`.
-      num_evaluation_images: masks of at most so many labelled photographs, evenly spread, are loaded.
-
-    Returns:
-      `TrainingData`.
+      data: what the flags say; masks of at most `num_evaluation_images` labelled photographs, evenly spread, are loaded.
 
     Raises:
       UserError: as `list_photographs` and `load_backgrounds`, or a file is broken.
     """
-    name = dataset_name(dataset=dataset, images=images)
-    found = list_photographs(dataset=name, data_dir=data_dir, images=images, boxes=boxes,
-                             boxes_format=boxes_format, masks=masks, split=split, backgrounds=backgrounds)
-    pool = load_backgrounds(backgrounds=backgrounds, dataset=name, photographs=found, size=image_size,
-                            crop_mode=crop)
-    options = {"size": image_size, "crop_mode": crop}
+    image_files.allow_megapixels(data.max_megapixels)
+    name = dataset_name(dataset=data.dataset, images=data.images)
+    found = list_photographs(dataset=name, data_dir=data.data_dir, images=data.images, boxes=data.boxes,
+                             boxes_format=data.boxes_format, masks=data.masks, split=data.split,
+                             backgrounds=data.backgrounds)
+    pool = load_backgrounds(backgrounds=data.backgrounds, dataset=name, photographs=found, size=data.image_size,
+                            crop_mode=data.crop)
+    options = {"size": data.image_size, "crop_mode": data.crop}
     crops = image_files.load_crops(found, **options)
     labelled = [index for index, photograph in enumerate(found) if photograph.mask_path]
-    spread = np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), num_evaluation_images)).astype(int))
+    spread = np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), data.num_evaluation_images)).astype(int))
     labelled = [labelled[place] for place in spread]
     loaded = image_files.load_mask_crops([found[index] for index in labelled], **options) if labelled else []
     print(f"{len(found)} photographs ({name}), {len(labelled)} of them with masks for evaluation alone, "

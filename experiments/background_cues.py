@@ -65,7 +65,7 @@ def main(argv: list[str]) -> None:
     """Loads, cuts and measures."""
     del argv
     options = config.from_flags(config.Data)
-    data = photographs.load_training_data(**vars(options))
+    data = photographs.load_training_data(options)
     generator = np.random.default_rng(0)
     chosen = generator.permutation(len(data.crops))
     indices = generator.integers(data.pool.num_images, size=len(chosen))

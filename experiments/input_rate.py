@@ -20,7 +20,7 @@ from data import batches, hoc, photographs, samples  # noqa: E402
 
 def photograph_stream(options, num_steps):
     """Loads photographs and backgrounds; returns their batches and what is in one, for people."""
-    data = photographs.load_training_data(**vars(config.from_flags(config.Data)))
+    data = photographs.load_training_data(config.from_flags(config.Data))
     stream = batches.foreground_batches(crops=data.crops, background_pool=data.pool, batch_size=options.batch_size,
                                         seed=0, num_steps=num_steps)
     return stream, "a photograph, a background patch and a real photograph each"

@@ -31,10 +31,10 @@ _ANY_SHEET = "contact_sheet_[0-9][0-9][0-9]*.png"
 class MaskFolder:
     """Writes segmentations as they come; what is written stays, however the process ends.
 
-    Each has `NAME_mask.png` (8-bit grey), `NAME_cutout.png` (RGBA) and a line of `masks.csv`. The line (`COLUMNS`)
-    holds the picture, its sides in pixels, the soft mask's mean over the whole picture, a box and the mask's file. The
-    box is the tight one of the mask cut at 0.5, in pixels, and empty where nothing reaches that. For every 24, and for
-    the rest, there is `contact_sheet_NNN.png`.
+    Each has `NAME_mask.png` (8-bit grey), `NAME_cutout.png` (RGBA; a picture's own transparency is kept) and a line of
+    `masks.csv`. The line (`COLUMNS`) holds the picture, its sides in pixels, the soft mask's mean over the whole
+    picture, a box and the mask's file. The box is the tight one of the mask cut at 0.5, in pixels, and empty where
+    nothing reaches that. For every 24, and for the rest, there is `contact_sheet_NNN.png`.
 
     Attributes:
       path: the folder.
@@ -81,7 +81,7 @@ class MaskFolder:
         image, mask = segmentation.image, segmentation.mask
         visible = np.asarray(to_uint8(mask))
         # The longer name first: where it is too long nothing is written.
-        for array, suffix in ((np.dstack([image, visible]), CUTOUT_SUFFIX), (visible, MASK_SUFFIX)):
+        for array, suffix in ((_cutout(segmentation), CUTOUT_SUFFIX), (visible, MASK_SUFFIX)):
             tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
         height, width = mask.shape
         window = tight_window(mask >= THRESHOLD)
@@ -141,6 +141,14 @@ def _is_picture(path: pathlib.Path, mode: str) -> bool:
 def is_own_name(name: str) -> bool:
     """Says whether a file in the folder is called as its table or one of its contact sheets, which are replaced."""
     return name == TABLE_NAME or fnmatch.fnmatchcase(name, _ANY_SHEET)
+
+
+def _cutout(segmentation: Segmentation) -> np.ndarray:
+    """The picture with the mask as alpha, times the picture's own alpha where it has one: uint8 [H, W, 4]."""
+    colours, alpha = segmentation.image, segmentation.mask
+    if segmentation.layer is not None:
+        colours, alpha = segmentation.layer[..., :3], alpha * (segmentation.layer[..., 3] / np.float32(255))
+    return np.dstack([colours, np.asarray(to_uint8(alpha))])
 
 
 def _csv_line(row: Sequence[Any]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.folder import Picture, list_pictures
-from data.images import load_image, map_in_threads, to_unit_range
+from data.images import load_layer, map_in_threads, to_unit_range
 from data.windows import Box, CROP_MODES, Window, crop_window, place_window, take_window
 from errors import UserError, first_line
 from extensions import grabcut
@@ -38,6 +38,7 @@ class Segmentation(NamedTuple):
       image: uint8 [H, W, 3] in [0, 255], EXIF orientation applied; None where it could not be read.
       mask: soft mask, float32 [H, W] in [0, 1], 0 outside the box's window; None where there is an error.
       error: one sentence that says why there is no mask; None where there is one.
+      layer: uint8 [H, W, 4], the picture's own colours and alpha, where it is transparent somewhere; else None.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Segmentation(NamedTuple):
     image: Optional[np.ndarray]
     mask: Optional[np.ndarray]
     error: Optional[str]
+    layer: Optional[np.ndarray] = None
 
 
 class _View(NamedTuple):
@@ -220,12 +222,13 @@ class Segmenter:
         """Decodes a picture and crops it by each of its boxes; one view with an error where it cannot be decoded."""
         failed = Segmentation(picture.name, picture.path, None, None, None, None, None)
         try:
-            image = load_image(picture.path)
+            image, layer = load_layer(picture.path)
         except UserError as error:
             return [_View(failed._replace(error=str(error)))]
         views = []
         for number, box in enumerate(picture.boxes, start=1):
-            segmentation = failed._replace(number=number if len(picture.boxes) > 1 else None, box=box, image=image)
+            segmentation = failed._replace(number=number if len(picture.boxes) > 1 else None, box=box, image=image,
+                                           layer=layer)
             try:
                 views.append(self._view(segmentation))
             except UserError as error:

@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 import flag_help
+from data import images
 
 FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
@@ -189,3 +190,9 @@ def test_a_removed_flag_takes_what_earlier_runs_left_and_nothing_else(run_script
     assert "--feature_matching_weight=0.0" in parsed("--feature_matching_weight=0.0")
     result = run_script("train_fg.py", "--own_background_share=0.5", f"--run_dir={tmp_path / 'run'}")
     assert result.returncode != 0 and "own_background_share=0.5: was removed" in result.stderr
+
+
+def test_pictures_of_the_size_that_pillow_allows_are_allowed(parsed):
+    for group in ("fg", "hoc", "distill"):
+        assert f"--max_megapixels={images.MAX_MEGAPIXELS}" in parsed(*(["--teacher=run"] if group == "distill" else []),
+                                                                     group=group)

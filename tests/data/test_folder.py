@@ -6,6 +6,7 @@ from PIL import Image
 import pytest
 
 from data import folder
+from data.images import load_image
 from errors import UserError
 from inference.mask_folder import MaskFolder
 
@@ -42,6 +43,21 @@ def test_masks_that_were_written_among_photographs_are_none(root):
     (root / "other" / "masks.csv").write_text("a table of the user's own")
     assert folder.list_image_files(root) == sorted([*before, str(root / "other" / "a_mask.png")])
     assert folder.list_image_files(root / "masks") == [str(root / "masks" / "a_mask.png")]  # where it is asked for
+
+
+def test_images_of_other_suffixes_are_counted_by_suffix_in_one_line(tmp_path, capsys):
+    for name in ("a.jfif", "b.JPE", "c.gif"):
+        Image.new("L", (9, 7)).save(tmp_path / name, format="GIF" if name == "c.gif" else "JPEG")
+    for name in ("d.heic", "e.HEIC", "f.avif", "g.ppm", "notes.txt", ".h.heic", "boxes.json"):
+        (tmp_path / name).touch()
+    photographs = folder.list_photographs(str(tmp_path))
+    assert _names(photographs) == ["a.jfif", "b.JPE", "c.gif"]
+    assert [load_image(one.path).shape for one in photographs] == [(7, 9, 3)] * 3
+    assert capsys.readouterr().err == f"left out of {tmp_path} by their suffix: 1 .avif and 2 .heic and 1 .ppm\n"
+    for name in ("a.jfif", "b.JPE", "c.gif"):
+        (tmp_path / name).unlink()
+    with pytest.raises(UserError, match=r"holds no image but 1 \.avif and 2 \.heic and 1 \.ppm; expected files ending in"):
+        folder.list_image_files(str(tmp_path))
 
 
 def test_folders_inside_can_be_left_out(root):

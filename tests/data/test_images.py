@@ -1,7 +1,9 @@
 """Decoding, cropping and the range conversions."""
 
+import struct
+
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 import pytest
 import tensorflow as tf
 
@@ -29,6 +31,51 @@ def test_exif_orientation_is_applied(tmp_path):
     loaded = images.load_image(path)
     assert loaded.shape == (6, 4, 3)
     np.testing.assert_array_equal(loaded, np.rot90(_gradient(4, 6), k=-1))
+
+
+def _damaged_exif(orientation):
+    """EXIF that asks for a turn, beside a resolution of undefined type, which Pillow cannot write again."""
+    entries = struct.pack("<HHHIHH", 2, 0x0112, 3, 1, orientation, 0) + struct.pack("<HHII", 0x011A, 7, 8, 38)
+    return b"Exif\0\0II*\0" + struct.pack("<I", 8) + entries + bytes(4) + bytes(8)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_damaged_metadata_do_no_harm_and_orientation_is_applied(tmp_path, suffix):
+    path = _save(tmp_path / f"damaged.{suffix}", _gradient(4, 6), exif=_damaged_exif(6))
+    with Image.open(path) as stored:
+        expected = np.rot90(np.asarray(stored.convert("RGB")), k=-1)
+        with pytest.raises(TypeError):
+            ImageOps.exif_transpose(stored)  # else this test would hold nothing
+    np.testing.assert_array_equal(images.load_image(path), expected)
+
+
+def test_metadata_that_are_no_metadata_are_passed_over(tmp_path):
+    path = _save(tmp_path / "a.jpg", _gradient(4, 6), exif=b"Exif\0\0no EXIF at all")
+    assert images.load_image(path).shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize("error", [TypeError("bad operand"), KeyError(7), AssertionError(), RecursionError("deep")])
+def test_whatever_decoding_raises_names_the_file(tmp_path, monkeypatch, error):
+    path = _save(tmp_path / "odd.png", _gradient(4, 6))
+
+    def load(self):
+        raise error
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+    with pytest.raises(UserError, match=r"odd\.png could not be read as an image"):
+        images.load_image(path)
+
+
+def test_all_broken_pictures_are_named_and_each_once(tmp_path):
+    paths = [_save(tmp_path / f"{name}.png", _gradient(4, 6)) for name in "abc"]
+    for name in "ac":
+        (tmp_path / f"{name}.png").write_bytes(b"broken")
+    photographs = [Photograph(path, path, (0, 0, 2, 2), None) for path in paths for _ in range(2)]
+    with pytest.raises(UserError) as caught:
+        images.load_crops(photographs, size=4, crop_mode="box")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "2 files or boxes cannot be used:" and len(lines) == 3
+    assert lines[1].startswith(f"{paths[0]} could not be read") and lines[2].startswith(f"{paths[2]} could not be read")
 
 
 def test_grey_image_has_three_equal_channels(tmp_path):
@@ -86,11 +133,17 @@ def test_floating_point_image_is_refused(tmp_path):
         images.load_image(_save(tmp_path / "float.tif", np.zeros((2, 2), np.float32)))
 
 
-def test_implausibly_large_image_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize("limit", [30e-6, 99e-6])
+def test_larger_images_than_allowed_are_refused_and_the_flag_is_named(tmp_path, limit):
     path = _save(tmp_path / "large.png", _gradient(10, 10))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    with pytest.raises(UserError, match=r"large\.png.*exceeds limit"):
-        images.load_image(path)
+    try:
+        images.allow_megapixels(limit)
+        with pytest.raises(UserError, match=r"large\.png .*--max_megapixels"):
+            images.load_image(path)
+        images.allow_megapixels(100e-6)
+        assert images.load_image(path).shape == (10, 10, 3)
+    finally:
+        images.allow_megapixels(images.MAX_MEGAPIXELS)
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,22 @@ def test_boxes_of_two_pictures_with_one_name_are_refused(tmp_path):
         folder.list_pictures(inputs, boxes_file=str(tmp_path / "boxes.txt"))
 
 
+def test_cuts_by_colours_are_the_same_in_threads_and_one_by_one(tmp_path):
+    rows, columns = np.mgrid[:60, :80]
+    for index in range(5):
+        picture = np.random.default_rng(index).integers(0, 90, (60, 80, 3), np.uint8)
+        picture[(rows - 28) ** 2 + (columns - 35) ** 2 < (10 + index) ** 2, 0] += 150
+        Image.fromarray(picture).save(tmp_path / f"{index}.png")
+    paths = folder.list_image_files(str(tmp_path))
+    pictures = [folder.Picture(os.path.basename(path), path, ((10.0, 8.0, 50.0, 40.0),)) for path in paths]
+    segmenter = Segmenter(RedNetwork(), image_size=64, crop_mode="box", grabcut_iterations=2)
+    together, alone = (list(segmenter.stream(pictures, batch_size=count)) for count in (5, 1))
+    assert [one.path for one in together] == [one.path for one in alone] == paths
+    for one, other in zip(together, alone):
+        assert 0.01 < one.mask.mean() < 0.5
+        np.testing.assert_array_equal(one.mask, other.mask)
+
+
 def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
     out = MaskFolder(tmp_path / "out")
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
@@ -264,11 +280,27 @@ def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
             out.add(Segmentation("big.png", "big.png", None, None, noise, mask, None), stem="big")
     out.finish()
     assert sorted(os.listdir(tmp_path / "out")) == [
-        "big_mask.png", "contact_sheet_001.png", "masks.csv", "small_cutout.png", "small_mask.png"]
+        "contact_sheet_001.png", "masks.csv", "small_cutout.png", "small_mask.png"]
     with open(tmp_path / "out" / "masks.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows == [{"file": "small.png", "width": "80", "height": "60", "area_fraction": "0.156250", "box_x": "10",
                      "box_y": "20", "box_width": "50", "box_height": "30", "mask": "small_mask.png"}]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_pictures_own_transparency_is_kept_in_its_cut_out(tmp_path, mode):
+    rgba = np.full([40, 60, 4], 200, np.uint8)
+    rgba[..., 3] = np.repeat([255, 0], 30)
+    if mode == "RGBA":
+        rgba[:20, :30, 3] = 102
+    Image.fromarray(rgba).convert(mode).save(tmp_path / "a.png")
+    own = np.asarray(Image.open(tmp_path / "a.png").convert("RGBA"))
+    found = next(Segmenter(RedNetwork(), image_size=64, crop_mode="box").stream(folder.list_pictures([str(tmp_path)])))
+    MaskFolder(tmp_path / "out").add(found, stem="a")
+    cutout = np.asarray(Image.open(tmp_path / "out" / "a_cutout.png"))
+    assert np.ptp(own[..., 3]) == 255 and found.mask.max() > 0.7
+    np.testing.assert_allclose(cutout[..., 3], found.mask * own[..., 3], atol=0.6)
+    np.testing.assert_array_equal(cutout[..., :3], own[..., :3])  # not mixed with black a second time
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
