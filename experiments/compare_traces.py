@@ -42,6 +42,7 @@ from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+import config  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments.trace_cases import CASES, changed_arguments, check_changes  # noqa: E402
 
@@ -51,6 +52,20 @@ NO_VARIABLES = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")  # entries of a 
 NUM_ERROR_LINES = 8
 NATIVE_LOG = re.compile(r"\d{4}-\d\d-\d\d [\d:.]+: ")  # starts TensorFlow's own lines
 TINY = 1e-38  # smaller than which no float32 is exact
+
+
+@config.frozen
+class Options:
+    """What the script is told; fields are named as its flags."""
+
+    before: str
+    after: str
+    cases: list
+    seeds: list
+    before_flags: list
+    after_flags: list
+    tolerance: float
+    jobs: int
 
 
 class Trace(NamedTuple):
@@ -243,7 +258,7 @@ def unpack(commit: str, folder: str):
 def main(argv):
     """Runs both sides, several scripts at a time, and prints a line for each case and seed as it is done."""
     del argv
-    options, start = flags.FLAGS, time.time()
+    options, start = config.from_flags(Options), time.time()
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:
         raise UserError(f"--cases has no {unknown[0]!r}; the cases are {', '.join(CASES)}.")

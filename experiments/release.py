@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
+import config  # noqa: E402
 import errors  # noqa: E402
 from errors import UserError  # noqa: E402
 from inference.sampler import InstanceSampler  # noqa: E402
@@ -22,10 +23,19 @@ from storage.weights import read_weights, write_weights  # noqa: E402
 NUM_EVALUATED = 256
 
 
+@config.frozen
+class Options:
+    """What the script is told; fields are named as its flags."""
+
+    weights: str
+    out: str
+    leave_out: list
+
+
 def main(argv):
     """Reads, writes, and says the sizes."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     if os.path.realpath(options.weights) == os.path.realpath(options.out):
         raise UserError(f"--out={options.out} is the file of --weights, which it would replace; give another.")
     metadata, arrays = read_weights(options.weights)
