@@ -265,6 +265,7 @@ class Export:
 
     weights: list
     out: str
+    serving_version: Optional[int]
     inference: Inference
 
 

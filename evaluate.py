@@ -13,7 +13,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAF
 
 import flags  # before TensorFlow, whose environment it sets
 import numpy as np
-from absl import flags as absl_flags
 
 import config
 import errors
@@ -83,10 +82,10 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    absl_flags.DEFINE_string("run_dir", None, "Run folder whose last checkpoint is measured.")
-    absl_flags.DEFINE_multi_string("weights", None, "Weights file that is measured. Given several times, the mean of "
-                                   "all networks' masks is measured (S20).")
-    absl_flags.DEFINE_string("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
+    flags.define_path("run_dir", None, "Run folder whose last checkpoint is measured.")
+    flags.define_paths("weights", None, "Weights file that is measured. Given several times, the mean of "
+                       "all networks' masks is measured (S20).")
+    flags.define_path("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
     flags.define_inference()
     flags.define_data(crop=None, image_size=None, split=None)
     errors.run(main)

@@ -3,6 +3,9 @@
     python export.py --weights=runs/mine/weights.npz --out=mine_model
 
     masks = tf.saved_model.load("mine_model").signatures["serving_default"](images=crops)["masks"]
+
+    python export.py --weights=runs/mine/weights.npz --out=served --serving_version=1
+    tensorflow_model_server --model_name=mine --model_base_path=$PWD/served
 """
 
 import os
@@ -26,9 +29,10 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
     tf.get_logger().setLevel("WARNING")
     segmenter = Segmenter.from_weights(options.weights, **vars(options.inference))
-    segmenter.save_model(options.out)
+    directory = options.out if options.serving_version is None else os.path.join(options.out, str(options.serving_version))
+    segmenter.save_model(directory)
     size = segmenter.image_size
-    print(f"wrote {options.out}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "
+    print(f"wrote {directory}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "
           f"[0, 1]; the network was trained on '{segmenter.crop_mode}' crops")
 
 

@@ -5,7 +5,7 @@ import this module before TensorFlow, since TensorFlow reads its environment onc
 """
 
 import os
-from typing import Optional, Sequence
+from typing import Any, Optional, Sequence
 
 from absl import flags as absl_flags
 
@@ -31,18 +31,39 @@ MOST_MEASURED = 4096  # each is compared with each
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
 
 
+class _PathParser(absl_flags.ArgumentParser):
+    """A file or folder, whose beginning `~` is the user's own folder; ValueError where nothing is given."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str) -> str:
+        if not argument.strip():
+            raise ValueError("is empty, as where a variable of the shell is not set; give a path, or leave the flag out")
+        return os.path.expanduser(argument)
+
+
+def define_path(name: str, default: Optional[str], text: str, **options: Any) -> None:
+    """A flag that names a file or folder."""
+    absl_flags.DEFINE(_PathParser(), name, default, text, serializer=absl_flags.ArgumentSerializer(), **options)
+
+
+def define_paths(name: str, default: Optional[list[str]], text: str, **options: Any) -> None:
+    """A flag that names files or folders, given once for each."""
+    absl_flags.DEFINE_multi(_PathParser(), absl_flags.ArgumentSerializer(), name, default, text, **options)
+
+
 def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128, split: Optional[str] = "all") -> None:
     """Photographs of one category: where they are and how they are cropped; None for a default: as in training."""
     absl_flags.DEFINE_enum("dataset", None, ["airplanes", "pets", "birds", "faces", "folder", "samples"],
                            "Layout of the photographs: the bundled airplanes or pets, CUB-200-2011, CelebA (in the "
                            "wild), or any folder. Default: 'folder' with --images, else 'airplanes'. 'samples' is an "
                            "older name of 'pets'.")
-    absl_flags.DEFINE_string("data_dir", None, "Folder of the data set, for birds and faces.")
-    absl_flags.DEFINE_string("images", None, "Folder of images, searched recursively (dataset 'folder').")
-    absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
-                             "are taken whole (dataset 'folder').")
-    absl_flags.DEFINE_string("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
-                             "'folder').")
+    define_path("data_dir", None, "Folder of the data set, for birds and faces.")
+    define_path("images", None, "Folder of images, searched recursively (dataset 'folder').")
+    define_path("boxes", None, "Text file of lines 'file x y width height' in pixels; without it images "
+                "are taken whole (dataset 'folder').")
+    define_path("masks", None, "Folder of masks named as the images, for evaluation alone (dataset "
+                "'folder').")
     absl_flags.DEFINE_enum("split", split, ["all", "train", "test"],
                            "Which photographs of the data set's own split; the paper names none.")
     absl_flags.DEFINE_enum("crop", crop, ["box", "square"],
@@ -54,11 +75,11 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
 
 def define_backgrounds() -> None:
     """Background provider's pictures (third case of Figure 4)."""
-    absl_flags.DEFINE_string("backgrounds", None,
-                             "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
-                             "patches of the given photographs that touch no box; or 'box_windows': such patches with "
-                             "the sides of boxes, resized as crops are. Default: 'box_windows' with the airplanes, "
-                             "the bundled backgrounds with the pets.")
+    define_path("backgrounds", None,
+                "Folder of photographs without the category, searched recursively; or 'outside_boxes': "
+                "patches of the given photographs that touch no box; or 'box_windows': such patches with "
+                "the sides of boxes, resized as crops are. Default: 'box_windows' with the airplanes, "
+                "the bundled backgrounds with the pets.")
 
 
 def define_own_backgrounds() -> None:
@@ -79,8 +100,8 @@ def define_generator() -> None:
     absl_flags.DEFINE_enum("generator_initializer", "glorot_uniform",
                            ["glorot_uniform", "he_normal", "orthogonal"],
                            "Initialiser of the generator's kernels (S7).")
-    absl_flags.DEFINE_string("initial_weights", None, "Weights file of a generator of the same width that training "
-                             "starts from. Default: random weights.")
+    define_path("initial_weights", None, "Weights file of a generator of the same width that training "
+                "starts from. Default: random weights.")
     absl_flags.DEFINE_float("initial_mask_area", 0.5, "Mean value of the untrained network's masks; it sets the last "
                             "layer's bias. 0.5: the sigmoid of 0 (S12).", lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
@@ -138,9 +159,9 @@ def define_players() -> None:
 
 def define_distillation() -> None:
     """Teacher and student (appendix, 'Data Distillation')."""
-    absl_flags.DEFINE_multi_string("teacher", None, "Run folder of train_fg.py or distill.py, or a weights file. Given "
-                                   "several times, the teacher's masks are the mean of theirs (S20). 'boxes': none but "
-                                   "the boxes, cut by colours, to compare with (S21).", required=True)
+    define_paths("teacher", None, "Run folder of train_fg.py or distill.py, or a weights file. Given "
+                 "several times, the teacher's masks are the mean of theirs (S20). 'boxes': none but "
+                 "the boxes, cut by colours, to compare with (S21).", required=True)
     absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
                             "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites"], "Deprecated: has no effect. The student is shown "
@@ -194,7 +215,7 @@ def define_optimization(*, batch_size: int, num_steps: int) -> None:
 
 def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
-    absl_flags.DEFINE_string("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
+    define_path("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
     absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans"],
                            "Instead of a photograph, draw a cluster whose masks are known, and measure against them.")
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
@@ -256,16 +277,16 @@ def define_inference(masks: str = "masks", *, with_pictures: bool = True) -> Non
 def define_weights(what: Optional[str] = None) -> None:
     """The trained network that is used; `what` says of which kind, None for one or more segmentation networks."""
     if what:
-        absl_flags.DEFINE_string("weights", None, f"Weights file of {what}.", required=True)
+        define_path("weights", None, f"Weights file of {what}.", required=True)
     else:
-        absl_flags.DEFINE_multi_string("weights", None, "Weights file of a segmentation network: weights.npz of a run "
-                                       "folder of train_fg.py or distill.py. Given several times, masks are the mean "
-                                       "of all networks' (S20).", required=True)
+        define_paths("weights", None, "Weights file of a segmentation network: weights.npz of a run "
+                     "folder of train_fg.py or distill.py. Given several times, masks are the mean "
+                     "of all networks' (S20).", required=True)
 
 
 def define_sampling() -> None:
     """The sampled instances, and where they go."""
-    absl_flags.DEFINE_string("out", None, "Folder for the pictures.", required=True)
+    define_path("out", None, "Folder for the pictures.", required=True)
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures.", lower_bound=1,
                               upper_bound=MOST_INSTANCES)
     absl_flags.DEFINE_integer("num_evaluation_images", 256, "Instances that the figures are measured on.", lower_bound=1,
@@ -276,22 +297,25 @@ def define_sampling() -> None:
 
 def define_segmentation() -> None:
     """The user's own pictures: where their boxes are and where their masks go."""
-    absl_flags.DEFINE_string("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
-                             required=True)
-    absl_flags.DEFINE_string("boxes", None, "Text file of lines 'file x y width height' in pixels, one per thing; "
-                             "pictures without a line are left out. Without it pictures are taken whole.")
+    define_path("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
+                required=True)
+    define_path("boxes", None, "Text file of lines 'file x y width height' in pixels, one per thing; "
+                "pictures without a line are left out. Without it pictures are taken whole.")
     absl_flags.DEFINE_integer("batch_size", 16, "Crops that the network is given at a time.", lower_bound=1,
                               upper_bound=4096)
 
 
 def define_export() -> None:
     """The exported network."""
-    absl_flags.DEFINE_string("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+    define_path("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+    absl_flags.DEFINE_integer("serving_version", None, "Number of a folder in --out for the SavedModel, which "
+                              "TensorFlow Serving finds there (--model_base_path). Default: the SavedModel is --out.",
+                              lower_bound=0)
 
 
 def define_run(*, run_dir: str, evaluated: str, num_evaluated: int, most_evaluated: Optional[int] = None) -> None:
     """Run folder, how often what is written to it, and how many of what (`evaluated`) are evaluated, and at most."""
-    absl_flags.DEFINE_string("run_dir", run_dir, "Run folder; the same command continues what it holds.")
+    define_path("run_dir", run_dir, "Run folder; the same command continues what it holds.")
     absl_flags.DEFINE_integer("log_every", 20, "Steps between means in TensorBoard and on the screen.", lower_bound=1)
     absl_flags.DEFINE_integer("panel_every", 250, "Steps between panels; 0: never.", lower_bound=0)
     absl_flags.DEFINE_integer("evaluate_every", 250, f"Steps between evaluations on {evaluated}; 0: never.",

@@ -13,7 +13,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
 
 import flags  # before TensorFlow, whose environment it sets
-from absl import flags as absl_flags
 
 import config
 import errors
@@ -49,7 +48,7 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    absl_flags.DEFINE_string("run_dir", None, "Run folder of train_hoc.py, whose run has ended.")
-    absl_flags.DEFINE_string("weights", None, "Weights file of an instance generator: weights.npz of such a folder.")
+    flags.define_path("run_dir", None, "Run folder of train_hoc.py, whose run has ended.")
+    flags.define_path("weights", None, "Weights file of an instance generator: weights.npz of such a folder.")
     flags.define_sampling()
     errors.run(main)

@@ -20,10 +20,9 @@ from typing import Optional
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-import flags  # noqa: E402
+import config  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
-import config  # noqa: E402
 import errors  # noqa: E402
 from errors import UserError  # noqa: E402
 from storage import atomic  # noqa: E402

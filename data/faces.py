@@ -8,6 +8,7 @@ from data.listings import parse_box, read_lines, split_line
 from data.windows import Box
 from errors import UserError
 
+_IMAGES = ("img_celeba", os.path.join("Img", "img_celeba"), os.path.join("Img", "img_celeba.7z", "img_celeba"))
 _BOXES = os.path.join("Anno", "list_bbox_celeba.txt")
 _PARTITION = os.path.join("Eval", "list_eval_partition.txt")
 
@@ -16,8 +17,9 @@ def list_photographs(data_dir: str) -> list[Photograph]:
     """Lists the data set's photographs in the order of its list of boxes.
 
     Args:
-      data_dir: the folder with `img_celeba/`, `Anno/list_bbox_celeba.txt` and, where there is one,
-        `Eval/list_eval_partition.txt` (without it every image is a training image; validation images are not).
+      data_dir: the folder with `Img/img_celeba/`, as it is unpacked, or `img_celeba/`; with `Anno/list_bbox_celeba.txt`
+        and, where there is one, `Eval/list_eval_partition.txt` (without it every image is a training image; validation
+        images are not).
 
     Returns:
       One photograph per line of the list of boxes, none with a mask.
@@ -27,6 +29,8 @@ def list_photographs(data_dir: str) -> list[Photograph]:
     """
     boxes_path = os.path.join(data_dir, _BOXES)
     boxes = _read_boxes(boxes_path)
+    folders = [os.path.join(data_dir, name) for name in _IMAGES]
+    image_dir = next((path for path in folders if os.path.isdir(path)), folders[0])
     partition_path = os.path.join(data_dir, _PARTITION)
     partition = _read_partition(partition_path)
     photographs = []
@@ -34,12 +38,12 @@ def list_photographs(data_dir: str) -> list[Photograph]:
         if partition is not None and name not in partition:
             raise UserError(f"{partition_path} has no line for {name}, which {boxes_path} lists.")
         is_training = partition is None or partition[name] == "0"
-        photographs.append(Photograph(name, os.path.join(data_dir, "img_celeba", name), box, None, is_training))
+        photographs.append(Photograph(name, os.path.join(image_dir, name), box, None, is_training))
     missing = [photograph.path for photograph in photographs if not os.path.isfile(photograph.path)]
     if missing:
         raise UserError(
             f"{len(missing)} of the {len(photographs)} images listed in {boxes_path} are missing, "
-            f"the first {missing[0]}; unpack the in-the-wild images into img_celeba."
+            f"the first {missing[0]}; unpack the in-the-wild images there."
         )
     return photographs
 

@@ -36,13 +36,12 @@ from typing import NamedTuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-import flags  # noqa: E402  before TensorFlow
+import config  # noqa: E402  before TensorFlow
 from absl import app  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-import config  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments.trace_cases import CASES, changed_arguments, check_changes  # noqa: E402
 

@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from absl import flags as absl_flags
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import config  # noqa: E402
 import errors  # noqa: E402
+import flags  # noqa: E402
 from data import samples  # noqa: E402
 from errors import UserError  # noqa: E402
 from storage import atomic  # noqa: E402
@@ -132,8 +132,8 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    absl_flags.DEFINE_string("masks", "runs/demo_masks", "Folder that segment.py wrote.")
-    absl_flags.DEFINE_string("run_dir", "runs/demo", "Run folder of train_fg.py.")
-    absl_flags.DEFINE_string("instances", "runs/demo_instances", "Folder that sample.py wrote.")
-    absl_flags.DEFINE_string("out", "runs/demo.html", "The page.")
+    flags.define_path("masks", "runs/demo_masks", "Folder that segment.py wrote.")
+    flags.define_path("run_dir", "runs/demo", "Run folder of train_fg.py.")
+    flags.define_path("instances", "runs/demo_instances", "Folder that sample.py wrote.")
+    flags.define_path("out", "runs/demo.html", "The page.")
     errors.run(main)

@@ -285,20 +285,20 @@ def main(argv):
 
 if __name__ == "__main__":
     absl_flags.DEFINE_enum("task", "birds", list(TASKS), "What is composed.")
-    absl_flags.DEFINE_string("data_dir", None, "Birds in CUB-200-2011's layout.")
-    absl_flags.DEFINE_string("backgrounds", None, "Folder of background photographs, for birds, or "
-                             "'outside_boxes'.")
-    absl_flags.DEFINE_string("image", None, "Photograph of a cluster. Default: drawn ellipses.")
+    flags.define_path("data_dir", None, "Birds in CUB-200-2011's layout.")
+    flags.define_path("backgrounds", None, "Folder of background photographs, for birds, or "
+                      "'outside_boxes'.")
+    flags.define_path("image", None, "Photograph of a cluster. Default: drawn ellipses.")
     absl_flags.DEFINE_integer("window_size", None, "Side of its windows, in its pixels.", lower_bound=16)
     absl_flags.DEFINE_integer("num_pasted", 2, "Disks or instances pasted on a cluster's window.", lower_bound=1)
     absl_flags.DEFINE_bool("vertical_flip", True, "Turn a cluster's windows upside down half of the time.")
-    absl_flags.DEFINE_string("points", None, "JSON list of {x, y} in --image: disks are cut about these.")
-    absl_flags.DEFINE_string("weights", None, "weights.npz of a run: its masks carve the photographs, or its instances "
-                             "are pasted on the cluster's windows, instead of ghosts and disks.")
+    flags.define_path("points", None, "JSON list of {x, y} in --image: disks are cut about these.")
+    flags.define_path("weights", None, "weights.npz of a run: its masks carve the photographs, or its instances "
+                      "are pasted on the cluster's windows, instead of ghosts and disks.")
     absl_flags.DEFINE_integer("batch_size", 16, "Real pictures, and composites, per update.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Updates of the discriminator.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of networks and batches.")
     absl_flags.DEFINE_string("only", None, "Runs just the setting of this name, or those whose name contains "
                              "this.")
-    absl_flags.DEFINE_string("out", None, "JSON file for the figures.")
+    flags.define_path("out", None, "JSON file for the figures.")
     errors.run(main)

@@ -53,8 +53,8 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    absl_flags.DEFINE_string("weights", None, "Weights file of a training script.", required=True)
-    absl_flags.DEFINE_string("out", None, "File to write.", required=True)
+    flags.define_path("weights", None, "Weights file of a training script.", required=True)
+    flags.define_path("out", None, "File to write.", required=True)
     absl_flags.DEFINE_list("leave_out", ["run_dir", "teacher", "data_dir", "image", "images", "boxes", "masks",
                                          "backgrounds", "initial_weights"],
                            "Flags that are not kept in the file, since they name folders.")

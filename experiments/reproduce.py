@@ -192,15 +192,15 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    absl_flags.DEFINE_string("data", "data", "Folder with the data sets.")
+    flags.define_path("data", "data", "Folder with the data sets.")
     absl_flags.DEFINE_list("rows", [], "The rows to run, by name; 'ablations' is one setting at a "
                            "time, in small. Default: all but these.")
     absl_flags.DEFINE_list("seeds", ["0"], "Seeds; each row is run with each of them.")
-    absl_flags.DEFINE_string("runs_dir", None, "Where run folders go. Default: runs/reproduce, or runs/smoke.")
+    flags.define_path("runs_dir", None, "Where run folders go. Default: runs/reproduce, or runs/smoke.")
     absl_flags.DEFINE_bool("smoke", False, "Two steps of small networks instead of whole runs.")
     absl_flags.DEFINE_bool("table_only", False, "Run nothing, make the table.")
-    absl_flags.DEFINE_string("crowd_image", None, "Photograph of a crowd. Default: hoc/crowd.jpg in the data.")
-    absl_flags.DEFINE_string("seed_image", None, "Photograph of seeds. Default: hoc/beans.jpg in the data.")
+    flags.define_path("crowd_image", None, "Photograph of a crowd. Default: hoc/crowd.jpg in the data.")
+    flags.define_path("seed_image", None, "Photograph of seeds. Default: hoc/beans.jpg in the data.")
     absl_flags.DEFINE_integer("crowd_window_size", 60, "Its --window_size, in pixels.", lower_bound=16)
     absl_flags.DEFINE_integer("crowd_one_window_size", 44, "Its --window_size in the row crowd_shadow, in pixels.",
                               lower_bound=16)

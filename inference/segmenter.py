@@ -171,7 +171,7 @@ class Segmenter:
         """Writes a SavedModel that TensorFlow loads without this project.
 
         Its signature 'serving_default' takes `images`, uint8 [B, S, S, 3] in [0, 255] for any B, and returns `masks`,
-        float32 [B, S, S, 1] in [0, 1].
+        float32 [B, S, S, 1] in [0, 1]. B may be 0.
 
         Args:
           directory: new or empty folder; it is there whole or not at all.
@@ -184,8 +184,7 @@ class Segmenter:
             raise UserError(f"{directory} is there and is no empty folder; give a new one for the SavedModel.")
         module = tf.Module()
         module.variables_of_network = self._variables
-        module.infer = tf.function(lambda images: {"masks": self.infer(images)},
-                                   input_signature=self.infer.input_signature)
+        module.infer = tf.function(self._infer_any_number, input_signature=self.infer.input_signature, autograph=False)
         partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
         try:
             directory.parent.mkdir(parents=True, exist_ok=True)
@@ -195,6 +194,12 @@ class Segmenter:
             raise UserError(f"the SavedModel {directory} cannot be written: {first_line(error)}.") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+    def _infer_any_number(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Infers `masks` of crops as `infer` does, also of none, for which convolutions are given one of zeros."""
+        count = tf.shape(images)[0]
+        padded = tf.pad(images, [[0, tf.cast(count == 0, tf.int32)], [0, 0], [0, 0], [0, 0]])
+        return {"masks": self.infer(padded)[:count]}
 
     def _cut(self, pair: tuple[_View, np.ndarray]) -> np.ndarray:
         """Cuts a view's mask [S, S, 1] by colours, if that is wanted. Returns [S, S]."""

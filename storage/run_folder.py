@@ -59,8 +59,10 @@ class RunFolder:
 
         Raises:
           UserError: the folder is another run's (the first flag that differs is named with both values), is no run
-            folder but holds files, is in use by another process, or cannot be made.
+            folder but holds files, is in use by another process, or cannot be made; or its name, or another file's, is
+            one that checkpoints or `flags.txt` cannot have.
         """
+        _check_names(self.path, flag_lines)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -163,6 +165,18 @@ class RunFolder:
         except OSError as error:  # some network file systems
             print(f"warning: {self.path} cannot be locked ({error.strerror}); see that no other process uses it.",
                   flush=True)
+
+
+def _check_names(path: Union[str, os.PathLike], flag_lines: Mapping[str, str]) -> None:
+    """Refuses a folder that TensorFlow cannot read checkpoints from, and names of files that no flagfile can hold."""
+    if found := set(os.path.abspath(path)) & set("[]\\"):
+        raise UserError(f"--run_dir={path} holds the character {min(found)} in its whole path, with which TensorFlow reads no "
+                        "checkpoint; give another folder.")
+    for name, lines in flag_lines.items():
+        if not all(line.startswith("--") for line in lines.splitlines()):
+            raise UserError(f"--{name} has a line break in it, which {FLAGS_FILE} cannot hold; rename the file or folder.")
+        if lines.encode("utf-8", "replace").decode() != lines:
+            raise UserError(f"--{name} has a name that is no UTF-8, which {FLAGS_FILE} cannot hold; rename the file or folder.")
 
 
 def read_flags(path: Union[str, os.PathLike]) -> dict[str, str]:

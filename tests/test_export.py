@@ -19,6 +19,7 @@ import tensorflow as tf
 crops = np.load("crops.npy")
 infer = tf.saved_model.load("model").signatures["serving_default"]
 assert infer.structured_input_signature[1] == {"images": tf.TensorSpec([None, 64, 64, 3], tf.uint8, name="images")}
+assert infer(images=tf.constant(crops[:0]))["masks"].shape == (0, 64, 64, 1)
 masks = [infer(images=tf.constant(part))["masks"].numpy() for part in (crops[:1], crops[1:])]
 np.save("masks.npy", np.concatenate(masks))
 files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
@@ -49,6 +50,18 @@ def test_the_saved_model_gives_the_same_masks_without_the_project(run_script, we
     masks = np.load(tmp_path / "masks.npy")
     assert masks.dtype == np.float32 and masks.shape == (6, 64, 64, 1) and masks.std() > 0.02
     np.testing.assert_allclose(masks, Segmenter.from_weights(weights).masks(crops), atol=1e-5)
+
+
+def test_versions_for_tensorflow_serving_lie_beside_each_other_in_numbered_folders(run_script, weights, tmp_path):
+    for version in (1, 2):
+        result = run_script("export.py", f"--weights={weights}", f"--out={tmp_path / 'served'}",
+                            f"--serving_version={version}")
+        assert result.returncode == 0 and f"wrote {tmp_path / 'served'}/{version}:" in result.stdout, result.stderr
+    assert sorted(path.name for path in (tmp_path / "served").iterdir()) == ["1", "2"]
+    for version in ("1", "2"):
+        assert (tmp_path / "served" / version / "saved_model.pb").is_file()
+    again = run_script("export.py", f"--weights={weights}", f"--out={tmp_path / 'served'}", "--serving_version=2")
+    assert again.returncode == 1 and "served/2 is there and is no empty folder" in again.stderr
 
 
 def test_a_folder_that_holds_something_and_a_file_are_left_as_they_are(weights, tmp_path):

@@ -1,5 +1,6 @@
 """Flags: the paper's defaults, flagfiles that parse, and one home."""
 
+import os
 import re
 
 import pytest
@@ -111,6 +112,26 @@ def test_a_value_out_of_range_is_refused_by_the_flags_name(run_with_flags, argum
     assert result.returncode != 0 and message in result.stderr
 
 
+def test_a_beginning_tilde_is_the_users_folder_in_every_flag_that_names_a_file(parsed):
+    home = os.path.expanduser("~")
+    for group, names in {"fg": ("data_dir", "images", "boxes", "masks", "backgrounds", "initial_weights", "run_dir"),
+                         "hoc": ("image", "run_dir"), "distill": ("teacher", "images")}.items():
+        lines = parsed(*(f"--{name}=~/x" for name in names), *(["--teacher=run"] if group == "distill" else []), group=group)
+        assert {f"--{name}={home}/x" for name in names} <= set(lines)
+
+
+@pytest.mark.parametrize("name", ["images", "data_dir", "boxes", "backgrounds", "run_dir"])
+def test_an_empty_path_is_refused_by_the_flags_name(run_with_flags, name):
+    result = run_with_flags(f"--{name}=")
+    assert result.returncode != 0 and f"flag --{name}=: is empty, as where a variable of the shell is not set" in result.stderr
+
+
+def test_every_flag_that_names_a_file_expands_tildes_and_refuses_emptiness():
+    text = "".join((ROOT / name).read_text() for name in ("flags.py", "evaluate.py", "sample.py"))
+    names = set(re.findall(r'DEFINE_(?:multi_)?string\(\s*"(\w+)"', text))
+    assert not names
+
+
 def test_the_papers_flagfiles_hold_table_3_as_printed(parsed):
     for name in ("fg_birds", "fg_faces"):
         lines = parsed(f"--flagfile={ROOT / 'experiments/paper' / name}.flags")
@@ -152,7 +173,7 @@ def test_tensorflow_addons_is_imported_in_one_place():
 
 
 def test_help_has_three_groups_of_flags_that_there_are(run_script):
-    declared = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', (ROOT / "flags.py").read_text()))
+    declared = set(re.findall(r'(?:DEFINE_\w+|define_paths?)\(\s*"(\w+)"', (ROOT / "flags.py").read_text()))
     assert flag_help.PAPER | flag_help.EXTENSIONS <= declared and not flag_help.PAPER & flag_help.EXTENSIONS
     text = run_script("train_fg.py", "--help").stdout
     places = [text.index(line) for line in ("\nPaper:", "--area_weight: ", "\nTraining:", "--log_every: ",

@@ -33,6 +33,13 @@ def test_boxes_and_partition_are_read(root):
     assert all(photograph.mask_path is None and os.path.isfile(photograph.path) for photograph in photographs)
 
 
+@pytest.mark.parametrize("place", ["Img", "Img/img_celeba.7z"])
+def test_images_are_found_where_the_archive_is_unpacked(root, place):
+    (root / place).mkdir(parents=True)
+    (root / "img_celeba").rename(root / place / "img_celeba")
+    assert all(os.path.isfile(photograph.path) for photograph in faces.list_photographs(str(root)))
+
+
 def test_without_a_partition_all_are_training_images(root):
     (root / "Eval" / "list_eval_partition.txt").unlink()
     assert all(photograph.is_training for photograph in faces.list_photographs(str(root)))

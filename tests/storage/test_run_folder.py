@@ -5,8 +5,10 @@ import fcntl
 import json
 
 import pytest
+import tensorflow as tf
 
 from errors import UserError
+from storage.checkpoint import Checkpoints
 from storage.run_folder import RunFolder, read_flags
 
 LINES = {"area_constant": "--area_constant=0.25", "flip": "--noflip", "images": "", "num_steps": "--num_steps=10"}
@@ -46,6 +48,32 @@ def test_another_runs_folder_is_refused_with_both_values(tmp_path, name, line, m
     with pytest.raises(UserError, match=message):
         RunFolder(tmp_path).open(flag_lines={**LINES, name: line}, changeable=("num_steps",))
     assert (tmp_path / "flags.txt").read_text() == before
+
+
+@pytest.mark.parametrize("name, images, message", [
+    ("a[b]c", "there", r"--run_dir=.*a\[b\]c holds the character \[ .* give another folder"),
+    ("back\\slash", "there", "with which TensorFlow reads no checkpoint"),
+    ("line\nbreak", "there", "--run_dir has a line break in it"),
+    ("run", "line\nbreak", "--images has a line break in it, which flags.txt cannot hold"),
+    ("run", "latin\udcff", "--images has a name that is no UTF-8"),
+])
+def test_names_that_checkpoints_or_flagfiles_cannot_have_are_refused_at_the_start(tmp_path, name, images, message):
+    lines = {**LINES, "run_dir": f"--run_dir={tmp_path / name}", "images": f"--images={images}"}
+    with pytest.raises(UserError, match=message):
+        RunFolder(tmp_path / name).open(flag_lines=lines, changeable=())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a*b?c", "50%d", "my run", "ünï 日本", "{a,b}#$HOME", "-x&\"'"])
+def test_other_special_characters_keep_checkpoints(tmp_path, name):
+    folder = RunFolder(tmp_path / name)
+    folder.open(flag_lines={**LINES, "run_dir": f"--run_dir={tmp_path / name}"}, changeable=())
+    module = tf.Module()
+    module.value = tf.Variable(3.0)
+    for step in (1, 2, 3):
+        Checkpoints(folder.checkpoint_dir, module=module).save(step)
+    module.value.assign(0.0)
+    assert Checkpoints(folder.checkpoint_dir, module=module).restore() == 3 and module.value.numpy() == 3.0
 
 
 def test_a_run_that_never_came_to_a_step_does_not_claim_its_folder(tmp_path):
