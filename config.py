@@ -71,8 +71,8 @@ class Objective:
     area_penalty: str
     area_start: float
     area_ramp_steps: int
-    decision_weight: float
-    decision_ramp_steps: int
+    binarization_weight: float
+    binarization_ramp_steps: int
     outline_weight: float
 
 
@@ -292,13 +292,13 @@ def with_area(options: Any, area: float) -> Any:
 
 
 def flag_lines(given: Mapping[str, str] = {}) -> dict[str, str]:
-    """Returns the flagfile line of every flag that `flags` has declared, by name: '' where it is None.
+    """Returns the flagfile line of every flag that `flags` has declared, by its new name: '' where it is None.
 
     Args:
       given: as for `from_flags`.
     """
-    declared = FLAGS.flags_by_module_dict().get(flags.__name__, [])
-    return {name: _flag(name, given).serialize() for name in sorted(flag.name for flag in declared)}
+    declared = {flag.name for flag in FLAGS.flags_by_module_dict().get(flags.__name__, [])}
+    return {name: _flag(name, given).serialize() for name in sorted(declared - set(flags.RENAMED))}
 
 
 def default_lines() -> dict[str, str]:

@@ -30,6 +30,7 @@ import config  # noqa: E402
 import errors  # noqa: E402
 from data import samples  # noqa: E402
 from errors import UserError  # noqa: E402
+from flag_help import with_new_name  # noqa: E402
 from experiments.rows import ABLATIONS, ALL_ROWS, ROWS  # noqa: E402
 from storage import atomic  # noqa: E402
 
@@ -107,7 +108,8 @@ def run_stage(stage, folder, *, seed, **options):
 
 def changed_flag(stage, folder, **options):
     """Returns the first flag in which a stage differs from what its folder's run was finished with, or None."""
-    before, now = read_json(os.path.join(folder, RECORD)).get("flags"), flags_of(stage, **options)
+    before, now = read_json(os.path.join(folder, RECORD)).get("flags", []), flags_of(stage, **options)
+    before = [with_new_name(flag) for flag in before]
     return next((flag for flag in [*now, *before] if (flag in now) != (flag in before)), None) if before else None
 
 

@@ -79,7 +79,7 @@ def test_defaults_are_the_papers(parsed):
     for line in ("--area_weight=1000.0", "--area_penalty=per_mask", "--adam_beta_1=0.5", "--adam_beta_2=0.999",
                  "--generator_learning_rate=0.0004", "--discriminator_learning_rate=0.0002", "--image_size=128",
                  "--generator_width=1.0", "--crop=box", "--score_activation=lrelu", "--spectral_norm=sngan",
-                 "--area_ramp_steps=0", "--initial_mask_area=0.5", "--generator_average=0.0", "--decision_weight=0.0",
+                 "--area_ramp_steps=0", "--initial_mask_area=0.5", "--generator_average=0.0", "--binarization_weight=0.0",
                  "--outline_weight=0.0", "--augmentation=", "--num_discriminator_updates=1"):
         assert line in lines
 
@@ -179,6 +179,19 @@ def test_help_has_three_groups_of_flags_that_there_are(run_script):
     places = [text.index(line) for line in ("\nPaper:", "--area_weight: ", "\nTraining:", "--log_every: ",
                                             "\nExtensions (", "--outline_weight: ")]
     assert places == sorted(places)
+
+
+def test_old_names_of_flags_are_understood_and_said_to_be_old(run_script, parsed, tmp_path):
+    old = ("--decision_weight=0.5", "--decision_ramp_steps=7")
+    lines = parsed(*old)
+    assert {"--binarization_weight=0.5", "--binarization_ramp_steps=7"} <= set(lines)
+    assert not any("decision" in line for line in [*lines, *parsed(lines="config.default_lines()")])
+    (tmp_path / "flags.txt").write_text("\n".join(old))
+    result = run_script("train_hoc.py", f"--flagfile={tmp_path / 'flags.txt'}", "--image=nowhere", f"--run_dir={tmp_path / 'run'}")
+    assert result.stderr.count("note: --decision_weight is now --binarization_weight, --decision_ramp_steps is now "
+                               "--binarization_ramp_steps; the next release does not know old names any more.") == 1
+    assert "note:" not in run_script("train_hoc.py", "--image=nowhere", f"--run_dir={tmp_path / 'run'}").stderr
+    assert "--decision_weight" not in run_script("train_hoc.py", "--help").stdout
 
 
 def test_a_removed_flag_takes_what_earlier_runs_left_and_nothing_else(run_script, parsed, tmp_path):
