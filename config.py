@@ -185,7 +185,7 @@ class Inference:
 
 @frozen
 class Adversarial:
-    """What both scripts of adversarial training are told."""
+    """Flags of both scripts of adversarial training."""
 
     generator: Generator
     discriminator: Discriminator
@@ -198,14 +198,14 @@ class Adversarial:
 
 @frozen
 class Foreground(Adversarial):
-    """Everything that `train_fg.py` is told."""
+    """All flags of `train_fg.py`."""
 
     data: Data
 
 
 @frozen
 class Cluster(Adversarial):
-    """Everything that `train_hoc.py` is told."""
+    """All flags of `train_hoc.py`."""
 
     scenes: Scenes
     information: Information
@@ -213,7 +213,7 @@ class Cluster(Adversarial):
 
 @frozen
 class Distillation:
-    """Everything that `distill.py` is told."""
+    """All flags of `distill.py`."""
 
     data: Data
     student: Student
@@ -225,7 +225,7 @@ class Distillation:
 
 @frozen
 class Evaluation:
-    """Everything that `evaluate.py` is told."""
+    """All flags of `evaluate.py`."""
 
     run_dir: Optional[str]
     weights: list
@@ -237,7 +237,7 @@ class Evaluation:
 
 @frozen
 class Segmentation:
-    """Everything that `segment.py` is told, but for its arguments."""
+    """All flags of `segment.py`."""
 
     weights: list
     out: str
@@ -249,7 +249,7 @@ class Segmentation:
 
 @frozen
 class Sampling:
-    """Everything that `sample.py` is told."""
+    """All flags of `sample.py`."""
 
     run_dir: Optional[str]
     weights: Optional[str]
@@ -261,7 +261,7 @@ class Sampling:
 
 @frozen
 class Export:
-    """Everything that `export.py` is told."""
+    """All flags of `export.py`."""
 
     weights: list
     out: str

@@ -30,7 +30,7 @@ from storage import atomic  # noqa: E402
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     task: str
     batch_size: int

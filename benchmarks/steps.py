@@ -37,7 +37,7 @@ COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "conv
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     tasks: list
     batch_sizes: list

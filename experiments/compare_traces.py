@@ -55,7 +55,7 @@ TINY = 1e-38  # smaller than which no float32 is exact
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     before: str
     after: str

@@ -43,7 +43,7 @@ therefore learns masks. No mask was used to train anything on this page. Method:
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     masks: str
     run_dir: str

@@ -78,7 +78,7 @@ DISK_AREA, PADDING = 0.17, 22  # of the disks pasted on a cluster's windows
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     task: str
     data_dir: Optional[str]

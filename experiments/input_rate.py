@@ -20,7 +20,7 @@ from data import batches, hoc, photographs, samples  # noqa: E402
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     cluster: bool
     batch_size: int

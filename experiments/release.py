@@ -25,7 +25,7 @@ NUM_EVALUATED = 256
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     weights: str
     out: str
@@ -46,7 +46,7 @@ def main(argv):
     write_weights(options.out, arrays, metadata=metadata, half_precision=True)
     if metadata.get("network") == "instance_generator":
         sampler, _ = InstanceSampler.from_weights(options.out, num_evaluated=NUM_EVALUATED)
-        metadata["figures"] = sampler.figures()
+        metadata["figures"] = sampler.metrics()
         write_weights(options.out, arrays, metadata=metadata, half_precision=True)
     print(f"{options.weights}, {os.path.getsize(options.weights)} bytes, is {options.out}, "
           f"{os.path.getsize(options.out)} bytes")

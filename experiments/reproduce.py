@@ -41,7 +41,7 @@ RECORD = "seconds.json"  # in a stage's folder: how long it took, and with what 
 
 @config.frozen
 class Options:
-    """What the script is told; fields are named as its flags."""
+    """The script's flags."""
 
     data: str
     rows: list

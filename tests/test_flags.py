@@ -7,6 +7,8 @@ import pytest
 from conftest import ROOT
 
 import flag_help
+import train_hoc
+from data import hoc, photographs
 
 FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
@@ -74,14 +76,52 @@ def test_default_lines_are_those_of_a_command_without_flags(parsed, group, argum
         assert defaults == [line for line in given if line]
 
 
-def test_defaults_are_the_papers(parsed):
-    lines = parsed()
-    for line in ("--area_weight=1000.0", "--area_penalty=per_mask", "--adam_beta_1=0.5", "--adam_beta_2=0.999",
-                 "--generator_learning_rate=0.0004", "--discriminator_learning_rate=0.0002", "--image_size=128",
-                 "--generator_width=1.0", "--crop=box", "--score_activation=lrelu", "--spectral_norm=sngan",
-                 "--area_ramp_steps=0", "--initial_mask_area=0.5", "--generator_average=0.0", "--binarization_weight=0.0",
-                 "--outline_weight=0.0", "--augmentation=", "--num_discriminator_updates=1"):
-        assert line in lines
+# What the paper prints, and where: flags' defaults as --help shows them.
+BOTH = {
+    "area_weight": ("1000.0", "lambda, Tables 3 and 4"), "area_penalty": ("per_mask", "Eq. 7"),
+    "adam_beta_1": ("0.5", "'Experimental Settings'"), "adam_beta_2": ("0.999", "'Experimental Settings'"),
+    "generator_learning_rate": ("0.0004", "'Experimental Settings'"),
+    "discriminator_learning_rate": ("0.0002", "'Experimental Settings'"),
+    "learning_rate_fall_steps": ("0", "'Experimental Settings': constant rates"),
+    "generator_width": ("1.0", "channels, Tables 1 and 2"), "spectral_norm": ("sngan", "SN, Tables 1 and 2"),
+    "spectral_norm_scale": ("1.0", "SN, Tables 1 and 2"), "score_activation": ("lrelu", "lReLU+sigmoid, Tables 1 and 2"),
+    "flip": ("true", "'Data Preparation'"),
+}
+BY_SCRIPT = {
+    "train_fg.py": {**BOTH, "image_size": ("128", "Table 1"), "crop": ("box", "'Data Preparation'")},
+    "train_hoc.py": {
+        **BOTH, "num_layers": ("10", "N, Table 4, fruit"), "latent_dim": ("5", "dim(z), Table 4, fruit"),
+        "information_weight": ("50.0", "beta, Table 4"), "padding": ("32", "'Layout Details', fruit"),
+        "vertical_flip": ("true", "'Data Preparation', fruit and seed"), "background": ("disk", "'Data Preparation'"),
+        "disk_radius": ("20.0", "'Data Preparation'")},
+}
+# What the paper does not have: each extension's flag, with the value that leaves it out.
+OFF = {"area_ramp_steps": "0", "initial_mask_area": "0.5", "generator_average": "0.0", "augmentation": "",
+       "binarization_weight": "0.0", "outline_weight": "0.0", "num_discriminator_updates": "1"}
+OFF_BY_SCRIPT = {"train_fg.py": OFF, "train_hoc.py": {**OFF, "max_rotation": "0.0", "max_magnification": "1.0",
+                                                      "shadow_strength": "0.0", "mask_start": "uniform"}}
+
+
+@pytest.mark.parametrize("script", BY_SCRIPT)
+def test_defaults_are_what_the_paper_prints_and_extensions_are_off(run_script, script):
+    shown = run_script(script, "--help").stdout
+    texts = re.split(r"\n  --(?:\[no\])?(\w+): ", shown)
+    defaults = {name: re.search(r"\(default:\s+'(.*?)'\)", text) for name, text in zip(texts[1::2], texts[2::2])}
+    found = {name: default and default[1] for name, default in defaults.items()}
+    printed = {name: value for name, (value, _) in BY_SCRIPT[script].items()}
+    expected = {**printed, **OFF_BY_SCRIPT[script]}
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_what_is_no_flag_is_what_the_paper_prints():
+    assert hoc.WINDOW == 64  # Table 2
+    assert train_hoc.PAPER_AREA == 0.25  # a, Table 4, fruit and seed
+    assert [photographs.default_area(name) for name in ("birds", "faces", "folder")] == [0.25] * 3  # a, Table 3
+
+
+def test_only_the_bundled_photographs_have_an_area_constant_of_their_own():
+    assert {name: photographs.default_area(name) for name in ("airplanes", "pets")} == photographs.BUNDLED_AREAS
+    assert all(area != 0.25 for area in photographs.BUNDLED_AREAS.values()) and len(photographs.BUNDLED_AREAS) == 2
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.name)
