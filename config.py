@@ -73,8 +73,8 @@ class Objective:
     area_penalty: str
     area_start: float
     area_ramp_steps: int
-    decision_weight: float
-    decision_ramp_steps: int
+    binarization_weight: float
+    binarization_ramp_steps: int
     outline_weight: float
 
 
@@ -191,7 +191,7 @@ class Inference:
 
 @frozen
 class Adversarial:
-    """What both scripts of adversarial training are told."""
+    """Flags of both scripts of adversarial training."""
 
     generator: Generator
     discriminator: Discriminator
@@ -204,14 +204,14 @@ class Adversarial:
 
 @frozen
 class Foreground(Adversarial):
-    """Everything that `train_fg.py` is told."""
+    """All flags of `train_fg.py`."""
 
     data: Data
 
 
 @frozen
 class Cluster(Adversarial):
-    """Everything that `train_hoc.py` is told."""
+    """All flags of `train_hoc.py`."""
 
     scenes: Scenes
     information: Information
@@ -219,7 +219,7 @@ class Cluster(Adversarial):
 
 @frozen
 class Distillation:
-    """Everything that `distill.py` is told."""
+    """All flags of `distill.py`."""
 
     data: Data
     student: Student
@@ -231,7 +231,7 @@ class Distillation:
 
 @frozen
 class Evaluation:
-    """Everything that `evaluate.py` is told."""
+    """All flags of `evaluate.py`."""
 
     run_dir: Optional[str]
     weights: list
@@ -243,7 +243,7 @@ class Evaluation:
 
 @frozen
 class Segmentation:
-    """Everything that `segment.py` is told, but for its arguments."""
+    """All flags of `segment.py`."""
 
     weights: list
     out: str
@@ -258,7 +258,7 @@ class Segmentation:
 
 @frozen
 class Sampling:
-    """Everything that `sample.py` is told."""
+    """All flags of `sample.py`."""
 
     run_dir: Optional[str]
     weights: Optional[str]
@@ -270,7 +270,7 @@ class Sampling:
 
 @frozen
 class Export:
-    """Everything that `export.py` is told."""
+    """All flags of `export.py`."""
 
     weights: list
     out: str
@@ -301,13 +301,13 @@ def with_area(options: Any, area: float) -> Any:
 
 
 def flag_lines(given: Mapping[str, str] = {}) -> dict[str, str]:
-    """Returns the flagfile line of every flag that `flags` has declared, by name: '' where it is None.
+    """Returns the flagfile line of every flag that `flags` has declared, by its new name: '' where it is None.
 
     Args:
       given: as for `from_flags`.
     """
-    declared = FLAGS.flags_by_module_dict().get(flags.__name__, [])
-    return {name: _flag(name, given).serialize() for name in sorted(flag.name for flag in declared)}
+    declared = {flag.name for flag in FLAGS.flags_by_module_dict().get(flags.__name__, [])}
+    return {name: _flag(name, given).serialize() for name in sorted(declared - set(flags.RENAMED))}
 
 
 def default_lines() -> dict[str, str]:

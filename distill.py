@@ -21,8 +21,6 @@ from data import photographs
 from inference import networks
 from training import distillation, labels, loop, monitors
 
-SCREEN_KEYS = {"student/distillation_loss": "loss", "mask/area_mean": "area", "mask/undecided_fraction": "undecided"}
-
 
 def train(options: config.Distillation, run: loop.OpenRun, *, teacher: networks.LoadedNetwork) -> None:
     """Loads, makes labels, builds, trains, and writes the weights."""
@@ -30,11 +28,11 @@ def train(options: config.Distillation, run: loop.OpenRun, *, teacher: networks.
     run.check_data(data.fingerprint())
     made = labels.make(options, teacher=teacher, data=data, cache_dir=run.folder.path if run.replicas.is_chief else None)
     training = distillation.build(options)
-    monitor = monitors.DistillationMonitor(labels=made, student=training.student, shown=monitors.choose_validation_set(
-        data, num_panel_images=options.run.num_panel_images, seed=options.run.seed + 1))
-    num_steps = run.train(training, screen_keys=SCREEN_KEYS, draw_panel=monitor.draw_panel,
-                          make_batches=distillation.batch_maker(options, data, made, **run.replicas.shards()),
-                          evaluate=monitor.evaluate if data.masks else None, evaluation_key="evaluation/mean_iou")
+    monitor = monitors.DistillationMonitor(
+        labels=made, student=training.student, validation_set=monitors.choose_validation_set(
+            data, num_panel_images=options.run.num_panel_images, seed=options.run.seed + 1))
+    num_steps = run.train(training, make_batches=distillation.batch_maker(options, data, made, **run.replicas.shards()),
+                          monitor=monitor)
     run.save_weights(training.student, task="distillation", network="unet", width=options.student.student_width,
                      image_size=options.data.image_size, crop=options.data.crop, area_constant=teacher.area_constant,
                      num_steps=num_steps, teacher=teacher.description)
@@ -43,13 +41,14 @@ def train(options: config.Distillation, run: loop.OpenRun, *, teacher: networks.
 def main(argv: list[str]) -> None:
     """Trains, or continues a run."""
     del argv
-    told = config.from_flags(config.Distillation)
-    labels.check(told.student, told.inference)
-    teacher = labels.load_teacher(told.student.teacher, image_size=told.data.image_size, crop=told.data.crop)
-    given = networks.inherited_flags(teacher, told.data)
-    with loop.open_run(config.from_flags(config.Distillation, given=given), flag_lines=config.flag_lines(given),
-                       default_lines=config.default_lines(), changeable=flags.CHANGEABLE) as run:
-        train(run.options, run, teacher=teacher)
+    options = config.from_flags(config.Distillation)
+    labels.check(options.student, options.inference)
+    teacher = labels.load_teacher(options.student.teacher, image_size=options.data.image_size, crop=options.data.crop)
+    given = networks.inherited_flags(teacher, options.data)
+    options = config.from_flags(config.Distillation, given=given)
+    with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
+                       changeable=flags.CHANGEABLE) as run:
+        train(options, run, teacher=teacher)
 
 
 if __name__ == "__main__":

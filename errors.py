@@ -47,6 +47,8 @@ def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False)
         for name, value in FLAGS.flag_values_dict().items():
             if isinstance(value, float) and not math.isfinite(value):
                 _fail(f"--{name}={value} is no finite number; give one")
+        if note := flag_help.note_on_renamed():
+            print(note, file=sys.stderr)
         try:
             return main(argv)
         except UserError as error:

@@ -1,6 +1,6 @@
-"""What `--help` says: flags in three groups, the paper's, training's, and those of extensions."""
+"""What `--help` says: flags in three groups, the paper's, training's, and those of extensions; what flags were called."""
 
-from typing import Iterable
+from typing import Iterable, Optional
 
 from absl import flags as absl_flags
 
@@ -14,16 +14,19 @@ PAPER = frozenset((
     "num_layers", "latent_dim", "padding", "background", "disk_radius", "vertical_flip", "information_weight", "teacher",
     "student_learning_rate"))
 EXTENSIONS = frozenset((
-    "generator_average", "augmentation", "area_start", "area_ramp_steps", "decision_weight", "decision_ramp_steps",
+    "generator_average", "augmentation", "area_start", "area_ramp_steps", "binarization_weight", "binarization_ramp_steps",
     "outline_weight", "learning_rate_fall_steps", "max_rotation", "max_magnification", "shadow_strength", "mask_start",
     "label_area", "average_flips", "refine_iterations", "sharpen_temperature", "mask_threshold", "grabcut_iterations",
     "initial_weights", "spectral_norm_scale"))
+
+# Names that flags have now, by those of the release before, which are understood until the next one.
+RENAMED = {"decision_weight": "binarization_weight", "decision_ramp_steps": "binarization_ramp_steps"}
 
 
 def help_text(names: Iterable[str]) -> str:
     """Returns what `--help` says of flags: the paper's, training's, and those of extensions that it does not have."""
     groups = {"Paper": [], "Training": [], "Extensions (the paper has none of these)": []}
-    for name in sorted(names):
+    for name in sorted(set(names) - set(RENAMED)):
         place = 0 if name in PAPER else 2 if name in EXTENSIONS else 1
         flag = FLAGS[name]
         shown = f"--[no]{name}" if flag.boolean else f"--{name}"
@@ -31,3 +34,15 @@ def help_text(names: Iterable[str]) -> str:
         list(groups.values())[place].append(absl_flags.text_wrap(f"{shown}: {flag.help}{default}", length=100,
                                                                  indent="      ", firstline_indent="  "))
     return "\n\n".join("\n".join([f"{title}:", *lines]) for title, lines in groups.items() if lines)
+
+
+def with_new_name(line: str) -> str:
+    """Returns a flagfile's line, with the flag's new name if it has one."""
+    name = line[2:].partition("=")[0]
+    return line.replace(name, RENAMED[name], 1) if name in RENAMED else line
+
+
+def note_on_renamed() -> Optional[str]:
+    """Returns a sentence about the old names that a command uses, or None."""
+    used = [f"--{old} is now --{new}" for old, new in RENAMED.items() if old in FLAGS and FLAGS[old].present]
+    return f"note: {', '.join(used)}; the next release does not know old names any more." if used else None

@@ -1,4 +1,4 @@
-"""Declares and validates the scripts' flags, in groups. Imports absl alone, builds nothing (`config` reads them).
+"""Declares and validates the scripts' flags, in groups. Builds nothing, and imports no TensorFlow.
 
 Each script calls the groups it needs, so that importing a module never touches the global registry of flags. Scripts
 import this module before TensorFlow, since TensorFlow reads its environment once.
@@ -8,6 +8,8 @@ import os
 from typing import Any, Optional, Sequence
 
 from absl import flags as absl_flags
+
+from flag_help import RENAMED
 
 import streams
 
@@ -157,10 +159,12 @@ def define_objective(*, area_constant: str) -> None:
                             lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_integer("area_ramp_steps", 0, "Steps until the area constant has its value; 0: from the start, as "
                               "the paper prints it (S12). With it masks start at --area_start.", lower_bound=0)
-    absl_flags.DEFINE_float("decision_weight", 0.0, "Weight of a push away from undecided masks, the mean of "
+    absl_flags.DEFINE_float("binarization_weight", 0.0, "Weight of the binarization term (Bielski & Favaro 2019), the mean of "
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
-    absl_flags.DEFINE_integer("decision_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
+    absl_flags.DEFINE_integer("binarization_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
                               "there from the start.", lower_bound=0)
+    for old, new in RENAMED.items():
+        absl_flags.DEFINE_alias(old, new)
     _define_removed("feature_matching_weight")
     absl_flags.DEFINE_float("outline_weight", 0.0, "Weight of the length of the masks' outlines, their total variation "
                             "in sides of the picture, such as 0.2; 0: none, as in the paper (S23).", lower_bound=0.0)

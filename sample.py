@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
                         "for one, which would stay beside the new ones; give another folder.")
     sampler, metadata = InstanceSampler.from_weights(
         weights, num_evaluated=options.num_evaluation_images, seed=options.seed)
-    figures = sampler.figures()
+    figures = sampler.metrics()
     print(f"{weights} (step {metadata.get('num_steps')})")
     for name, value in figures.items():
         print(f"    {name:24} {value:.3f}")

@@ -11,6 +11,7 @@ import collections
 import errno
 import os
 import sys
+from typing import Any, Mapping, Optional, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
 
@@ -25,7 +26,7 @@ from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, finish
 from inference.segmenter import Segmenter
 
 
-def output_stems(pictures):
+def output_stems(pictures: Sequence[folder.Picture]) -> dict[tuple[str, str, Optional[int]], str]:
     """Names what is written of each picture's boxes, as the picture without its suffix.
 
     Pictures that differ in their suffix alone keep it (`a.jpg_mask.png`), and the boxes of a picture that has several
@@ -57,7 +58,8 @@ def output_stems(pictures):
     return stems
 
 
-def check_overwriting(pictures, stems, *, out, boxes=None):
+def check_overwriting(pictures: Sequence[folder.Picture], stems: Mapping[Any, str], *, out: str,
+                      boxes: Optional[str] = None) -> None:
     """Raises UserError where something would be written over a picture that is read, or over the file of boxes."""
     inputs = {os.path.realpath(path) for path in (*(picture.path for picture in pictures), *([boxes] if boxes else []))}
     written = {os.path.realpath(os.path.join(out, stem + suffix))

@@ -19,21 +19,17 @@ import errors
 from data import photographs
 from training import foreground, loop, monitors
 
-SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
-               "mask/undecided_fraction": "undecided"}
-
 
 def train(options: config.Foreground, run: loop.OpenRun) -> None:
     """Loads, builds, trains, and writes the weights."""
     data = photographs.load_training_data(options.data)
     run.check_data(data.fingerprint())
     print(f"area constant {options.objective.area_constant}", flush=True)
-    network, training = foreground.build(options, crops=data.crops, starts_anew=not run.continues)
+    network, training = foreground.build(options, crops=data.crops, is_new=not run.continues)
     monitor = monitors.ForegroundMonitor(network, monitors.choose_validation_set(
         data, num_panel_images=options.run.num_panel_images, seed=options.run.seed + 1))
     num_steps = run.train(training, make_batches=foreground.batch_maker(options, data, **run.replicas.shards()),
-                          screen_keys=SCREEN_KEYS, draw_panel=monitor.draw_panel,
-                          evaluate=monitor.evaluate if data.masks else None, evaluation_key="evaluation/mean_iou")
+                          monitor=monitor)
     run.save_weights(network, task="foreground", network="unet", width=options.generator.generator_width,
                      image_size=options.data.image_size, crop=options.data.crop,
                      area_constant=options.objective.area_constant, num_steps=num_steps)
@@ -42,8 +38,8 @@ def train(options: config.Foreground, run: loop.OpenRun) -> None:
 def main(argv: list[str]) -> None:
     """Trains, or continues a run."""
     del argv
-    told = config.from_flags(config.Data)
-    name = photographs.dataset_name(dataset=told.dataset, images=told.images)
+    data = config.from_flags(config.Data)
+    name = photographs.dataset_name(dataset=data.dataset, images=data.images)
     given = {"dataset": name} if name == "airplanes" else {}  # a run names the bundled photographs that it is trained on
     options = config.with_area(config.from_flags(config.Foreground, given=given), photographs.default_area(name))
     config.initial_mask(options.generator, options.objective)  # refuses two starts before the folder is made

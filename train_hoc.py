@@ -23,19 +23,17 @@ from inference.sampler import write_samples
 from training import hoc as task
 from training import loop
 
-SCREEN_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", "mask/area_mean": "area",
-               "mask/undecided_fraction": "undecided", "generator/information_loss": "z error"}
 PAPER_AREA = 0.25  # Table 4, fruit and seed
 
 
 def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, shapes: Optional[np.ndarray]) -> None:
     """Builds, trains, and writes weights and samples; `cluster` and `shapes` as of `data.hoc.load`."""
     run.check_data(images.fingerprint(cluster))
-    built = task.build(options, cluster=cluster, starts_anew=not run.continues)
+    built = task.build(options, cluster=cluster, is_new=not run.continues)
     monitor = task.monitor(options, built, shapes=shapes)
     print(task.describe(options, cluster), flush=True)
     num_steps = run.train(built.training, make_batches=task.batch_maker(options, built, **run.replicas.shards()),
-                          screen_keys=SCREEN_KEYS, draw_panel=monitor.draw_panel, evaluate=monitor.evaluate)
+                          monitor=monitor)
     run.save_weights(built.scenes.foreground_provider.network, task="hoc", network="instance_generator",
                      width=options.generator.generator_width, latent_dim=options.scenes.latent_dim,
                      area_constant=options.objective.area_constant, disk_area=task.disk_area(options),

@@ -15,16 +15,34 @@ import shlex
 import statistics
 import subprocess
 import sys
+from typing import Optional
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-import flags  # noqa: E402
+import config  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
 import errors  # noqa: E402
 from errors import UserError  # noqa: E402
 from storage import atomic  # noqa: E402
+
+
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    task: str
+    batch_size: int
+    layers: int
+    num_recognized_layers: int
+    convolutions: list
+    precision: str
+    jit_compile: bool
+    peer: list
+    rounds: int
+    seconds: float
+    out: Optional[str]
 
 
 def time_ours(options, convolutions):
@@ -70,7 +88,7 @@ def _output(command):
 def main(argv):
     """Makes the rounds, prints each, then the summary."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     first, *others = options.convolutions
     if not others and not options.peer:
         raise UserError("there is nothing to compare with: give --peer, or two of --convolutions.")

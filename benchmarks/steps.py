@@ -19,11 +19,12 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Optional
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-import flags  # noqa: E402  before TensorFlow
+import config  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
 import errors  # noqa: E402
@@ -32,6 +33,24 @@ from storage import atomic  # noqa: E402
 WARM = "warm\n"  # what a process prints when it can be timed
 COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "convolutions", "median_s",
            "spread_s", "images_per_s", "gflop", "gflop_per_s", "share_of_peak", "peak_memory_mib")
+
+
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    tasks: list
+    batch_sizes: list
+    layers: list
+    precisions: list
+    convolutions: list
+    num_recognized_layers: int
+    jit_compile: list
+    together: bool
+    generator_width: float
+    seconds: float
+    out: Optional[str]
+    one: Optional[str]
 
 
 def build(task, *, batch_size, num_layers, precision, jit_compile, width, convolutions="auto", num_recognized_layers=0):
@@ -204,7 +223,7 @@ def run_all(wanted, *, together):
 def main(argv):
     """Runs each configuration in a process of its own, prints the table, writes the JSON file."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     if options.one:
         def wait():
             print(WARM, end="", flush=True)

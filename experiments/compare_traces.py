@@ -18,13 +18,12 @@ of variables types and shapes alone are compared. Adam takes steps of one size e
 rounding, so values agree to the bit or not at all. The exit status is 1 where anything differs or a script fails.
 """
 
-import concurrent.futures
 import glob
 import hashlib
 import io
 import os
-import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -36,21 +35,34 @@ from typing import NamedTuple
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
 
-import flags  # noqa: E402  before TensorFlow
+import config  # noqa: E402  before TensorFlow
 from absl import app  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from errors import UserError  # noqa: E402
-from experiments.trace_cases import CASES, changed_arguments, check_changes  # noqa: E402
+from experiments.trace_cases import CASES, check_changes  # noqa: E402
+from experiments.trace_runs import Scripts  # noqa: E402
 
 SIDES = ("before", "after")
 NOT_COMPARED = "rate/"  # metrics of how fast it went
 NO_VARIABLES = ("_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter")  # entries of a checkpoint
-NUM_ERROR_LINES = 8
-NATIVE_LOG = re.compile(r"\d{4}-\d\d-\d\d [\d:.]+: ")  # starts TensorFlow's own lines
 TINY = 1e-38  # smaller than which no float32 is exact
+
+
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    before: str
+    after: str
+    cases: list
+    seeds: list
+    before_flags: list
+    after_flags: list
+    tolerance: float
+    jobs: int
 
 
 class Trace(NamedTuple):
@@ -63,44 +75,6 @@ class Trace(NamedTuple):
 
     scalars: dict
     variables: dict
-
-
-def find_flagfile(folder: str, name: str) -> str:
-    """Returns the path of the flagfile of that name below a side's `experiments/`; UserError unless there is one."""
-    found = glob.glob(os.path.join(glob.escape(folder), "experiments", "**", f"{name}.flags"), recursive=True)
-    if len(found) != 1:
-        raise UserError(f"{len(found)} files below experiments/ are called {name}.flags, not one")
-    return found[0]
-
-
-def run_case(case: str, *, folder: str, runs_dir: str, seed: str, changes: list[str]) -> str | None:
-    """Runs a case's stages on one side.
-
-    Args:
-      case: its name.
-      folder: the side's.
-      runs_dir: where the run folders go.
-      seed: the runs' seed.
-      changes: as for `changed_arguments`.
-
-    Returns:
-      What failed, as text of several lines, or None.
-    """
-    places = {stage.name: os.path.join(runs_dir, stage.name) for stage in CASES[case]}
-    for stage in CASES[case]:
-        try:
-            flagfile = [f"--flagfile={find_flagfile(folder, stage.flagfile)}"] if stage.flagfile else []
-        except UserError as error:
-            return f"{stage.name}: {error}"
-        arguments = changed_arguments(stage.arguments, changes, case=case, stage=stage.name)
-        command = [sys.executable, stage.script, *flagfile, *(argument.format(**places) for argument in arguments),
-                   f"--seed={seed}", f"--run_dir={places[stage.name]}"]
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True, errors="replace", check=False)
-        if done.returncode:
-            last = [line for line in done.stderr.splitlines() if not NATIVE_LOG.match(line)][-NUM_ERROR_LINES:]
-            return "\n".join([f"{stage.name}: {stage.script} failed with status {done.returncode}", *last])
-    return None
 
 
 def read_trace(run_dir: str) -> Trace:
@@ -243,7 +217,7 @@ def unpack(commit: str, folder: str):
 def main(argv):
     """Runs both sides, several scripts at a time, and prints a line for each case and seed as it is done."""
     del argv
-    options, start = flags.FLAGS, time.time()
+    options, start = config.from_flags(Options), time.time()
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:
         raise UserError(f"--cases has no {unknown[0]!r}; the cases are {', '.join(CASES)}.")
@@ -252,6 +226,8 @@ def main(argv):
     changes = [options.before_flags, options.after_flags]
     for side, change in zip(SIDES, changes):
         check_changes(change, side=side)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the folder goes, too
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="compare_traces_") as scratch:
         folders = []
         for side, given in zip(SIDES, (options.before, options.after)):
@@ -260,12 +236,12 @@ def main(argv):
                 unpack(given, folders[-1])
         jobs = [(case, seed) for case in options.cases or CASES for seed in options.seeds]
         num_same = 0
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        with Scripts(options.jobs) as scripts:
             pending = []
             for case, seed in jobs:
                 runs_dirs = [os.path.join(scratch, "runs", case, seed, side) for side in SIDES]
                 pending.append((case, seed, runs_dirs, [
-                    pool.submit(run_case, case, folder=folder, runs_dir=runs_dir, seed=seed, changes=change)
+                    scripts.submit(case, folder=folder, runs_dir=runs_dir, seed=seed, changes=change)
                     for folder, runs_dir, change in zip(folders, runs_dirs, changes)]))
             for case, seed, runs_dirs, futures in pending:
                 first, *others = judge(case, runs_dirs=runs_dirs, failures=[future.result() for future in futures],

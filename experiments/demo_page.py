@@ -18,6 +18,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import config  # noqa: E402
 import errors  # noqa: E402
 import flags  # noqa: E402
 from data import samples  # noqa: E402
@@ -38,6 +39,16 @@ therefore learns masks. No mask was used to train anything on this page. Method:
 {sections}
 </body></html>
 """
+
+
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    masks: str
+    run_dir: str
+    instances: str
+    out: str
 
 
 class Figure(NamedTuple):
@@ -113,7 +124,7 @@ def instances_section(folder: Path) -> str:
 def main(argv: list[str]) -> None:
     """Makes the page and prints where it is."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     sections = [masks_section(Path(options.masks)), training_section(Path(options.run_dir)),
                 instances_section(Path(options.instances))]
     atomic.write(options.out, _PAGE.format(sections="\n".join(sections)))

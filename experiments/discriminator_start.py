@@ -20,6 +20,7 @@ import json
 import os
 import sys
 import time
+from typing import Optional
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -28,6 +29,7 @@ from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+import config  # noqa: E402
 import errors  # noqa: E402
 import losses  # noqa: E402
 from data import batches, birds, hoc, images, photographs, synthetic  # noqa: E402
@@ -72,6 +74,26 @@ CLUSTER_SETTINGS = {
 GHOST_MASK = 0.25
 NUM_HELD_OUT = 160
 DISK_AREA, PADDING = 0.17, 22  # of the disks pasted on a cluster's windows
+
+
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    task: str
+    data_dir: Optional[str]
+    backgrounds: Optional[str]
+    image: Optional[str]
+    window_size: Optional[int]
+    num_pasted: int
+    vertical_flip: bool
+    points: Optional[str]
+    weights: Optional[str]
+    batch_size: int
+    num_steps: int
+    seed: int
+    only: Optional[str]
+    out: Optional[str]
 
 
 def blended_of(batch, *, network=None):
@@ -243,7 +265,7 @@ def train_setting(setting, *, widths, dataset, held_out, pictures, seed):
 def main(argv):
     """Runs the settings one after another."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     make_pairs, settings, widths = TASKS[options.task]
     held_out, make_dataset, pictures = make_pairs(options)
     results = {}

@@ -18,6 +18,15 @@ import errors  # noqa: E402
 from data import batches, hoc, photographs, samples  # noqa: E402
 
 
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    cluster: bool
+    batch_size: int
+    num_steps: int
+
+
 def photograph_stream(options, num_steps):
     """Loads photographs and backgrounds; returns their batches and what is in one, for people."""
     data = photographs.load_training_data(config.from_flags(config.Data))
@@ -37,7 +46,7 @@ def cluster_stream(options, num_steps):
 def main(argv):
     """Loads the data, draws batches, prints rates."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     start = time.perf_counter()
     stream, content = (cluster_stream if options.cluster else photograph_stream)(options, options.num_steps + 5)
     print(f"loaded in {time.perf_counter() - start:.1f} s")

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import flags  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 
+import config  # noqa: E402
 import errors  # noqa: E402
 from errors import UserError  # noqa: E402
 from inference.sampler import InstanceSampler  # noqa: E402
@@ -22,10 +23,19 @@ from storage.weights import read_weights, write_weights  # noqa: E402
 NUM_EVALUATED = 256
 
 
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    weights: str
+    out: str
+    leave_out: list
+
+
 def main(argv):
     """Reads, writes, and says the sizes."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     if os.path.realpath(options.weights) == os.path.realpath(options.out):
         raise UserError(f"--out={options.out} is the file of --weights, which it would replace; give another.")
     metadata, arrays = read_weights(options.weights)
@@ -36,7 +46,7 @@ def main(argv):
     write_weights(options.out, arrays, metadata=metadata, half_precision=True)
     if metadata.get("network") == "instance_generator":
         sampler, _ = InstanceSampler.from_weights(options.out, num_evaluated=NUM_EVALUATED)
-        metadata["figures"] = sampler.figures()
+        metadata["figures"] = sampler.metrics()
         write_weights(options.out, arrays, metadata=metadata, half_precision=True)
     print(f"{options.weights}, {os.path.getsize(options.weights)} bytes, is {options.out}, "
           f"{os.path.getsize(options.out)} bytes")

@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Optional
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -25,15 +26,34 @@ sys.path.insert(0, ROOT)
 import flags  # noqa: E402
 from absl import flags as absl_flags  # noqa: E402
 
+import config  # noqa: E402
 import errors  # noqa: E402
 from data import samples  # noqa: E402
 from errors import UserError  # noqa: E402
+from flag_help import with_new_name  # noqa: E402
 from experiments.rows import ABLATIONS, ALL_ROWS, ROWS  # noqa: E402
 from storage import atomic  # noqa: E402
 
 SMOKE = ("--num_steps=2", "--batch_size=2", "--num_evaluation_images=4", "--num_panel_images=2",
          "--learning_rate_fall_steps=0")
 RECORD = "seconds.json"  # in a stage's folder: how long it took, and with what flags
+
+
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    data: str
+    rows: list
+    seeds: list
+    runs_dir: Optional[str]
+    smoke: bool
+    table_only: bool
+    crowd_image: Optional[str]
+    seed_image: Optional[str]
+    crowd_window_size: int
+    crowd_one_window_size: int
+    seed_window_size: int
 
 
 def is_done(folder):
@@ -88,7 +108,8 @@ def run_stage(stage, folder, *, seed, **options):
 
 def changed_flag(stage, folder, **options):
     """Returns the first flag in which a stage differs from what its folder's run was finished with, or None."""
-    before, now = read_json(os.path.join(folder, RECORD)).get("flags"), flags_of(stage, **options)
+    before, now = read_json(os.path.join(folder, RECORD)).get("flags", []), flags_of(stage, **options)
+    before = [with_new_name(flag) for flag in before]
     return next((flag for flag in [*now, *before] if (flag in now) != (flag in before)), None) if before else None
 
 
@@ -139,7 +160,7 @@ def _figures(metrics, names):
 def main(argv):
     """Runs the rows asked for, and writes the table."""
     del argv
-    options = flags.FLAGS
+    options = config.from_flags(Options)
     values = {"data": options.data, "crowd_image": options.crowd_image or f"{options.data}/hoc/crowd.jpg",
               "seed_image": options.seed_image or f"{options.data}/hoc/beans.jpg",
               "limes_image": samples.LIMES_IMAGE, "crowd_window_size": options.crowd_window_size,

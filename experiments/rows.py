@@ -153,7 +153,7 @@ ABLATIONS = {
     "small_discriminator_2e-4": _ablation("discriminator's rate 2e-4", "--discriminator_learning_rate=2e-4"),
     "small_discriminator_1e-3": _ablation("discriminator's rate 1e-3", "--discriminator_learning_rate=1e-3"),
     "small_two_updates": _ablation("two discriminator updates", "--num_discriminator_updates=2"),
-    "small_decision": _ablation("decision weight 1", "--decision_weight=1"),
+    "small_decision": _ablation("binarization weight 1", "--binarization_weight=1"),
     "small_outline": _ablation("outline weight 0.1", "--outline_weight=0.1"),
     "small_average": _ablation("generator's moving average, 0.99", "--generator_average=0.99"),
     "small_together": _ablation("lambda 10, no schedule, standardized inputs", *TOGETHER),

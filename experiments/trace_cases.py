@@ -57,8 +57,8 @@ CASES = {
     "fg_birds_batch_mean": (_foreground(FALLING, flagfile="fg_birds_batch_mean"),),
     "fg_demo": (_foreground("--area_ramp_steps=3", flagfile="fg_demo"),),
     "fg_extras": (_foreground(
-        "--augmentation=color,hue,translation", "--outline_weight=0.2", "--decision_weight=1",
-        "--decision_ramp_steps=3", "--num_discriminator_updates=2", "--generator_average=0.9"),),
+        "--augmentation=color,hue,translation", "--outline_weight=0.2", "--binarization_weight=1",
+        "--binarization_ramp_steps=3", "--num_discriminator_updates=2", "--generator_average=0.9"),),
     "fg_rare": (_foreground(
         "--spectral_norm=tfa", "--discriminator_inputs=unit", "--area_penalty=above", "--area_ramp_steps=0",
         "--crop=square", "--noflip"),),
@@ -69,8 +69,8 @@ CASES = {
     "hoc_fruit": (_cluster(flagfile="hoc_fruit"),),
     "hoc_seed": (_cluster(*ORANGES, flagfile="hoc_seed"),),
     "hoc_drawn": (_cluster(FALLING, flagfile="hoc_drawn"),),
-    "hoc_fruit_one": (_cluster("--decision_ramp_steps=3", FALLING, flagfile="hoc_fruit_one"),),
-    "hoc_fruit_shadow": (_cluster("--decision_ramp_steps=3", FALLING, flagfile="hoc_fruit_shadow"),),
+    "hoc_fruit_one": (_cluster("--binarization_ramp_steps=3", FALLING, flagfile="hoc_fruit_one"),),
+    "hoc_fruit_shadow": (_cluster("--binarization_ramp_steps=3", FALLING, flagfile="hoc_fruit_shadow"),),
     "hoc_drawn_one": (_cluster(flagfile="hoc_drawn_one"),),
     "hoc_seed_one": (_cluster(*ORANGES, FALLING, flagfile="hoc_seed_one"),),
     "hoc_crowd_shadow": (_cluster(*ORANGES, FALLING, flagfile="hoc_crowd_shadow"),),

@@ -3,8 +3,10 @@
 import tensorflow as tf
 
 
-def indecision(masks: tf.Tensor) -> tf.Tensor:
+def binarization(masks: tf.Tensor) -> tf.Tensor:
     """Returns the mean of `min(m, 1 - m)` over all pixels: 0 for masks of zeros and ones, 0.5 for uniform halves (S18).
+
+    Source: Bielski & Favaro 2019, *Emergence of Object Segmentation in Perturbed Generative Models*.
 
     Args:
       masks: soft masks, float [..., H, W, 1] in [0, 1].

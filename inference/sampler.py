@@ -98,7 +98,7 @@ class InstanceSampler:
         """Returns the first `count` of the seed's latents, float32 [count, Z]."""
         return np.random.default_rng(self._seed).uniform(-1.0, 1.0, (count, self._latent_dim)).astype(np.float32)
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Measures the sampled instances by `evaluation.instances`."""
         latents = self._draw(self._num_evaluated)
         appearances, masks = self.generate(latents)

@@ -55,7 +55,7 @@ class Checkpoints:
                 raise UserError(f"checkpoint {self.latest} does not fit this run{_why(error)}.") from error
         return int(self.step.numpy())
 
-    def unsound(self) -> Optional[str]:
+    def first_not_finite(self) -> Optional[str]:
         """Names the first variable with a value that is not finite or too large, or returns None.
 
         A step's losses are computed before its updates, so they do not show what the last update has made.

@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any, Collection, Iterable, Mapping, Optional, Union
 
 from errors import UserError
+from flag_help import with_new_name
 from storage import atomic
 
 FLAGS_FILE, VERSIONS_FILE, METRICS_FILE = "flags.txt", "versions.json", "metrics.json"
@@ -209,9 +210,9 @@ def parse_flags(lines: Iterable[str]) -> dict[str, str]:
 
 
 def _by_name(lines: Iterable[str]) -> dict[str, str]:
-    """Returns a flagfile's lines by the flags that they set; a flag that is given twice has two."""
+    """Returns a flagfile's lines by the flags that they set, old names replaced; a flag that is given twice has two."""
     grouped = {}
-    for line in lines:
+    for line in map(with_new_name, lines):
         name, = parse_flags([line])
         grouped[name] = f"{grouped[name]}\n{line}" if name in grouped else line
     return grouped

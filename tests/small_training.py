@@ -9,7 +9,7 @@ from training import foreground
 
 OPTIMIZATION = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000}
 OBJECTIVE = {"area_constant": 0.3, "area_weight": 10.0, "area_penalty": "per_mask", "area_start": 0.92, "area_ramp_steps": 0,
-             "decision_weight": 0.0, "decision_ramp_steps": 0, "outline_weight": 0.0}
+             "binarization_weight": 0.0, "binarization_ramp_steps": 0, "outline_weight": 0.0}
 
 
 def made_training(*, size=64, seed=0, width=1 / 16, mixed_precision="none", widths=(8, 16, 16, 32, 16), **options):

@@ -7,7 +7,8 @@ import pytest
 from conftest import ROOT
 
 import flag_help
-from data import images
+import train_hoc
+from data import hoc, images, photographs
 
 FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
@@ -75,14 +76,52 @@ def test_default_lines_are_those_of_a_command_without_flags(parsed, group, argum
         assert defaults == [line for line in given if line]
 
 
-def test_defaults_are_the_papers(parsed):
-    lines = parsed()
-    for line in ("--area_weight=1000.0", "--area_penalty=per_mask", "--adam_beta_1=0.5", "--adam_beta_2=0.999",
-                 "--generator_learning_rate=0.0004", "--discriminator_learning_rate=0.0002", "--image_size=128",
-                 "--generator_width=1.0", "--crop=box", "--score_activation=lrelu", "--spectral_norm=sngan",
-                 "--area_ramp_steps=0", "--initial_mask_area=0.5", "--generator_average=0.0", "--decision_weight=0.0",
-                 "--outline_weight=0.0", "--augmentation=", "--num_discriminator_updates=1"):
-        assert line in lines
+# What the paper prints, and where: flags' defaults as --help shows them.
+BOTH = {
+    "area_weight": ("1000.0", "lambda, Tables 3 and 4"), "area_penalty": ("per_mask", "Eq. 7"),
+    "adam_beta_1": ("0.5", "'Experimental Settings'"), "adam_beta_2": ("0.999", "'Experimental Settings'"),
+    "generator_learning_rate": ("0.0004", "'Experimental Settings'"),
+    "discriminator_learning_rate": ("0.0002", "'Experimental Settings'"),
+    "learning_rate_fall_steps": ("0", "'Experimental Settings': constant rates"),
+    "generator_width": ("1.0", "channels, Tables 1 and 2"), "spectral_norm": ("sngan", "SN, Tables 1 and 2"),
+    "spectral_norm_scale": ("1.0", "SN, Tables 1 and 2"), "score_activation": ("lrelu", "lReLU+sigmoid, Tables 1 and 2"),
+    "flip": ("true", "'Data Preparation'"),
+}
+BY_SCRIPT = {
+    "train_fg.py": {**BOTH, "image_size": ("128", "Table 1"), "crop": ("box", "'Data Preparation'")},
+    "train_hoc.py": {
+        **BOTH, "num_layers": ("10", "N, Table 4, fruit"), "latent_dim": ("5", "dim(z), Table 4, fruit"),
+        "information_weight": ("50.0", "beta, Table 4"), "padding": ("32", "'Layout Details', fruit"),
+        "vertical_flip": ("true", "'Data Preparation', fruit and seed"), "background": ("disk", "'Data Preparation'"),
+        "disk_radius": ("20.0", "'Data Preparation'")},
+}
+# What the paper does not have: each extension's flag, with the value that leaves it out.
+OFF = {"area_ramp_steps": "0", "initial_mask_area": "0.5", "generator_average": "0.0", "augmentation": "",
+       "binarization_weight": "0.0", "outline_weight": "0.0", "num_discriminator_updates": "1"}
+OFF_BY_SCRIPT = {"train_fg.py": OFF, "train_hoc.py": {**OFF, "max_rotation": "0.0", "max_magnification": "1.0",
+                                                      "shadow_strength": "0.0", "mask_start": "uniform"}}
+
+
+@pytest.mark.parametrize("script", BY_SCRIPT)
+def test_defaults_are_what_the_paper_prints_and_extensions_are_off(run_script, script):
+    shown = run_script(script, "--help").stdout
+    texts = re.split(r"\n  --(?:\[no\])?(\w+): ", shown)
+    defaults = {name: re.search(r"\(default:\s+'(.*?)'\)", text) for name, text in zip(texts[1::2], texts[2::2])}
+    found = {name: default and default[1] for name, default in defaults.items()}
+    printed = {name: value for name, (value, _) in BY_SCRIPT[script].items()}
+    expected = {**printed, **OFF_BY_SCRIPT[script]}
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_what_is_no_flag_is_what_the_paper_prints():
+    assert hoc.WINDOW == 64  # Table 2
+    assert train_hoc.PAPER_AREA == 0.25  # a, Table 4, fruit and seed
+    assert [photographs.default_area(name) for name in ("birds", "faces", "folder")] == [0.25] * 3  # a, Table 3
+
+
+def test_only_the_bundled_photographs_have_an_area_constant_of_their_own():
+    assert {name: photographs.default_area(name) for name in ("airplanes", "pets")} == photographs.BUNDLED_AREAS
+    assert all(area != 0.25 for area in photographs.BUNDLED_AREAS.values()) and len(photographs.BUNDLED_AREAS) == 2
 
 
 @pytest.mark.parametrize("path", FLAGFILES, ids=lambda path: path.name)
@@ -150,17 +189,13 @@ def test_the_papers_flagfiles_hold_table_4_as_printed(parsed):
         assert ("--novertical_flip" in lines) == (name == "crowd")
 
 
-def test_flags_are_read_in_one_place_and_never_changed():
-    """Below the scripts nothing knows the flags; the training scripts read them by `config` alone."""
-    for path in ROOT.rglob("*.py"):
-        inside = path.relative_to(ROOT).parts[0]
-        text = path.read_text().replace("FLAGS_FILE", "")
-        if inside in ("models", "data", "training", "evaluation", "inference", "storage", "extensions", "visualization",
-                      "losses.py", "train_fg.py", "train_hoc.py", "distill.py", "evaluate.py", "segment.py", "sample.py",
-                      "export.py"):
-            assert "FLAGS" not in text, path
-        if inside not in ("tests", ".venv"):
-            assert not re.search(r"\b(FLAGS|options)\.\w+ = ", text), path
+def test_flags_are_read_by_config_alone_and_never_changed():
+    """`errors` parses them and `flag_help` shows them; all else is handed what `config.from_flags` makes."""
+    paths = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("tests", ".venv")]
+    assert {path.name for path in paths if re.search(r"\bFLAGS\b", path.read_text())} == {
+        "flags.py", "flag_help.py", "config.py", "errors.py"}
+    for path in paths:
+        assert not re.search(r"\b(FLAGS|options)\.\w+ = ", path.read_text()), path
 
 
 def test_masks_start_in_one_place(run_script, tmp_path):
@@ -184,6 +219,19 @@ def test_help_has_three_groups_of_flags_that_there_are(run_script):
     places = [text.index(line) for line in ("\nPaper:", "--area_weight: ", "\nTraining:", "--log_every: ",
                                             "\nExtensions (", "--outline_weight: ")]
     assert places == sorted(places)
+
+
+def test_old_names_of_flags_are_understood_and_said_to_be_old(run_script, parsed, tmp_path):
+    old = ("--decision_weight=0.5", "--decision_ramp_steps=7")
+    lines = parsed(*old)
+    assert {"--binarization_weight=0.5", "--binarization_ramp_steps=7"} <= set(lines)
+    assert not any("decision" in line for line in [*lines, *parsed(lines="config.default_lines()")])
+    (tmp_path / "flags.txt").write_text("\n".join(old))
+    result = run_script("train_hoc.py", f"--flagfile={tmp_path / 'flags.txt'}", "--image=nowhere", f"--run_dir={tmp_path / 'run'}")
+    assert result.stderr.count("note: --decision_weight is now --binarization_weight, --decision_ramp_steps is now "
+                               "--binarization_ramp_steps; the next release does not know old names any more.") == 1
+    assert "note:" not in run_script("train_hoc.py", "--image=nowhere", f"--run_dir={tmp_path / 'run'}").stderr
+    assert "--decision_weight" not in run_script("train_hoc.py", "--help").stdout
 
 
 def test_a_removed_flag_takes_what_earlier_runs_left_and_nothing_else(run_script, parsed, tmp_path):

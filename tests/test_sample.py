@@ -57,7 +57,7 @@ def test_what_cannot_be_sampled_from_is_refused_in_a_sentence(run_script, tmp_pa
 @pytest.mark.parametrize("name", ["oranges", "limes", "ellipses"])
 def test_a_pretrained_generator_has_the_figures_it_states(name):
     sampler, metadata = InstanceSampler.from_weights(ROOT / "pretrained" / f"{name}.npz", num_evaluated=256)
-    figures, stated = sampler.figures(), metadata["figures"]
+    figures, stated = sampler.metrics(), metadata["figures"]
     assert 0.1 < figures["area_mean"] < 0.3 and figures["single_piece_fraction"] >= 0.95  # the paper's Figure 8: one object each
     assert {"single_piece_fraction", "undecided_fraction", "diversity"} <= stated.keys() <= figures.keys()
     assert {key: figures[key] for key in stated} == pytest.approx(stated, abs=0.005)  # figures may be younger than weights

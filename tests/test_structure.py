@@ -22,13 +22,13 @@ LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Modules whose functions say the types of all they take and return.
 ANNOTATED = ("errors", "streams", "flags", "flag_help", "config", "storage", "data", "losses", "models", "extensions",
              "visualization", "evaluation", "inference", "training", "train_fg", "train_hoc", "distill", "evaluate",
-             "sample", "export")
+             "segment", "sample", "export")
 
 # Imports from a higher level that are still there, (importer, imported). One that is gone must be gone here too.
 KNOWN_UPWARD_IMPORTS = frozenset()
 
 # The longest function and signature of today. Lower these when they become shorter, and never raise them.
-MOST_LINES_OF_A_FUNCTION = 56
+MOST_LINES_OF_A_FUNCTION = 52
 MOST_PARAMETERS = 10
 
 

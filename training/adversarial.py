@@ -10,11 +10,10 @@ from evaluation.metrics import UNDECIDED
 from extensions.augmentation import unchanged
 from models import gradients
 from models.scene_generator import Scene, SceneGenerator
+from training import distribution
 from training.objectives import Term, with_masks
 
 Metrics = dict[str, tf.Tensor]
-_SHARED = ("step",)  # what all parts of a batch have in common
-_BATCH_AXIS = {"foreground_inputs": 1, "delta_r": 1}  # elsewhere 0
 
 
 class AdversarialTraining(tf.Module):
@@ -154,13 +153,8 @@ class AdversarialTraining(tf.Module):
         count = self.num_discriminator_updates
         if count == 1:
             return [batch]
-
-        def piece(name: str, index: int) -> Any:
-            axis = _BATCH_AXIS.get(name, 0)
-            return tf.nest.map_structure(lambda value: tf.split(value, count, axis=axis)[index], batch[name])
-
-        return [{**{name: batch[name] if name in _SHARED else piece(name, index) for name in batch},
-                 "part": tf.constant(index, tf.int64)} for index in range(count)]
+        return [{**distribution.share_of(batch, index=index, count=count), "part": tf.constant(index, tf.int64)}
+                for index in range(count)]
 
     def _seed_of(self, batch: dict) -> tf.Tensor:
         """Returns the seed of what `observe` draws: int64 [2], another one for each part of a step."""

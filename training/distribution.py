@@ -13,7 +13,7 @@ What a number of replicas changes and what it does not:
 * Power iterations depend on the kernels alone: each replica makes the same, and the first one's vector is kept.
 * Checkpoints, panels and figures are written by the chief (worker 0). A checkpoint does not know how many replicas
   there were, so a run can go on with another number.
-* Metrics are means over replicas; spreads (`mask/area_std`) are therefore within replicas.
+* Metrics are means over replicas; standard deviations (`mask/area_std`) are therefore within replicas.
 """
 
 import json
@@ -25,13 +25,13 @@ import tensorflow as tf
 from errors import UserError
 
 KINDS = ("none", "mirrored", "multi_worker")
-_PER_BATCH = ("step",)  # not cut into the replicas' shares
+_PER_BATCH = ("step",)  # the same in all shares of a batch
 _BATCH_AXIS = {"foreground_inputs": 1, "delta_r": 1}  # elsewhere 0
 _ONE_DEVICE = tf.distribute.get_strategy  # called outside of any scope, it returns TensorFlow's default strategy
 
 
 class Distribution:
-    """A strategy, and how batches and steps are spread over its replicas.
+    """A strategy, and how batches and steps are divided among its replicas.
 
     Attributes:
       num_replicas: replicas in all, R.
@@ -96,31 +96,30 @@ class Distribution:
             return {name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
                     for name, value in metrics.items()}
 
-        def step(batch: dict) -> Callable:
+        def step(batch: dict) -> tuple[dict, None]:
             def share(context: Any) -> Any:
-                return replica_share(batch, replica=context.replica_id_in_sync_group, num_local=num_local)
+                return share_of(batch, index=context.replica_id_in_sync_group % num_local, count=num_local)
 
             return run(strategy.experimental_distribute_values_from_function(share)), None
 
         return step
 
 
-def replica_share(batch: dict, *, replica: int, num_local: int) -> dict:
-    """Cuts a replica's share out of its process's batch.
+def share_of(batch: dict, *, index: int, count: int) -> dict:
+    """Cuts a batch into shares of equal numbers of images.
 
     Args:
-      batch: dict of tensors of the process's images.
-      replica: number of the replica among all.
-      num_local: replicas of the process.
+      batch: tensors by name, as of `AdversarialTraining` or `Distillation`.
+      index: number of the share, from 0.
+      count: how many shares there are.
 
     Returns:
-      dict of the same names.
+      dict of the same names; what belongs to the whole batch is in each share.
     """
 
     def cut(name: str) -> Any:
         axis = _BATCH_AXIS.get(name, 0)
-        return tf.nest.map_structure(lambda value: tf.split(value, num_local, axis=axis)[replica % num_local],
-                                     batch[name])
+        return tf.nest.map_structure(lambda value: tf.split(value, count, axis=axis)[index], batch[name])
 
     return {name: batch[name] if name in _PER_BATCH else cut(name) for name in batch}
 

@@ -17,13 +17,13 @@ from training import adversarial, objectives, optimizers
 
 
 def build(options: config.Foreground, *, crops: np.ndarray,
-          starts_anew: bool) -> tuple[tf.keras.Model, adversarial.AdversarialTraining]:
+          is_new: bool) -> tuple[tf.keras.Model, adversarial.AdversarialTraining]:
     """Builds the networks and their training.
 
     Args:
       options: the script's configuration, its area constant resolved.
       crops: uint8 [n, S, S, 3], which are trained on.
-      starts_anew: whether no checkpoint will be restored, so that `--initial_weights` count.
+      is_new: whether no checkpoint will be restored, so that `--initial_weights` count.
 
     Returns:
       (network to show and to measure, `AdversarialTraining`).
@@ -37,7 +37,7 @@ def build(options: config.Foreground, *, crops: np.ndarray,
         kernel_initializer=generator.generator_initializer,
         initial_mask=config.initial_mask(generator, options.objective)) if wanted else None
                          for wanted in (True, generator.generator_average))
-    if generator.initial_weights and starts_anew:
+    if generator.initial_weights and is_new:
         start_from(generator.initial_weights, (network, averaged), network="unet")
     training = build_training(
         network=network, averaged_network=averaged, generator_average=generator.generator_average,

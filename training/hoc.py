@@ -51,13 +51,13 @@ class Built(NamedTuple):
     stream: hoc.SceneStream
 
 
-def build(options: config.Cluster, *, cluster: np.ndarray, starts_anew: bool) -> Built:
+def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Built:
     """Builds the networks, their training, and what batches are drawn from.
 
     Args:
       options: the script's configuration, its area constant resolved.
       cluster: picture scaled for windows, uint8 [H, W, 3].
-      starts_anew: whether no checkpoint will be restored, so that `--initial_weights` count.
+      is_new: whether no checkpoint will be restored, so that `--initial_weights` count.
 
     Raises:
       UserError: initial weights do not fit.
@@ -70,7 +70,7 @@ def build(options: config.Cluster, *, cluster: np.ndarray, starts_anew: bool) ->
         kernel_initializer=generator.generator_initializer, batch_norm_momentum=generator.batch_norm_momentum,
         initial_mask=config.initial_mask(generator, options.objective)) if wanted else None
                          for wanted in (True, generator.generator_average))
-    if generator.initial_weights and starts_anew:
+    if generator.initial_weights and is_new:
         start_from(generator.initial_weights, (network, averaged), network="instance_generator",
                    disk_area=disk_area(options))
     discriminator = make_discriminator(**discriminator_options(**vars(options.discriminator), pictures=[cluster]))
@@ -101,7 +101,7 @@ def monitor(options: config.Cluster, built: Built, *, shapes: Optional[np.ndarra
     batch = next(iter(built.stream.batches(batch_size=options.run.num_panel_images, num_steps=1, seed=seed)))
     return monitors.ClusterMonitor(
         built.scenes, recognition=built.recognition, latent_dim=options.scenes.latent_dim, batch=batch, seed=seed,
-        shapes=shapes, num_evaluated=options.run.num_evaluation_images, num_shown_layers=options.scenes.num_panel_layers)
+        shapes=shapes, num_evaluated=options.run.num_evaluation_images, num_panel_layers=options.scenes.num_panel_layers)
 
 
 def describe(options: config.Cluster, cluster: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
 import tensorflow as tf
 
@@ -14,6 +14,7 @@ from storage.run_folder import RunFolder
 from storage.weights import save_weights
 from training import distribution, environment
 from training.failures import FailureDetector, NotFiniteError
+from training.monitors import Monitor
 from training.summaries import Recorder
 
 _SAME_SIGNAL_SECONDS = 2.0
@@ -63,8 +64,7 @@ class Loop:
     """
 
     def __init__(self, *, recorder: Recorder, checkpoints: Checkpoints, cadence: config.Cadence, num_steps: int,
-                 draw_panel: Optional[Callable] = None, evaluate: Optional[Callable] = None,
-                 evaluation_key: Optional[str] = None, saves_when_stopped: bool = True) -> None:
+                 monitor: Monitor, saves_when_stopped: bool = True) -> None:
         """Takes what it drives.
 
         Args:
@@ -72,15 +72,12 @@ class Loop:
           checkpoints: of what is saved.
           cadence: after how many steps things happen; 0 is never.
           num_steps: steps in all.
-          draw_panel: returns a uint8 panel [h, w, 3]; None draws none.
-          evaluate: returns a dict of floats; None evaluates nothing.
-          evaluation_key: name of the value in it that says which evaluation is the best; None: none is.
+          monitor: draws panels and evaluates.
           saves_when_stopped: whether a signal saves; not where other processes must save at the same time, and did not
             get the signal.
         """
         self._recorder, self._checkpoints, self._cadence, self._num_steps = recorder, checkpoints, cadence, num_steps
-        self._draw_panel, self._evaluate, self._evaluation_key = draw_panel, evaluate, evaluation_key
-        self._saves_when_stopped = saves_when_stopped
+        self._monitor, self._saves_when_stopped = monitor, saves_when_stopped
         self._detector = FailureDetector()
 
     def run(self, step: Callable, dataset: Iterable, *, start_step: int) -> None:
@@ -114,10 +111,10 @@ class Loop:
     def _tell(self, done: int) -> None:
         """Writes means and warnings, and the panel and the evaluation if they are due."""
         self._check(done)
-        if self._draw_panel and self._is_due(self._cadence.panel_every, done):
-            self._recorder.panel("panel", self._draw_panel(), done)
-        if self._evaluate and self._is_due(self._cadence.evaluate_every, done):
-            self._recorder.evaluation(self._evaluate(), done, best_by=self._evaluation_key)
+        if self._is_due(self._cadence.panel_every, done):
+            self._recorder.panel("panel", self._monitor.draw_panel(), done)
+        if self._is_due(self._cadence.evaluate_every, done) and (values := self._monitor.evaluate()):
+            self._recorder.evaluation(values, done, best_by=self._monitor.evaluation_key)
         self._recorder.write()
         self._recorder.restart_clock(done)
 
@@ -135,7 +132,7 @@ class Loop:
 
     def _save(self, done: int) -> None:
         """Saves a checkpoint; UserError where a variable is not finite."""
-        if ruined := self._checkpoints.unsound():
+        if ruined := self._checkpoints.first_not_finite():
             self._recorder.close()
             raise UserError(f"after step {done} the values of {ruined} are no numbers or too large: training stopped; "
                             f"the last good checkpoint is {self._checkpoints.latest or 'missing'}")
@@ -180,14 +177,13 @@ class OpenRun(NamedTuple):
         if self.replicas.is_chief:
             self.folder.check_data(fingerprint)
 
-    def train(self, training: Any, *, make_batches: Callable, screen_keys: Mapping[str, str], **events: Any) -> int:
+    def train(self, training: Any, *, make_batches: Callable, monitor: Monitor) -> int:
         """Starts the run, or goes on where its last checkpoint is.
 
         Args:
           training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
           make_batches: callable of the number of steps done; returns the dataset that `Loop.run` takes.
-          screen_keys: from a metric's name to its short name on the screen.
-          **events: `draw_panel`, `evaluate` and `evaluation_key` of `Loop`.
+          monitor: draws panels and evaluates.
 
         Returns:
           Number of steps done: `num_steps`, or more where the folder's run is longer.
@@ -210,10 +206,10 @@ class OpenRun(NamedTuple):
             folder.record(self.flag_lines)
         print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
         recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=self.options.run.batch_size,
-                            screen_keys=screen_keys, is_chief=is_chief)
+                            screen_keys=monitor.screen_keys, is_chief=is_chief)
         recorder.text("flags", "\n".join(line for line in self.flag_lines.values() if line))
         loop = Loop(recorder=recorder, checkpoints=checkpoints, cadence=self.options.cadence, num_steps=num_steps,
-                    saves_when_stopped=self.replicas.num_workers == 1, **events)
+                    monitor=monitor, saves_when_stopped=self.replicas.num_workers == 1)
         loop.run(self.replicas.step(training), make_batches(start_step), start_step=start_step)
         return num_steps
 

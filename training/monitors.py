@@ -1,6 +1,6 @@
 """What is looked at and measured while a run goes on: panels and metrics."""
 
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,9 @@ from inference.sampler import InstanceSampler
 from models.composition import Instance, composite, stack_layers
 from models.scene_generator import SceneGenerator
 from visualization import panels
+
+_MASK_KEYS = {"mask/area_mean": "area", "mask/undecided_fraction": "undecided"}
+_ADVERSARIAL_KEYS = {"discriminator/total_loss": "D", "generator/adversarial_loss": "G", **_MASK_KEYS}
 
 
 class ValidationSet(NamedTuple):
@@ -39,12 +42,14 @@ class ValidationSet(NamedTuple):
         labelled = all(index in self.masks for index in range(count))
         return np.stack([self.masks[index] for index in range(count)]) if labelled else None
 
-    def figures(self, network: Callable) -> dict[str, float]:
-        """Measures S5's figures of a network's masks, averaged over the labelled photographs. Returns a dict."""
-        return self.figures_of(pipeline.predict_masks(network, self.crops[sorted(self.masks)]))
+    def metrics_of_network(self, network: Callable) -> dict[str, float]:
+        """Measures S5's metrics of a network's masks, as `metrics_of_masks`; empty if no photograph is labelled."""
+        if not self.masks:
+            return {}
+        return self.metrics_of_masks(pipeline.predict_masks(network, self.crops[sorted(self.masks)]))
 
-    def figures_of(self, soft: np.ndarray) -> dict[str, float]:
-        """Measures S5's figures of soft masks of the labelled photographs, float32 [m, S, S, 1]. Returns a dict."""
+    def metrics_of_masks(self, soft: np.ndarray) -> dict[str, float]:
+        """Measures S5's metrics of soft masks of the labelled photographs, float32 [m, S, S, 1], averaged over them."""
         labelled = sorted(self.masks)
         scores = report.evaluate_masks(soft, np.stack([self.masks[index] for index in labelled]),
                                        names=[self.names[index] for index in labelled])
@@ -73,89 +78,123 @@ def choose_validation_set(data: TrainingData, *, num_panel_images: int, seed: in
                          backgrounds=drawn["backgrounds"].numpy(), indices=indices)
 
 
-class ForegroundMonitor:
+class Monitor:
+    """What a run shows and measures while it goes on.
+
+    Attributes:
+      screen_keys: from a metric's name to its short name on the screen.
+      evaluation_key: name of the metric that says which evaluation is the best; None: none is.
+    """
+
+    screen_keys: Mapping[str, str] = {}
+    evaluation_key: Optional[str] = None
+
+    def draw_panel(self) -> np.ndarray:
+        """Draws a panel, uint8 [h, w, 3]."""
+        raise NotImplementedError
+
+    def evaluate(self) -> dict[str, float]:
+        """Measures metrics, by their names in TensorBoard; empty where there is nothing to measure against."""
+        raise NotImplementedError
+
+
+class ForegroundMonitor(Monitor):
     """Panel and evaluation of a segmentation network on photographs that stay the same throughout a run."""
 
-    def __init__(self, network: tf.keras.Model, shown: ValidationSet) -> None:
-        """Takes the network, images [B, S, S, 3] in [0, 1] to masks, and what it is shown: `ValidationSet`."""
-        self._network, self._shown = pipeline.inference(network), shown
+    screen_keys, evaluation_key = _ADVERSARIAL_KEYS, "evaluation/mean_iou"
+
+    def __init__(self, network: tf.keras.Model, validation_set: ValidationSet) -> None:
+        """Takes the network, images [B, S, S, 3] in [0, 1] to masks, and the photographs."""
+        self._network, self._validation_set = pipeline.inference(network), validation_set
 
     def draw_panel(self) -> np.ndarray:
         """Draws Figures 6 and 7: input, soft mask, carved on flat colour, composite, reference mask if all have one."""
-        crops = self._shown.crops[:len(self._shown.backgrounds)]
+        crops = self._validation_set.crops[:len(self._validation_set.backgrounds)]
         soft = pipeline.predict_masks(self._network, crops)
-        photographs, patches = (image_ranges.to_unit_range(pictures) for pictures in (crops, self._shown.backgrounds))
+        photographs, patches = (image_ranges.to_unit_range(pictures)
+                                for pictures in (crops, self._validation_set.backgrounds))
         composites = composite(stack_layers([Instance(patches, tf.ones_like(soft)), Instance(photographs, soft)]))
         return panels.foreground_panel(images=crops, masks=soft, composites=np.asarray(composites),
-                                       references=self._shown.panel_references(), max_columns=len(crops))
+                                       references=self._validation_set.panel_references(), max_columns=len(crops))
 
     def evaluate(self) -> dict[str, float]:
-        """Measures S5's figures, averaged over the labelled photographs. Returns a dict of floats for TensorBoard."""
-        return {f"evaluation/{name}": value for name, value in self._shown.figures(self._network).items()}
+        """Measures S5's metrics, averaged over the labelled photographs."""
+        return _named("evaluation", self._validation_set.metrics_of_network(self._network))
 
 
-class DistillationMonitor:
-    """Panel of teacher and student side by side, and figures of both."""
+class DistillationMonitor(Monitor):
+    """Panel of teacher and student side by side, and metrics of both."""
 
-    def __init__(self, *, labels: np.ndarray, student: tf.keras.Model, shown: ValidationSet) -> None:
-        """Takes what the teacher says, the student, and what it is shown.
+    screen_keys, evaluation_key = {"student/distillation_loss": "loss", **_MASK_KEYS}, "evaluation/mean_iou"
+
+    def __init__(self, *, labels: np.ndarray, student: tf.keras.Model, validation_set: ValidationSet) -> None:
+        """Takes the labels, the student, and the photographs.
 
         Args:
           labels: the teacher's masks of all photographs as the student learns them, uint8 [n, S, S, 1] in [0, 255].
           student: network.
-          shown: `ValidationSet`.
+          validation_set: the photographs.
         """
-        self._labels = labels[shown.indices].astype(np.float32) / 255
-        self._student, self._shown = pipeline.inference(student), shown
-        self._teacher_figures = None
+        self._labels = labels[validation_set.indices].astype(np.float32) / 255
+        self._student, self._validation_set = pipeline.inference(student), validation_set
+        self._teacher_metrics = None
 
     def draw_panel(self) -> np.ndarray:
         """Draws Figures 12 and 13: input, raw mask, distilled mask, reference if all have one."""
-        crops = self._shown.crops[:len(self._shown.backgrounds)]
+        crops = self._validation_set.crops[:len(self._validation_set.backgrounds)]
         return panels.distillation_panel(
             images=crops, raw=self._labels[:len(crops)],
-            distilled=pipeline.predict_masks(self._student, crops), references=self._shown.panel_references(),
+            distilled=pipeline.predict_masks(self._student, crops), references=self._validation_set.panel_references(),
             max_columns=len(crops))
 
     def evaluate(self) -> dict[str, float]:
-        """Measures S5's figures of the student, and of the teacher beside it. Returns floats for TensorBoard."""
-        if self._teacher_figures is None:
-            self._teacher_figures = self._shown.figures_of(self._labels[sorted(self._shown.masks)])
-        return {**{f"evaluation/{name}": value for name, value in self._shown.figures(self._student).items()},
-                **{f"evaluation_teacher/{name}": value for name, value in self._teacher_figures.items()}}
+        """Measures S5's metrics of the student, and of the labels beside it."""
+        if not self._validation_set.masks:
+            return {}
+        if self._teacher_metrics is None:
+            self._teacher_metrics = self._validation_set.metrics_of_masks(self._labels[sorted(self._validation_set.masks)])
+        return {**_named("evaluation", self._validation_set.metrics_of_network(self._student)),
+                **_named("evaluation_teacher", self._teacher_metrics)}
 
 
-class ClusterMonitor:
-    """Panel, figures and samples of an instance generator, from latents that stay the same throughout a run."""
+class ClusterMonitor(Monitor):
+    """Panel, metrics and samples of an instance generator, from latents that stay the same throughout a run."""
 
-    def __init__(self, scenes: SceneGenerator, *, batch: dict, seed: int, num_shown_layers: int = 4,
+    screen_keys = {**_ADVERSARIAL_KEYS, "generator/information_loss": "z error"}
+
+    def __init__(self, scenes: SceneGenerator, *, batch: dict, seed: int, num_panel_layers: int = 4,
                  **options: Any) -> None:
         """Takes what is looked at.
 
         Args:
-          scenes: scene generator of the cluster task, with the network that is shown.
+          scenes: scene generator of the cluster task, with the network that is evaluated.
           batch: one batch of `data.hoc.SceneStream`, for the panel; one scene per column.
           seed: seed of the sampled latents.
-          num_shown_layers: how many of a scene's layers a panel shows, the topmost; 0: all.
+          num_panel_layers: how many of a scene's layers a panel shows, the topmost; 0: all.
           **options: `latent_dim`, `num_evaluated`, `recognition` and `shapes` of `InstanceSampler`.
         """
         self.sampler = InstanceSampler(scenes.foreground_provider.network, seed=seed, **options)
         self._compose = tf.function(lambda *inputs: scenes(*inputs, training=False), autograph=False)
-        self._batch, self._num_shown_layers = batch, num_shown_layers
+        self._batch, self._num_panel_layers = batch, num_panel_layers
 
     def draw_panel(self) -> np.ndarray:
         """Draws Figures 8 to 11: real windows, carved instances of the last layers, composites, appearance, mask."""
         backgrounds = image_ranges.to_unit_range(self._batch["background_inputs"])
         latents = self._batch["foreground_inputs"]
         scene = self._compose(latents, backgrounds, self._batch["delta_r"])
-        num_layers, shown = len(latents), slice(-self._num_shown_layers, None)  # all if 0
+        num_layers, topmost = len(latents), slice(-self._num_panel_layers, None)  # all if 0
         each = len(scene.warped.image) // num_layers  # layers of one instance, of which it is the topmost itself
-        images, masks = (channels[each - 1::each][shown].numpy() for channels in scene.warped)
+        images, masks = (channels[each - 1::each][topmost].numpy() for channels in scene.warped)
         return panels.hoc_panel(
             reals=self._batch["reals"].numpy(), layer_images=images, layer_masks=masks, num_layers=num_layers,
             composites=scene.image.numpy(), appearances=scene.foregrounds.image[-1].numpy(),
             masks=scene.foregrounds.mask[-1].numpy(), max_columns=len(self._batch["reals"]))
 
     def evaluate(self) -> dict[str, float]:
-        """Measures the sampler's figures. Returns a dict of floats for TensorBoard."""
-        return {f"evaluation/{name}": value for name, value in self.sampler.figures().items()}
+        """Measures the sampler's metrics."""
+        return _named("evaluation", self.sampler.metrics())
+
+
+def _named(group: str, values: dict[str, float]) -> dict[str, float]:
+    """Returns metrics by their names in TensorBoard."""
+    return {f"{group}/{name}": value for name, value in values.items()}

@@ -101,8 +101,8 @@ class Information(Term):
 
 
 def make_mask_terms(*, area_constant: float, area_weight: float, area_penalty: str = "per_mask",
-                    area_start: float = 0.92, area_ramp_steps: int = 0, decision_weight: float = 0.0,
-                    decision_ramp_steps: int = 0, outline_weight: float = 0.0) -> list[Term]:
+                    area_start: float = 0.92, area_ramp_steps: int = 0, binarization_weight: float = 0.0,
+                    binarization_ramp_steps: int = 0, outline_weight: float = 0.0) -> list[Term]:
     """Makes the terms on masks that both tasks have: the paper's area penalty and, where asked for, extensions.
 
     Args:
@@ -111,8 +111,8 @@ def make_mask_terms(*, area_constant: float, area_weight: float, area_penalty: s
       area_penalty: reading of `L_area`; see `losses.mask_area_penalty` (S4).
       area_start: area constant at step 0 of the ramp (S12).
       area_ramp_steps: steps in which the area constant falls to `area_constant`; 0: there is no ramp.
-      decision_weight: weight of `mask_terms.indecision` (S18); 0: there is no such term.
-      decision_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
+      binarization_weight: weight of `mask_terms.binarization` (S18); 0: there is no such term.
+      binarization_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
       outline_weight: weight of `mask_terms.total_variation` (S23); 0: there is no such term.
 
     Returns:
@@ -120,11 +120,11 @@ def make_mask_terms(*, area_constant: float, area_weight: float, area_penalty: s
     """
     area = schedules.Linear(area_start, area_constant, num_steps=area_ramp_steps) if area_ramp_steps else area_constant
     terms = [AreaPenalty(area=area, weight=area_weight, kind=area_penalty)]
-    if decision_weight:
-        weight = (schedules.Linear(0.0, decision_weight, num_steps=decision_ramp_steps) if decision_ramp_steps
-                  else decision_weight)
-        terms.append(Term("indecision", weight=weight,
-                          function=lambda scene, batch: mask_terms.indecision(scene.foregrounds.mask)))
+    if binarization_weight:
+        weight = (schedules.Linear(0.0, binarization_weight, num_steps=binarization_ramp_steps) if binarization_ramp_steps
+                  else binarization_weight)
+        terms.append(Term("indecision", weight=weight,  # its name in metrics.json, which stays
+                          function=lambda scene, batch: mask_terms.binarization(scene.foregrounds.mask)))
     if outline_weight:
         terms.append(Term("total_variation", weight=outline_weight,
                           function=lambda scene, batch: mask_terms.total_variation(scene.foregrounds.mask)))

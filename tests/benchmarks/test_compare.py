@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import types
 
 import pytest
 
@@ -46,7 +45,7 @@ def test_two_ways_of_ours_are_timed_beside_each_other(monkeypatch, capsys, tmp_p
     options = {"task": "distillation", "batch_size": 16, "layers": 8, "precision": "none", "jit_compile": False,
                "seconds": 1.0, "convolutions": ["fast", "direct"], "num_recognized_layers": 0, "peer": [], "rounds": 2,
                "out": str(tmp_path / "out.json")}
-    monkeypatch.setattr(compare.flags, "FLAGS", types.SimpleNamespace(**options))
+    monkeypatch.setattr(compare.config, "from_flags", lambda kind: kind(**options))
     compare.main([])
     assert asked == ["fast", "direct"] * 2
     assert "ratio to the best peer 0.25" in capsys.readouterr().out

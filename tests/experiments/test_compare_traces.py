@@ -1,12 +1,16 @@
 """What counts as the same training, on traces that are made up."""
 
 import os
+import signal
+import subprocess
+import time
 
 import numpy as np
 import pytest
+from conftest import script
 
 from errors import UserError
-from experiments import compare_traces
+from experiments import compare_traces, trace_cases, trace_runs
 from experiments.compare_traces import Trace
 
 SCALARS = {(step, name): value + step / 8 for step in (1, 2)
@@ -80,37 +84,37 @@ def test_variables_of_other_names_are_known_by_their_values():
 def test_flags_are_changed_for_the_cases_that_match():
     changes = ["fg_*: ~image_size --crop_size=64", "distillation/raw: --extra=a", "*: --all"]
     arguments = ("--num_steps=4", "--image_size=64", "--image_size_of=1")
-    assert compare_traces.changed_arguments(arguments, changes, case="fg_demo", stage="fg") == [
+    assert trace_cases.changed_arguments(arguments, changes, case="fg_demo", stage="fg") == [
         "--num_steps=4", "--image_size_of=1", "--crop_size=64", "--all"]
-    assert compare_traces.changed_arguments(arguments, changes, case="distillation", stage="raw")[3:] == [
+    assert trace_cases.changed_arguments(arguments, changes, case="distillation", stage="raw")[3:] == [
         "--extra=a", "--all"]
-    assert compare_traces.changed_arguments(arguments, changes, case="distillation", stage="student")[3:] == ["--all"]
+    assert trace_cases.changed_arguments(arguments, changes, case="distillation", stage="student")[3:] == ["--all"]
 
 
 @pytest.mark.parametrize("change,words", [("fg_demo --flip", "of the form"), ("fg_demo: flip", "of the form"),
                                           ("gf_*: --flip", "none of the cases")])
 def test_a_wrong_change_is_said(change, words):
-    compare_traces.check_changes(["fg_*: ~flip --noflip", "distillation/raw: --flip"], side="after")
+    trace_cases.check_changes(["fg_*: ~flip --noflip", "distillation/raw: --flip"], side="after")
     with pytest.raises(UserError, match=words):
-        compare_traces.check_changes([change], side="after")
+        trace_cases.check_changes([change], side="after")
 
 
 def test_a_flagfile_is_found_wherever_it_is(tmp_path):
     with pytest.raises(UserError, match="0 files"):
-        compare_traces.find_flagfile(str(tmp_path), "fg")
+        trace_runs.find_flagfile(str(tmp_path), "fg")
     (tmp_path / "experiments" / "paper").mkdir(parents=True)
     (tmp_path / "experiments" / "paper" / "fg.flags").touch()
-    assert compare_traces.find_flagfile(str(tmp_path), "fg") == str(tmp_path / "experiments" / "paper" / "fg.flags")
+    assert trace_runs.find_flagfile(str(tmp_path), "fg") == str(tmp_path / "experiments" / "paper" / "fg.flags")
     (tmp_path / "experiments" / "fg.flags").touch()
     with pytest.raises(UserError, match="2 files"):
-        compare_traces.find_flagfile(str(tmp_path), "fg")
+        trace_runs.find_flagfile(str(tmp_path), "fg")
 
 
 def test_every_case_has_its_flagfiles_and_scripts():
-    for stages in compare_traces.CASES.values():
+    for stages in trace_cases.CASES.values():
         for stage in stages:
             assert os.path.exists(os.path.join(compare_traces.ROOT, stage.script))
-            assert stage.flagfile is None or compare_traces.find_flagfile(compare_traces.ROOT, stage.flagfile)
+            assert stage.flagfile is None or trace_runs.find_flagfile(compare_traces.ROOT, stage.flagfile)
 
 
 def test_a_script_that_fails_counts_as_different():
@@ -124,3 +128,24 @@ def test_a_script_that_fails_counts_as_different():
 def test_a_wrong_flag_is_one_sentence(run_script, flag, words):
     result = run_script("experiments/compare_traces.py", "--before=.", "--after=.", flag, cwd=compare_traces.ROOT)
     assert result.returncode == 1 and words in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_when_it_is_ended_its_folder_and_its_scripts_are_gone(tmp_path):
+    (tmp_path / "side").mkdir()
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "side" / "train_fg.py").write_text(
+        f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)\n")
+    command = script("experiments/compare_traces.py", f"--before={tmp_path / 'side'}", f"--after={tmp_path / 'side'}",
+                     "--cases=fg_rare", "--seeds=0", "--jobs=1")
+    with subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path / "scratch")}) as process:
+        end = time.monotonic() + 120
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        assert list((tmp_path / "scratch").glob("compare_traces_*"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert not list((tmp_path / "scratch").glob("compare_traces_*"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)

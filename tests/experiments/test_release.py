@@ -30,7 +30,7 @@ def test_a_generator_states_the_figures_of_the_weights_as_released(run_script, t
     found = released(run_script, tmp_path, build_generator(latent_dim=2, width=1 / 8), network="instance_generator",
                      width=1 / 8, latent_dim=2, disk_area=0.25, figures={"area_mean": -1.0})
     sampler, _ = InstanceSampler.from_weights(tmp_path / "out.npz", num_evaluated=256)
-    assert found["figures"] == pytest.approx(sampler.figures(), abs=1e-5)
+    assert found["figures"] == pytest.approx(sampler.metrics(), abs=1e-5)
 
 
 def test_weights_are_not_replaced_by_their_release(run_script, tmp_path):

@@ -82,7 +82,7 @@ def test_an_ablation_changes_a_setting_that_the_flagfile_has():
         settings = dict(line.strip().split("=") for line in file if line.startswith("--"))
     settings.update({  # defaults
         "--spectral_norm": "sngan", "--discriminator_initializer": "orthogonal", "--discriminator_inputs": "symmetric",
-        "--num_discriminator_updates": "1", "--spectral_norm_scale": "1", "--decision_weight": "0",
+        "--num_discriminator_updates": "1", "--spectral_norm_scale": "1", "--binarization_weight": "0",
         "--outline_weight": "0", "--generator_average": "0"})
     for name, row in rows.ABLATIONS.items():
         changed = dict(argument.split("=") for argument in row.stages[0].arguments[1:])

@@ -9,9 +9,9 @@ import tensorflow as tf
 from extensions import mask_terms
 
 
-def test_indecision_by_hand():
-    assert float(mask_terms.indecision(tf.constant([0.0, 1.0, 0.5, 0.9]))) == pytest.approx((0.5 + 0.1) / 4)
-    assert float(mask_terms.indecision(tf.fill([1, 2, 4, 4, 1], 0.5))) == pytest.approx(0.5)
+def test_binarization_by_hand():
+    assert float(mask_terms.binarization(tf.constant([0.0, 1.0, 0.5, 0.9]))) == pytest.approx((0.5 + 0.1) / 4)
+    assert float(mask_terms.binarization(tf.fill([1, 2, 4, 4, 1], 0.5))) == pytest.approx(0.5)
 
 
 def test_total_variation_of_a_binary_mask_is_the_length_of_its_boundary_in_sides():

@@ -47,9 +47,9 @@ def test_samples_are_rgba_pictures_with_a_sheet_and_a_traversal(sampler):
 
 
 def test_figures_are_of_the_same_instances_however_many_are_written(network, sampler):
-    figures, few = sampler.figures(), sampler.pictures(3)
+    figures, few = sampler.metrics(), sampler.pictures(3)
     many = sampler.pictures(90)  # more than are measured
-    assert len(many) == 92 and sampler.figures() == figures
+    assert len(many) == 92 and sampler.metrics() == figures
     np.testing.assert_array_equal(many["instance_0002.png"], few["instance_0002.png"])
 
 
@@ -66,12 +66,12 @@ def test_a_weights_file_gives_the_figures_of_its_run(network, tmp_path):
     """Those of the run's own latents (its seed and one), with the cluster's shapes drawn again."""
     save_weights(tmp_path / "w.npz", network, metadata=METADATA)
     _, shapes = synthetic.drawn_cluster("beans", seed=3)
-    expected = InstanceSampler(network, latent_dim=2, num_evaluated=70, seed=4, shapes=shapes).figures()
+    expected = InstanceSampler(network, latent_dim=2, num_evaluated=70, seed=4, shapes=shapes).metrics()
     loaded, metadata = InstanceSampler.from_weights(tmp_path / "w.npz", num_evaluated=70)
     assert metadata["num_steps"] == 7 and "best_shape_iou" in expected
-    assert loaded.figures() == pytest.approx(expected, abs=1e-5)
+    assert loaded.metrics() == pytest.approx(expected, abs=1e-5)
     other, _ = InstanceSampler.from_weights(tmp_path / "w.npz", num_evaluated=70, seed=5)
-    assert other.figures()["diversity"] != pytest.approx(expected["diversity"], abs=1e-6)
+    assert other.metrics()["diversity"] != pytest.approx(expected["diversity"], abs=1e-6)
 
 
 def test_a_weights_file_has_its_clusters_shapes_drawn_in_the_size_of_the_run(network, tmp_path):

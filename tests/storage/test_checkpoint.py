@@ -47,12 +47,12 @@ def test_what_training_has_ruined_is_named(tmp_path, value):
     network, optimizer = made()
     optimizer.apply_gradients((tf.ones_like(variable), variable) for variable in network.trainable_variables)
     checkpoints = checkpoint.Checkpoints(tmp_path, generator=network, generator_optimizer=optimizer)
-    assert checkpoints.unsound() is None
+    assert checkpoints.first_not_finite() is None
     slot = optimizer.variables()[-1]
     slot.assign(tf.fill(slot.shape, tf.constant(value, tf.float32)))
-    assert checkpoints.unsound() == f"generator_optimizer, {slot.name}"
+    assert checkpoints.first_not_finite() == f"generator_optimizer, {slot.name}"
     network.variables[3].assign(tf.fill(network.variables[3].shape, tf.constant(value, tf.float32)))
-    assert checkpoints.unsound() == f"generator, {network.variables[3].name}"
+    assert checkpoints.first_not_finite() == f"generator, {network.variables[3].name}"
 
 
 def test_without_a_checkpoint_a_run_starts_at_step_zero(tmp_path):

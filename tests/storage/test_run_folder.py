@@ -95,6 +95,18 @@ def test_a_flag_younger_than_the_run_has_its_default_there(tmp_path):
     RunFolder(tmp_path).open(flag_lines={**LINES, **defaults}, changeable=(), default_lines=defaults)
 
 
+def test_a_folder_of_before_a_flag_was_renamed_is_the_same_runs(tmp_path):
+    RunFolder(tmp_path).open(flag_lines={**LINES, "decision_weight": "--decision_weight=0.3"}, changeable=())
+    (tmp_path / "metrics.json").write_text("{}")
+    new, defaults = "--binarization_weight=0.3", {"binarization_weight": "--binarization_weight=0.0"}
+    again = RunFolder(tmp_path)
+    again.open(flag_lines={**LINES, "binarization_weight": new}, changeable=(), default_lines=defaults)
+    assert again.recorded()["binarization_weight"] == new
+    again.close()
+    with pytest.raises(UserError, match="says --binarization_weight=0.3, this command --binarization_weight=0.0"):
+        RunFolder(tmp_path).open(flag_lines={**LINES, **defaults}, changeable=(), default_lines=defaults)
+
+
 def test_a_flag_given_twice_is_compared_with_both_its_values(tmp_path):
     both = {"teacher": "--teacher=a\n--teacher=b", "seed": "--seed=0"}
     for _ in range(2):

@@ -60,7 +60,7 @@ def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step
 
 
 @pytest.mark.parametrize("flag, measure, name", [
-    ("decision_weight", mask_terms.indecision, "indecision"),
+    ("binarization_weight", mask_terms.binarization, "indecision"),
     ("outline_weight", mask_terms.total_variation, "total_variation")])
 def test_a_push_on_masks_is_in_the_total_and_does_what_it_is_for(flag, measure, name):
     _, training = made_training(**{flag: 1000.0}, area_weight=0.0, generator_learning_rate=1e-3)
@@ -79,14 +79,14 @@ def test_without_weights_there_are_no_pushes_and_one_may_grow():
     _, training = made_training()
     metrics, _ = training.generator_update(random_batch())
     assert not {"generator/indecision", "generator/total_variation"} & set(metrics)
-    _, training = made_training(decision_weight=8.0, decision_ramp_steps=4)
+    _, training = made_training(binarization_weight=8.0, binarization_ramp_steps=4)
     term = next(term for term in training.terms if term.name == "indecision")
     assert [float(term.weight_at(tf.constant(step, tf.int64))) for step in (0, 1, 4, 100)] == [0.0, 2.0, 8.0, 8.0]
 
 
 def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
     """TensorFlow's sum of three and more tensors begins with the one whose buffer is free, so that last bits differ."""
-    _, training = made_training(observe=observer(["color", "hue", "translation"]), decision_weight=1.0,
+    _, training = made_training(observe=observer(["color", "hue", "translation"]), binarization_weight=1.0,
                                 outline_weight=1.0)
     batch = random_batch()
     updates = (training.generator_update.get_concrete_function(batch),

@@ -26,10 +26,10 @@ from models.discriminator import Discriminator
 from models.instance_generator import build_generator
 from models.unet import build_unet
 from training import distribution, environment, foreground, hoc as task
-spread = distribution.make_distribution({kind!r}, num_replicas=2 if {kind!r} == "mirrored" else 0)
+replicas = distribution.make_distribution({kind!r}, num_replicas=2 if {kind!r} == "mirrored" else 0)
 environment.set_up(seed=3, deterministic=True, mixed_precision="none")
 optimization = dict(generator_learning_rate=1e-4, discriminator_learning_rate=1e-4, num_steps=4)
-with spread.scope():
+with replicas.scope():
     if {task!r} == "foreground":
         network = build_unet(width=1 / 16, size=64, initial_mask=0.8)
         training = foreground.build_training(
@@ -41,7 +41,7 @@ with spread.scope():
         pool = backgrounds.BackgroundPool.from_images(pictures)
         stream = batches.foreground_batches(
             crops=crops, background_pool=pool, batch_size=8, seed=0, num_steps=4,
-            **spread.shards()).map(foreground.to_training_batch)
+            **replicas.shards()).map(foreground.to_training_batch)
     else:
         network = build_generator(latent_dim=3, width=1 / 16)
         layout = task.make_layout(padding=20, max_rotation=30.0, shadow_strength=0.5)
@@ -52,8 +52,8 @@ with spread.scope():
             objective={{"area_constant": 0.2, "area_weight": 10.0}})
         stream = hoc.SceneStream(
             cluster=synthetic.drawn_cluster("beans", size=128, seed=0)[0], num_layers=3, latent_dim=3,
-            sample_layout=layout.sample).batches(batch_size=4, seed=0, num_steps=4, **spread.shards())
-    step = spread.step(training)
+            sample_layout=layout.sample).batches(batch_size=4, seed=0, num_steps=4, **replicas.shards())
+    step = replicas.step(training)
     for batch in stream:
         metrics = step(batch)[0]
         print(json.dumps({{name: float(value) for name, value in metrics.items()
@@ -74,18 +74,18 @@ def trained(run_program, task, kind):
 
 @pytest.mark.parametrize("task", ["foreground", "hoc"])
 def test_two_replicas_give_one_devices_losses_at_the_same_global_batch(run_program, task):
-    (alone, weights), (together, spread_weights) = (trained(run_program, task, kind) for kind in ("none", "mirrored"))
+    (alone, weights), (together, shared_weights) = (trained(run_program, task, kind) for kind in ("none", "mirrored"))
     assert len(alone) == len(together) == 4
     for step, (one, two) in enumerate(zip(alone, together)):
         for name, value in one.items():
             assert two[name] == pytest.approx(value, rel=1e-3, abs=1e-4), f"step {step}, {name}"
-    np.testing.assert_allclose(spread_weights, weights, rtol=5e-3, atol=1e-4)
+    np.testing.assert_allclose(shared_weights, weights, rtol=5e-3, atol=1e-4)
 
 
 def test_a_batch_is_cut_at_its_images():
     batch = {"foreground_inputs": tf.reshape(tf.range(2 * 4 * 3), [2, 4, 3]), "reals": tf.range(4),
              "delta_r": {"shifts": tf.reshape(tf.range(2 * 4), [2, 4])}, "step": tf.constant(7)}
-    shares = [distribution.replica_share(batch, replica=index, num_local=2) for index in (2, 3)]
+    shares = [distribution.share_of(batch, index=index, count=2) for index in (0, 1)]
     np.testing.assert_array_equal(shares[0]["reals"], [0, 1])
     np.testing.assert_array_equal(shares[1]["reals"], [2, 3])
     np.testing.assert_array_equal(shares[1]["foreground_inputs"], batch["foreground_inputs"][:, 2:])

@@ -235,7 +235,7 @@ def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
     assert monitor.evaluate() == figures
 
 
-@pytest.mark.parametrize("options, num_rows", [({}, 4), ({"num_shown_layers": 2}, 2), ({"num_shown_layers": 0}, 6)])
+@pytest.mark.parametrize("options, num_rows", [({}, 4), ({"num_panel_layers": 2}, 2), ({"num_panel_layers": 0}, 6)])
 def test_the_panel_shows_all_nine_scenes_and_of_six_layers_the_topmost_or_all(inspected, options, num_rows):
     monitor = inspected[1](**options)
     panel = monitor.draw_panel()

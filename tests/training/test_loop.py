@@ -7,6 +7,7 @@ import pytest
 
 import config
 from training import loop
+from training.monitors import Monitor
 
 
 class Checkpoints:
@@ -17,7 +18,7 @@ class Checkpoints:
     def __init__(self):
         self.saved = []
 
-    def unsound(self):
+    def first_not_finite(self):
         return None
 
     def save(self, step):
@@ -47,7 +48,7 @@ def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone)
         return {}, None
 
     with pytest.raises(loop.Stopped) as stopped:
-        loop.Loop(recorder=recorder, checkpoints=checkpoints, num_steps=10, saves_when_stopped=alone,
+        loop.Loop(recorder=recorder, checkpoints=checkpoints, num_steps=10, saves_when_stopped=alone, monitor=Monitor(),
                   cadence=config.Cadence(log_every=1, panel_every=0, evaluate_every=0, save_every=0)).run(
                       step, range(10), start_step=0)
     assert stopped.value.code == 128 + signal.SIGTERM
