@@ -21,9 +21,10 @@ from typing import Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
 from data import box_checks
 from data.box_checks import Sides
 from data.images import map_in_threads
-from data.listings import has_size, is_unicode, name_empty, parse_box, read_lines, read_text, split_line
+from data.listings import has_size, name_empty, parse_box, read_lines, read_text, split_line
 from data.windows import Box
 from errors import UserError
+from storage.paths import is_unicode
 
 FORMATS = ("xywh", "corners", "yolo", "coco")
 EXPECTED = {

@@ -29,11 +29,6 @@ def read_text(path: str) -> str:
     return text
 
 
-def is_unicode(text: str) -> bool:
-    """Says whether UTF-8 can hold a text; names of files may be of other bytes."""
-    return text == text.encode("utf-8", "replace").decode("utf-8")
-
-
 def read_lines(path: str) -> list[tuple[int, str]]:
     """Reads the lines of a text file that are not blank, stripped, each with its number counted from 1.
 

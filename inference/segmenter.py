@@ -21,6 +21,7 @@ from data.windows import Box, CROP_MODES, Window, crop_window, place_window, tak
 from errors import UserError, first_line
 from extensions import grabcut
 from inference import networks, pipeline
+from storage.paths import check_path
 
 Path = Union[str, os.PathLike]
 
@@ -179,8 +180,9 @@ class Segmenter:
           directory: new or empty folder; it is there whole or not at all.
 
         Raises:
-          UserError: it holds something, is no folder, or cannot be written.
+          UserError: it holds something, is no folder, has a path that TensorFlow cannot read, or cannot be written.
         """
+        check_path(directory)
         directory = pathlib.Path(os.path.abspath(directory))
         if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
             raise UserError(f"{directory} is there and is no empty folder; give a new one for the SavedModel.")

@@ -11,6 +11,7 @@ from typing import Any, Collection, Iterable, Mapping, Optional, Union
 from errors import UserError
 from flag_help import with_new_name
 from storage import atomic
+from storage.paths import check_path, is_unicode
 
 FLAGS_FILE, VERSIONS_FILE, METRICS_FILE = "flags.txt", "versions.json", "metrics.json"
 DATA_FILE = "data.txt"  # fingerprint of what is trained on
@@ -63,7 +64,11 @@ class RunFolder:
             folder but holds files, is in use by another process, or cannot be made. It is refused before it is made, too,
             where its path, or a flag, has characters that checkpoints or `flags.txt` cannot have.
         """
-        _check_names(self.path, flag_lines)
+        check_path(self.path)
+        for line in flag_lines.values():
+            if not is_unicode(line):
+                raise UserError(f"{line} holds bytes that are no UTF-8, which {FLAGS_FILE} cannot hold; rename "
+                                "the file.")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -182,6 +187,7 @@ def _check_names(path: Union[str, os.PathLike], flag_lines: Mapping[str, str]) -
 
 def read_flags(path: Union[str, os.PathLike]) -> dict[str, str]:
     """Reads a run folder's flags as `parse_flags` returns them; UserError where it is no run folder."""
+    check_path(path)
     file = pathlib.Path(path) / FLAGS_FILE
     if not file.exists():
         raise UserError(f"{path} is no run folder: it has no {FLAGS_FILE}; give a folder that train_fg.py, "

@@ -75,3 +75,10 @@ def test_a_folder_that_holds_something_and_a_file_are_left_as_they_are(weights, 
         segmenter.save_model(tmp_path / "full" / "mine.txt" / "model")
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["model[1]", "latin\udce9"])
+def test_a_folder_that_tensorflow_could_not_load_is_refused(weights, tmp_path, name):
+    with pytest.raises(UserError, match="TensorFlow can neither write nor read files in"):
+        Segmenter.from_weights(weights).save_model(tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -215,3 +215,18 @@ def test_flags_that_are_no_text_are_refused_in_a_sentence(tmp_path):
     (tmp_path / "flags.txt").write_bytes(b"--seed=1\n\xff\xfe")
     with pytest.raises(UserError, match="flags.txt is broken: it is no UTF-8 text"):
         read_flags(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a*", "a?", "a\\b", "latin\udcfc"])
+def test_a_folder_whose_name_checkpoints_cannot_have_is_refused_before_it_is_made(tmp_path, name):
+    with pytest.raises(UserError, match="TensorFlow can neither write nor read files in .*rename the folder"):
+        RunFolder(tmp_path / name).open(flag_lines={}, changeable=())
+    with pytest.raises(UserError, match="TensorFlow can neither write nor read files"):
+        read_flags(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_that_flags_txt_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--images=.* holds bytes that are no UTF-8"):
+        RunFolder(tmp_path / "run").open(flag_lines={"images": "--images=latin\udcfc"}, changeable=())
+    assert not (tmp_path / "run").exists()
