@@ -9,6 +9,7 @@ from errors import UserError
 
 MOST_CHECKED = 500  # pictures whose sides are read
 _ORIENTATION = 0x0112  # EXIF's tag
+_TIFF_WIDTH, _TIFF_HEIGHT = 0x0100, 0x0101
 _TURNED = (5, 6, 7, 8)  # its values by which width and height change places
 _SLACK = 0.02  # share of a side that sloppy boxes reach beyond a picture
 _FEW, _MANY = 0.1, 0.4  # shares of the boxes
@@ -26,8 +27,10 @@ def read_sides(path: str) -> Optional[Sides]:
     try:
         with Image.open(path) as image:
             size = image.size
+            if image.format == "TIFF":  # whose `size` is that after rotation in some versions of Pillow
+                size = (int(image.tag_v2[_TIFF_WIDTH]), int(image.tag_v2[_TIFF_HEIGHT]))
             try:
-                orientation = image.getexif().get(_ORIENTATION)
+                orientation = Image.Image.getexif(image).get(_ORIENTATION)  # PNG's own would decode the picture
             except Exception:  # pylint: disable=broad-exception-caught  # damaged metadata about sound pixels
                 orientation = None
     except Exception:  # pylint: disable=broad-exception-caught  # Pillow raises what its decoders raise

@@ -6,7 +6,8 @@ import unicodedata
 import pytest
 from PIL import Image
 
-from data import birds, boxes, faces, folder
+from data import birds, box_checks, boxes, faces, folder
+from data.images import load_image
 from errors import UserError
 
 SIZE = (160, 120)
@@ -68,6 +69,16 @@ def test_all_formats_say_the_same_boxes(read, images, tmp_path):
 def test_another_format_is_refused_with_what_it_looks_like(read, text, boxes_format, message):
     with pytest.raises(UserError, match=message):
         read(text, boxes_format)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+def test_sides_are_known_before_and_after_rotation_in_any_file(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", SIZE).save(tmp_path / f"a.{suffix}", exif=exif)
+    sides = box_checks.read_sides(str(tmp_path / f"a.{suffix}"))
+    assert sides.shown == load_image(str(tmp_path / f"a.{suffix}")).shape[1::-1] == SIZE[::-1]
+    assert sides.stored == SIZE
 
 
 def test_a_json_file_and_a_folder_ask_for_their_formats(read, images, tmp_path):
