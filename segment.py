@@ -8,7 +8,6 @@ over, and the exit status is 1 then. With `--skip_existing` a call that was stop
 """
 
 import collections
-import errno
 import os
 import sys
 from typing import Any, Mapping, Optional, Sequence
@@ -91,17 +90,6 @@ def split_finished(pictures, stems, *, out):
     return left, kept
 
 
-def write(written, found, *, stem):
-    """Writes a segmentation; returns why it cannot be where its name is too long, else None."""
-    try:
-        written.add(found, stem=stem)
-    except UserError as error:
-        if getattr(error.__cause__, "errno", None) != errno.ENAMETOOLONG:
-            raise
-        return f"{found.path}: its name leaves no room for {CUTOUT_SUFFIX}; rename it"
-    return None
-
-
 def main(argv: list[str]) -> None:
     """Lists, infers, writes, and says what failed."""
     options = config.from_flags(config.Segmentation)
@@ -125,10 +113,15 @@ def main(argv: list[str]) -> None:
     written, failed = MaskFolder(out, kept=kept), set()
     try:
         for found in segmenter.stream(tqdm(left, unit="picture", disable=None), batch_size=options.batch_size):
-            error = found.error or write(written, found, stem=stems[found.name, found.path, found.number])
+            stem = stems.get((found.name, found.path, found.number))  # None where all boxes have failed together
+            error = found.error
+            if not error and not written.has_room(stem):
+                error = f"{found.path}: its name leaves no room for {CUTOUT_SUFFIX}; rename it"
             if error:
                 failed.add(found.path)
                 tqdm.write(f"passed over: {error}", file=sys.stderr)
+            else:
+                written.add(found, stem=stem)
     except KeyboardInterrupt:
         written.finish()
         raise UserError(f"interrupted; {written.num_masks} masks are in {out}.") from None

@@ -185,7 +185,7 @@ def _of_images(entries: Sequence[Entry], *, images: Mapping[str, str], path: str
         return found
     other = next(entry for entry in entries if names.find(entry.name, where=entry.where) is None)
     if not found:
-        hint = f"names are paths below the folder given, or files' names, such as '{min(images)}'"
+        hint = f"names are paths below the folder given, or files' names, such as '{min(images, key=len)}'"
         if all(entry.name.isdecimal() for entry in entries):
             hint = "if these are classes, give the folder of YOLO's .txt files, which are called as the pictures"
         elif not is_unicode(other.name):

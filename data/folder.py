@@ -131,7 +131,8 @@ def list_pictures(
 
     Args:
       inputs: files, of any suffix, and folders, which are searched as by `list_image_files`.
-      boxes_file: as for `list_photographs`; pictures without a box are left out. Without it each picture is whole.
+      boxes_file: as for `list_photographs`; pictures without a box are left out. It may call a file that is given
+        itself by any ending of its path. Without it each picture is whole.
       boxes_format: one of `boxes.FORMATS`, or None.
       excluded_dir: a folder that is passed over where it lies inside one of the folders given.
 
@@ -156,8 +157,19 @@ def list_pictures(
             raise UserError(f"{boxes_file} cannot tell {owners[name]} from {path}, which are both called '{name}' in "
                             "it; give the folder that holds both, or one after the other.")
         owners[name] = path
-    boxes = read_boxes(boxes_file, images=owners, boxes_format=boxes_format)
+    endings = {ending: name for name, path in owners.items() if path in inputs
+               for ending in _endings(path) if ending not in owners}
+    boxes = read_boxes(boxes_file, boxes_format=boxes_format,
+                       images={**owners, **{ending: owners[name] for ending, name in endings.items()}})
+    for ending in sorted(set(endings) & set(boxes), key=len):  # the longest is the most exact
+        boxes[endings[ending]] = boxes.pop(ending)
     return [Picture(name, path, tuple(boxes[name])) for name, path in owners.items() if name in boxes]
+
+
+def _endings(path: str) -> list[str]:
+    """The endings of a file's whole path that are longer than its name; lists may be of a folder that it is in."""
+    parts = os.path.abspath(path).split(os.sep)
+    return ["/".join(parts[start:]) for start in range(len(parts) - 1)]
 
 
 def _named_images(given: str, *, excluded_dir: Optional[str]) -> Iterator[tuple[str, str]]:

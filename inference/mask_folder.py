@@ -1,6 +1,7 @@
 """The folder of masks that `segment.py` writes: pictures, a table, and contact sheets."""
 
 import csv
+import errno
 import fnmatch
 import io
 import os
@@ -68,6 +69,14 @@ class MaskFolder:
                 raise UserError(f"{path} is broken ({error}); remove it, and it is made again.") from error
             self._show(stem, pixels[..., :3], pixels[..., 3].astype(np.float32) / 255)
 
+    def has_room(self, stem: str) -> bool:
+        """Says whether the file system takes the names of a mask and a cut-out; NAME may be too long."""
+        try:
+            os.lstat(self.path / f"{stem}{CUTOUT_SUFFIX}")  # the longer one
+        except OSError as error:
+            return error.errno != errno.ENAMETOOLONG
+        return True
+
     def add(self, segmentation: Segmentation, *, stem: str) -> None:
         """Writes a segmentation that has a mask.
 
@@ -80,8 +89,7 @@ class MaskFolder:
         """
         image, mask = segmentation.image, segmentation.mask
         visible = np.asarray(to_uint8(mask))
-        # The longer name first: where it is too long nothing is written.
-        for array, suffix in ((_cutout(segmentation), CUTOUT_SUFFIX), (visible, MASK_SUFFIX)):
+        for array, suffix in ((visible, MASK_SUFFIX), (np.dstack([image, visible]), CUTOUT_SUFFIX)):
             tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
         height, width = mask.shape
         window = tight_window(mask >= THRESHOLD)

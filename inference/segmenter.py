@@ -261,8 +261,8 @@ def segment(
       paths: image files, and folders, which are searched recursively; or one of them.
       weights: weights.npz of a run of `train_fg.py` or `distill.py`, or several, the mean of whose masks is then taken.
       boxes: text file of lines 'name x y width height' in pixels after EXIF orientation, one per object, where a
-        picture's name is its path below the folder given, or its file name where it is given itself. Pictures without
-        a line are left out. Without the file each picture is taken whole.
+        picture's name is its path below the folder given, or any ending of its path where it is given itself. Pictures
+        without a line are left out. Without the file each picture is taken whole.
       boxes_format: how else boxes are written, one of `data.boxes.FORMATS`.
       batch_size: crops in a batch, at least 1.
       **inference: what is done to masks afterwards: options of `pipeline.inference`, and `grabcut_iterations`.

@@ -299,6 +299,11 @@ def test_boxes_of_many_pictures_serve_for_one(run_script, weights, tmp_path):
     result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--boxes={tmp_path / 'boxes.txt'}",
                         f"--out={tmp_path / 'other'}")
     assert result.returncode == 1 and "there is no image 'gone.png' among the images" in result.stderr
+    (tmp_path / "boxes.txt").write_text("b.png 1 1 20 20\na.png 1 1 20 20\na.png 5 5 20 20\n")
+    (tmp_path / "a.png").write_bytes(b"broken")
+    result = run_script("segment.py", f"--weights={weights}", tmp_path, f"--boxes={tmp_path / 'boxes.txt'}",
+                        f"--out={tmp_path / 'out'}")
+    assert result.returncode == 1 and "error: 1 of 2 pictures failed" in result.stderr, result.stderr
     result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--out={tmp_path / 'other'}",
                         "--boxes_format=yolo")
     assert result.returncode == 1 and "--boxes_format says how --boxes are written, and none are given" in result.stderr

@@ -187,3 +187,18 @@ def test_a_broken_picture_keeps_its_box_so_that_it_is_named_when_it_is_read(read
         file.write("no picture")
     assert set(read("a.png .5 .5 .5 .5\nb.png .5 .5 .5 .5\n", "yolo")) == {"a.png", "b.png"}
     assert set(read("a.png 1 2 3 4\nb.png 1 2 3 4\n")) == {"a.png", "b.png"}
+
+
+def test_a_file_given_itself_is_known_by_any_ending_of_its_path(tmp_path, capsys):
+    for name in ("photos/cats/x.png", "photos/y.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", SIZE).save(tmp_path / name)
+    inputs = [str(tmp_path / name) for name in ("photos/cats/x.png", "photos/y.png")]
+    lists = {"cats/x.png 1 2 3 4\nx.png 5 6 7 8\ny.png 9 9 9 9\n": [1, 9], "x.png 5 6 7 8\n": [5],
+             f"{inputs[0]} 3 2 3 4\ndogs/x.png 4 6 7 8\n": [3]}
+    for text, expected in lists.items():
+        (tmp_path / "boxes.txt").write_text(text)
+        pictures = folder.list_pictures(inputs, boxes_file=str(tmp_path / "boxes.txt"))
+        assert [one.boxes[0][0] for one in pictures] == expected and all(len(one.boxes) == 1 for one in pictures)
+    assert "the first is of 'dogs/x.png'" in capsys.readouterr().err
+    assert [one.name for one in folder.list_pictures(inputs, boxes_file=str(tmp_path / "boxes.txt"))] == ["x.png"]
