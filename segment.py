@@ -68,7 +68,8 @@ def check_overwriting(pictures: Sequence[folder.Picture], stems: Mapping[Any, st
             raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
 
 
-def split_finished(pictures, stems, *, out):
+def split_finished(pictures: Sequence[folder.Picture], stems: Mapping[Any, str], *,
+                   out: str) -> tuple[list[folder.Picture], list]:
     """Tells the pictures of which everything is in a folder of masks from those that are left.
 
     Args:

@@ -47,8 +47,9 @@ def dataset_name(*, dataset: Optional[str], images: Optional[str]) -> str:
     return OLD_NAMES.get(dataset, dataset) or ("folder" if images else "airplanes")
 
 
-def list_photographs(*, dataset, data_dir, images, boxes, masks, split, boxes_format=None,
-                     backgrounds=None) -> list[Photograph]:
+def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images: Optional[str], boxes: Optional[str],
+                     masks: Optional[str], split: str, boxes_format: Optional[str] = None,
+                     backgrounds: Optional[str] = None) -> list[Photograph]:
     """Lists the photographs that the flags of the same names ask for.
 
     Args:
