@@ -7,6 +7,7 @@ instance on top. The picture is the one of `train_hoc.py --drawn_cluster=bent_be
 window of 64 of its pixels (`--window_size=64`) is about 1.5 times the longest instance.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 
+import config  # noqa: E402
 import errors  # noqa: E402
 from data import synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
@@ -23,10 +25,22 @@ from visualization import tiles  # noqa: E402
 MOST_LABELS = 2**16 - 1
 
 
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """The picture that is drawn, and its file."""
+
+    kind: str
+    size: int
+    seed: int
+    shadows: float
+    noise: float
+    out: str
+
+
 def main(argv: list[str]) -> None:
     """Draws, and writes both files."""
     del argv
-    options = absl_flags.FLAGS
+    options = config.from_flags(Drawing)
     out = Path(options.out)
     if out.suffix.lower() != ".png":
         raise UserError(f"--out={out} does not end in .png; give the name of a PNG file.")
