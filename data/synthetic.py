@@ -208,7 +208,7 @@ def _check_cluster(kind: str, *, size: int, shadows: float, noise: float) -> Non
 
 
 def _spread_points(count: int, *, extent: int, generator: np.random.Generator) -> np.ndarray:
-    """Points of a jittered grid, of a square of at least `count` cells, in random order: int [count, 2] in [0, extent]."""
+    """Points of a square, jittered grid of at least `count` cells, in random order: int [count, 2] in [0, extent]."""
     cells = int(np.ceil(np.sqrt(count)))
     rows, columns = np.divmod(generator.permutation(cells * cells)[:count], cells)
     places = np.stack([rows, columns], axis=-1) + generator.uniform(0.0, 1.0, (count, 2))
