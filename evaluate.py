@@ -16,7 +16,7 @@ import numpy as np
 
 import config
 import errors
-from data import images, photographs
+from data import decoding, images, masks, photographs
 from data.images import Photograph
 from errors import UserError
 from evaluation import report
@@ -68,10 +68,10 @@ def main(argv: list[str]) -> None:
     if {"dataset", "data_dir", "images"} & set(given):
         print("measured on the photographs of the network's own run, since no other are given", flush=True)
     options = config.from_flags(config.Evaluation, given=given)
-    images.allow_megapixels(options.photographs.max_megapixels)
+    decoding.allow_megapixels(options.photographs.max_megapixels)
     labelled = labelled_photographs(options.photographs)
     cropping = {"size": options.photographs.image_size, "crop_mode": options.photographs.crop}
-    crops, references = images.load_crops(labelled, **cropping), images.load_mask_crops(labelled, **cropping)
+    crops, references = images.load_crops(labelled, **cropping), masks.load_mask_crops(labelled, **cropping)
     soft, baselines = predict(options, loaded.network, labelled, crops)
     scores = report.evaluate_masks(soft, references, names=[one.name for one in labelled], baselines=baselines)
     print(f"{loaded.description}\n\n{report.format_table(scores)}")

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 import config
 import errors
-from data import folder, images
+from data import decoding, folder
 from errors import UserError
 from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, finished, is_own_name
 from inference.segmenter import Segmenter
@@ -100,7 +100,7 @@ def main(argv: list[str]) -> None:
                         f"give another, such as {os.path.normpath(out)}_masks.")
     if options.boxes_format and not options.boxes:
         raise UserError("--boxes_format says how --boxes are written, and none are given; give them, or leave it out.")
-    images.allow_megapixels(options.max_megapixels)
+    decoding.allow_megapixels(options.max_megapixels)
     pictures = folder.list_pictures(inputs, boxes_file=options.boxes, boxes_format=options.boxes_format,
                                     excluded_dir=out)
     stems = output_stems(pictures)

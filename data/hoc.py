@@ -12,7 +12,7 @@ from PIL import Image
 import tensorflow as tf
 
 import config
-from data import images, samples, synthetic
+from data import decoding, samples, synthetic
 from errors import UserError
 
 WINDOW = 64  # Table 2's size
@@ -24,7 +24,7 @@ def load_cluster(path: str, *, window_size: int) -> np.ndarray:
     """Loads a photograph and scales it so that windows of `window_size` of its pixels become 64x64.
 
     The whole photograph is scaled once, so that drawing a window is cutting it out. Grey, RGBA and 16-bit pictures are
-    read as `images.load_image` says.
+    read as `decoding.load_image` says.
 
     Args:
       path: image file.
@@ -39,7 +39,7 @@ def load_cluster(path: str, *, window_size: int) -> np.ndarray:
     if window_size < SMALLEST_WINDOW:
         raise UserError(f"--window_size is {window_size} pixels, expected at least {SMALLEST_WINDOW}; enlarge a "
                         "photograph whose instances are that small.")
-    photograph = images.load_image(path)
+    photograph = decoding.load_image(path)
     height, width = photograph.shape[:2]
     if min(height, width) < window_size:
         raise UserError(f"{path} is {width}x{height} pixels, smaller than a window of --window_size={window_size}; "
@@ -73,7 +73,7 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     if scenes.image and scenes.window_size is None:
         raise UserError("--image needs --window_size: about 1.5 times the biggest instance's width, in pixels of the "
                         "image.")
-    images.allow_megapixels(scenes.max_megapixels)
+    decoding.allow_megapixels(scenes.max_megapixels)
     window_size = samples.FRUIT_WINDOW_SIZE if scenes.window_size is None else scenes.window_size
     return load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size), None
 

@@ -6,8 +6,9 @@ import numpy as np
 
 import config
 from data import backgrounds as pools
-from data import birds, faces, folder, samples
+from data import birds, decoding, faces, folder, samples
 from data import images as image_files
+from data import masks as reference_masks
 from data.images import Photograph
 from errors import UserError
 
@@ -137,7 +138,7 @@ def load_training_data(data: config.Data) -> TrainingData:
     Raises:
       UserError: as `list_photographs` and `load_backgrounds`, or a file is broken.
     """
-    image_files.allow_megapixels(data.max_megapixels)
+    decoding.allow_megapixels(data.max_megapixels)
     name = dataset_name(dataset=data.dataset, images=data.images)
     found = list_photographs(dataset=name, data_dir=data.data_dir, images=data.images, boxes=data.boxes,
                              boxes_format=data.boxes_format, masks=data.masks, split=data.split,
@@ -149,7 +150,7 @@ def load_training_data(data: config.Data) -> TrainingData:
     labelled = [index for index, photograph in enumerate(found) if photograph.mask_path]
     spread = np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), data.num_evaluation_images)).astype(int))
     labelled = [labelled[place] for place in spread]
-    loaded = image_files.load_mask_crops([found[index] for index in labelled], **options) if labelled else []
+    loaded = reference_masks.load_mask_crops([found[index] for index in labelled], **options) if labelled else []
     print(f"{len(found)} photographs ({name}), {len(labelled)} of them with masks for evaluation alone, "
           f"{pool.num_images} background pictures", flush=True)
     return TrainingData(crops, dict(zip(labelled, loaded)), found, pool)

@@ -89,7 +89,7 @@ class MaskFolder:
         """
         image, mask = segmentation.image, segmentation.mask
         visible = np.asarray(to_uint8(mask))
-        for array, suffix in ((visible, MASK_SUFFIX), (np.dstack([image, visible]), CUTOUT_SUFFIX)):
+        for array, suffix in ((visible, MASK_SUFFIX), (_cutout(segmentation), CUTOUT_SUFFIX)):
             tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
         height, width = mask.shape
         window = tight_window(mask >= THRESHOLD)

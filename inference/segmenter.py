@@ -15,8 +15,9 @@ from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequ
 import numpy as np
 import tensorflow as tf
 
+from data.decoding import load_layer
 from data.folder import Picture, list_pictures
-from data.images import load_layer, map_in_threads, to_unit_range
+from data.images import map_in_threads, to_unit_range
 from data.windows import Box, CROP_MODES, Window, crop_window, place_window, take_window
 from errors import UserError, first_line
 from extensions import grabcut

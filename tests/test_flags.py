@@ -8,7 +8,7 @@ from conftest import ROOT
 
 import flag_help
 import train_hoc
-from data import hoc, images, photographs
+from data import decoding, hoc, photographs
 
 FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
@@ -242,5 +242,5 @@ def test_a_removed_flag_takes_what_earlier_runs_left_and_nothing_else(run_script
 
 def test_pictures_of_the_size_that_pillow_allows_are_allowed(parsed):
     for group in ("fg", "hoc", "distill"):
-        assert f"--max_megapixels={images.MAX_MEGAPIXELS}" in parsed(*(["--teacher=run"] if group == "distill" else []),
-                                                                     group=group)
+        assert f"--max_megapixels={decoding.MAX_MEGAPIXELS}" in parsed(*(["--teacher=run"] if group == "distill" else []),
+                                                                       group=group)

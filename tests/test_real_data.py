@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from data import masks as reference_masks
 from data import backgrounds, batches, birds, faces, folder, hoc, images, samples
 from evaluation import report
 from extensions import grabcut
@@ -16,7 +17,7 @@ def test_birds_are_read_in_their_own_layout_with_reference_masks(real_data):
     assert len(photographs) == 2889 and sum(photograph.is_training for photograph in photographs) == 1500
     labelled = [photograph for photograph in photographs if photograph.mask_path]
     assert len(labelled) == 60
-    masks = images.load_mask_crops(labelled, size=128, crop_mode="box")
+    masks = reference_masks.load_mask_crops(labelled, size=128, crop_mode="box")
     assert 0.3 < masks.mean() < 0.45  # a bird covers about 0.36 of its tight box
 
 
@@ -56,7 +57,7 @@ def figures_of(name, photographs, *, grabcut_iterations=0, **inference):
     segmenter = Segmenter.from_weights(ROOT / "pretrained" / name, **inference)
     masks = segmenter.masks(images.load_crops(photographs, size=128, crop_mode="box"))
     masks = grabcut.cut_masks(masks, photographs, crop_mode="box", iterations=grabcut_iterations)
-    return report.evaluate_masks(masks, images.load_mask_crops(photographs, size=128, crop_mode="box"),
+    return report.evaluate_masks(masks, reference_masks.load_mask_crops(photographs, size=128, crop_mode="box"),
                                  names=[photograph.name for photograph in photographs])
 
 

@@ -5,7 +5,7 @@ import os
 from PIL import Image
 import pytest
 
-from data import birds, images
+from data import birds, images, masks
 from errors import UserError
 
 _REAL = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data", "CUB_200_2011")
@@ -82,6 +82,6 @@ def test_the_real_birds_can_be_cropped():
     photographs = birds.list_photographs(_REAL)
     assert len({photograph.name for photograph in photographs}) == len(photographs)
     masked = [photograph for photograph in photographs if photograph.mask_path][:4]
-    shares = images.load_mask_crops(masked, size=64, crop_mode="box").mean(axis=(1, 2, 3))
+    shares = masks.load_mask_crops(masked, size=64, crop_mode="box").mean(axis=(1, 2, 3))
     assert images.load_crops(masked, size=64, crop_mode="square").shape == (len(masked), 64, 64, 3)
     assert len(masked) and 0.1 < shares.min() and shares.max() < 0.8

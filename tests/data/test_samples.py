@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from data import masks as reference_masks
 from data import backgrounds, folder, images, samples
 
 _ROOT = os.path.dirname(samples.__file__)
@@ -35,7 +36,7 @@ def test_seen_and_unseen_pets_are_all_pets_and_every_third_of_each_breed_is_unse
 
 def test_boxes_are_the_tight_boxes_of_the_masks_and_sizes_agree(photographs):
     for photograph in photographs[::20]:
-        mask = images.load_mask(photograph.mask_path)
+        mask = reference_masks.load_mask(photograph.mask_path)
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         left, top = columns[0], rows[0]
         assert photograph.box == (left, top, columns[-1] + 1 - left, rows[-1] + 1 - top)
@@ -44,7 +45,7 @@ def test_boxes_are_the_tight_boxes_of_the_masks_and_sizes_agree(photographs):
 
 
 def test_pets_cover_the_share_of_their_boxes_that_the_attribution_states(photographs):
-    masks = images.load_mask_crops(photographs[::4], size=64, crop_mode="box")
+    masks = reference_masks.load_mask_crops(photographs[::4], size=64, crop_mode="box")
     assert np.mean(masks) == pytest.approx(0.618, abs=0.02)
 
 

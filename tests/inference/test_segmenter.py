@@ -280,7 +280,7 @@ def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
             out.add(Segmentation("big.png", "big.png", None, None, noise, mask, None), stem="big")
     out.finish()
     assert sorted(os.listdir(tmp_path / "out")) == [
-        "contact_sheet_001.png", "masks.csv", "small_cutout.png", "small_mask.png"]
+        "big_mask.png", "contact_sheet_001.png", "masks.csv", "small_cutout.png", "small_mask.png"]
     with open(tmp_path / "out" / "masks.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows == [{"file": "small.png", "width": "80", "height": "60", "area_fraction": "0.156250", "box_x": "10",
