@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import config  # noqa: E402  before TensorFlow
 from absl import flags as absl_flags  # noqa: E402
 import numpy as np  # noqa: E402
 
@@ -23,10 +24,22 @@ from visualization import tiles  # noqa: E402
 MOST_LABELS = 2**16 - 1
 
 
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    kind: str
+    size: int
+    seed: int
+    shadows: float
+    noise: float
+    out: str
+
+
 def main(argv: list[str]) -> None:
     """Draws, and writes both files."""
     del argv
-    options = absl_flags.FLAGS
+    options = config.from_flags(Options)
     out = Path(options.out)
     if out.suffix.lower() != ".png":
         raise UserError(f"--out={out} does not end in .png; give the name of a PNG file.")

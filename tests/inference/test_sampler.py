@@ -79,15 +79,15 @@ def test_a_weights_file_has_its_clusters_shapes_drawn_in_the_size_of_the_run(net
     save_weights(tmp_path / "w.npz", network, metadata={**METADATA, "flags": flags})
     _, shapes = synthetic.drawn_cluster("bent_beans", size=100, seed=3)
     loaded, _ = InstanceSampler.from_weights(tmp_path / "w.npz", num_evaluated=8)
-    figures = InstanceSampler(network, latent_dim=2, num_evaluated=8, seed=4, shapes=shapes).figures()
-    assert loaded.figures() == pytest.approx(figures, abs=1e-5)
+    figures = InstanceSampler(network, latent_dim=2, num_evaluated=8, seed=4, shapes=shapes).metrics()
+    assert loaded.metrics() == pytest.approx(figures, abs=1e-5)
 
 
 def test_figures_compare_with_the_first_shapes_alone_where_there_are_many(network):
     _, shapes = synthetic.drawn_cluster("ellipses", size=64, seed=0)
     disk = np.hypot(*(np.indices((48, 48)) - 23.5)) < 14
     few = np.broadcast_to(shapes[:1], (1200, 48, 48))
-    figures = [InstanceSampler(network, latent_dim=2, num_evaluated=2, seed=4, shapes=given).figures()
+    figures = [InstanceSampler(network, latent_dim=2, num_evaluated=2, seed=4, shapes=given).metrics()
                for given in (few, np.concatenate([few, disk[np.newaxis]]))]
     assert figures[1] == figures[0]
 
