@@ -42,6 +42,8 @@ class _PathParser(absl_flags.ArgumentParser):
     def parse(self, argument: str) -> str:
         if not argument.strip():
             raise ValueError("is empty, as where a variable of the shell is not set; give a path, or leave the flag out")
+        if len(argument.splitlines()) > 1:
+            raise ValueError("has a line break in it, which a flagfile cannot hold; rename the file or folder")
         return os.path.expanduser(argument)
 
 

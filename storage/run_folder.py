@@ -173,18 +173,6 @@ class RunFolder:
                   flush=True)
 
 
-def _check_names(path: Union[str, os.PathLike], flag_lines: Mapping[str, str]) -> None:
-    """Refuses a folder that TensorFlow cannot read checkpoints from, and names of files that no flagfile can hold."""
-    if found := set(os.path.abspath(path)) & set("[]\\"):
-        raise UserError(f"--run_dir={path} holds the character {min(found)} in its whole path, with which TensorFlow reads no "
-                        "checkpoint; give another folder.")
-    for name, lines in flag_lines.items():
-        if not all(line.startswith("--") for line in lines.splitlines()):
-            raise UserError(f"--{name} has a line break in it, which {FLAGS_FILE} cannot hold; rename the file or folder.")
-        if lines.encode("utf-8", "replace").decode() != lines:
-            raise UserError(f"--{name} has a name that is no UTF-8, which {FLAGS_FILE} cannot hold; rename the file or folder.")
-
-
 def read_flags(path: Union[str, os.PathLike]) -> dict[str, str]:
     """Reads a run folder's flags as `parse_flags` returns them; UserError where it is no run folder."""
     check_path(path)

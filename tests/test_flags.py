@@ -161,9 +161,11 @@ def test_a_beginning_tilde_is_the_users_folder_in_every_flag_that_names_a_file(p
 
 
 @pytest.mark.parametrize("name", ["images", "data_dir", "boxes", "backgrounds", "run_dir"])
-def test_an_empty_path_is_refused_by_the_flags_name(run_with_flags, name):
+def test_an_empty_path_and_one_of_two_lines_are_refused_by_the_flags_name(run_with_flags, name):
     result = run_with_flags(f"--{name}=")
     assert result.returncode != 0 and f"flag --{name}=: is empty, as where a variable of the shell is not set" in result.stderr
+    broken = run_with_flags(f"--{name}=two\nlines")
+    assert broken.returncode != 0 and "has a line break in it, which a flagfile cannot hold" in broken.stderr
 
 
 def test_every_flag_that_names_a_file_expands_tildes_and_refuses_emptiness():

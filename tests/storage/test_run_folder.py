@@ -51,11 +51,10 @@ def test_another_runs_folder_is_refused_with_both_values(tmp_path, name, line, m
 
 
 @pytest.mark.parametrize("name, images, message", [
-    ("a[b]c", "there", r"--run_dir=.*a\[b\]c holds the character \[ .* give another folder"),
-    ("back\\slash", "there", "with which TensorFlow reads no checkpoint"),
-    ("line\nbreak", "there", "--run_dir has a line break in it"),
-    ("run", "line\nbreak", "--images has a line break in it, which flags.txt cannot hold"),
-    ("run", "latin\udcff", "--images has a name that is no UTF-8"),
+    ("a[b]c", "there", r"a\[b\]c, whose path holds \[; rename the folder, or give another"),
+    ("back\\slash", "there", r"whose path holds \\; rename"),
+    ("a*b?c", "there", r"whose path holds \* and \?; rename"),
+    ("run", "latin\udcff", "--images=.* holds bytes that are no UTF-8, which flags.txt cannot hold"),
 ])
 def test_names_that_checkpoints_or_flagfiles_cannot_have_are_refused_at_the_start(tmp_path, name, images, message):
     lines = {**LINES, "run_dir": f"--run_dir={tmp_path / name}", "images": f"--images={images}"}
@@ -64,7 +63,7 @@ def test_names_that_checkpoints_or_flagfiles_cannot_have_are_refused_at_the_star
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["a*b?c", "50%d", "my run", "ünï 日本", "{a,b}#$HOME", "-x&\"'"])
+@pytest.mark.parametrize("name", ["50%d", "my run", "ünï 日本", "{a,b}#$HOME", "-x&\"'"])
 def test_other_special_characters_keep_checkpoints(tmp_path, name):
     folder = RunFolder(tmp_path / name)
     folder.open(flag_lines={**LINES, "run_dir": f"--run_dir={tmp_path / name}"}, changeable=())
