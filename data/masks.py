@@ -31,7 +31,8 @@ def load_coded(path: str) -> codings.Coded:
         rgb = decoding.to_rgb(image, path=path)
         if np.any(rgb != rgb[..., :1]):
             if image.mode == "P":
-                return codings.from_palette(np.asarray(image), np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3))
+                colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+                return codings.from_palette(np.asarray(image), colours)
             codings.check_colours(rgb)
         return codings.from_grey(rgb.max(axis=-1))
     except ValueError as error:
@@ -66,7 +67,8 @@ def load_mask_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: 
       uint8 [n, S, S, 1], 0 background, 1 foreground, or `codings.IGNORED`, in the order given.
 
     Raises:
-      UserError: a mask is absent, cannot be read, differs from its image in size, or has no pixel in its crop that counts.
+      UserError: a mask is absent, cannot be read, differs from its image in size, or has no pixel in its crop that
+        counts.
     """
     def load(photograph: Photograph) -> codings.Coded:
         coded = _load_of(photograph)
@@ -81,8 +83,8 @@ def load_mask_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: 
         loaded = [codings.white_ignored(coded) if coded.is_white else coded for coded in loaded]
     for photograph, coded in zip(photographs, loaded):
         if (coded.mask == codings.IGNORED).all():
-            raise UserError(f"The mask {photograph.mask_path} has no pixel that counts within the crop of {photograph.name}; "
-                            "leave it out.")
+            raise UserError(f"The mask {photograph.mask_path} has no pixel that counts within the crop of "
+                            f"{photograph.name}; leave it out.")
     return np.array([coded.mask for coded in loaded], np.uint8).reshape(-1, size, size, 1)
 
 
@@ -93,6 +95,6 @@ def _load_of(photograph: Photograph) -> codings.Coded:
     coded = load_coded(photograph.mask_path)
     height, width = load_image(photograph.path).shape[:2]
     if coded.mask.shape != (height, width):
-        raise UserError(f"The mask {photograph.mask_path} is {coded.mask.shape[1]}x{coded.mask.shape[0]} pixels and its image "
-                        f"{photograph.path} {width}x{height}; masks must be of their image's size.")
+        raise UserError(f"The mask {photograph.mask_path} is {coded.mask.shape[1]}x{coded.mask.shape[0]} pixels and its "
+                        f"image {photograph.path} {width}x{height}; masks must be of their image's size.")
     return coded

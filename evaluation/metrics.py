@@ -13,7 +13,8 @@ the counts of true and false positives and negatives (TP, FP, FN, TN), the foreg
 Where a metric is 0 / 0, because prediction and reference both lack its class, they agree and it is 1.
 
 Each is given in two ways: per image and then averaged (`scores`, `average`), and from the counts summed over all images
-(`pooled`). Pixels that a reference calls `IGNORED` are in no count. A mask is never exchanged for its complement, even where that would score better.
+(`pooled`). Pixels that a reference calls `IGNORED` are in no count. A mask is never exchanged for its complement, even
+where that would score better.
 
 Axis letters: n images, H rows, W columns, E ellipses, P pixels of an image.
 """

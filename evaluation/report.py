@@ -147,7 +147,8 @@ def _paired(
         raise ValueError(f"Masks must all have one shape [S, S, 1], but have {', '.join(map(str, shapes))}.")
     references = np.asarray(references)
     if not np.all((references == 0) | (references == 1) | (references == IGNORED)):
-        raise ValueError(f"References must be 0 or 1, or {IGNORED} where ignored, but range from {references.min()} to {references.max()}.")
+        raise ValueError(f"References must be 0 or 1, or {IGNORED} where ignored, but range from {references.min()} to "
+                         f"{references.max()}.")
     for reference, name in zip(references, names):
         if np.all(reference == IGNORED):
             raise UserError(f"The reference of {name} has no pixel that counts; leave the image out.")
