@@ -77,7 +77,7 @@ def main(argv: list[str]) -> None:
     print(f"{loaded.description}\n\n{report.format_table(scores)}")
     path = report.write_report(scores, options.out)
     ranked = report.ranked_indices(scores, num_each=min(4, max(1, len(labelled) // 3)))
-    panel = panels.ranked_panel(images=crops, masks=soft, references=references, ranked=ranked,
+    panel = panels.ranked_panel(images=crops, masks=soft, references=references == 1, ranked=ranked,
                                 mean_ious=[entry["mean_iou"] for entry in scores["images"]])
     tiles.save_png(panel, path.parent / "evaluation.png")
     print(f"\nwrote {path} and {path.parent / 'evaluation.png'}")

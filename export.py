@@ -29,7 +29,8 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
     tf.get_logger().setLevel("WARNING")
     segmenter = Segmenter.from_weights(options.weights, **vars(options.inference))
-    directory = options.out if options.serving_version is None else os.path.join(options.out, str(options.serving_version))
+    version = options.serving_version
+    directory = options.out if version is None else os.path.join(options.out, str(version))
     segmenter.save_model(directory)
     size = segmenter.image_size
     print(f"wrote {directory}: images uint8 [B, {size}, {size}, 3] to masks float32 [B, {size}, {size}, 1] in "

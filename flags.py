@@ -80,8 +80,8 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
 
 def _define_max_megapixels() -> None:
     """How large a picture may be."""
-    absl_flags.DEFINE_float("max_megapixels", 179.0, "Million pixels that a picture may have at most; a larger one is taken "
-                            "for a broken file.", lower_bound=1.0, upper_bound=100_000.0)
+    absl_flags.DEFINE_float("max_megapixels", 179.0, "Million pixels that a picture may have at most; a larger one is "
+                            "taken for a broken file.", lower_bound=1.0, upper_bound=100_000.0)
 
 
 def _define_boxes(use: str) -> None:

@@ -46,7 +46,8 @@ def decode(path: str) -> Image.Image:
         raise UserError(f"{path} is larger than {Image.MAX_IMAGE_PIXELS / 1e6:g} megapixels ({first_line(error)}); "
                         "--max_megapixels allows more.") from error
     except Exception as error:  # pylint: disable=broad-except  # a broken file may raise anything
-        raise UserError(f"{path} could not be read as an image ({first_line(error)}); replace or remove the file.") from error
+        raise UserError(f"{path} could not be read as an image ({first_line(error)}); replace or remove the "
+                        "file.") from error
 
 
 def _upright(image: Image.Image) -> Image.Image:

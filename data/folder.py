@@ -13,9 +13,9 @@ from errors import UserError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 # Of images that are not searched for, so that a folder of them is not taken for an empty one.
 OTHER_IMAGE_SUFFIXES = (
-    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".ico",
-    ".svg", ".eps", ".psd", ".xcf", ".exr", ".hdr", ".dds", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2",
-    ".raf", ".pef", ".srw", ".dcm")
+    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga",
+    ".ico", ".svg", ".eps", ".psd", ".xcf", ".exr", ".hdr", ".dds", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".orf",
+    ".rw2", ".raf", ".pef", ".srw", ".dcm")
 MASK_TABLE = ("masks.csv", "file,width,height,area_fraction,")  # file by which a folder of masks is known, how it begins
 
 
@@ -58,7 +58,8 @@ def list_image_files(directory: str, *, recursive: bool = True) -> list[str]:
         seen.update(targets.values())
         visible = [name for name in files if not name.startswith(".")]
         paths.extend(os.path.join(folder, name) for name in visible if name.lower().endswith(IMAGE_SUFFIXES))
-        others.update(os.path.splitext(name)[1].lower() for name in visible if name.lower().endswith(OTHER_IMAGE_SUFFIXES))
+        suffixes = (os.path.splitext(name)[1].lower() for name in visible)
+        others.update(suffix for suffix in suffixes if suffix in OTHER_IMAGE_SUFFIXES)
     left_out = " and ".join(f"{count} {suffix}" for suffix, count in sorted(others.items()))
     if not paths:
         raise UserError(f"{directory} holds no image{f' but {left_out}' if left_out else ''}; expected files ending in "

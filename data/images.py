@@ -72,12 +72,15 @@ def map_in_threads(function: Callable[[Any], Any], items: Sequence[Any], *, labe
 
     pool = ThreadPoolExecutor()
     try:
-        results = list(tqdm(pool.map(attempt, items), total=len(items), desc=label, disable=label is None, mininterval=2.0))
+        results = list(tqdm(pool.map(attempt, items), total=len(items), desc=label, disable=label is None,
+                            mininterval=2.0))
     finally:
         pool.shutdown(cancel_futures=True)  # at Ctrl-C, too
     problems = list(dict.fromkeys(problem for _, problem in results if problem))
+    if len(problems) > 1:
+        problems.insert(0, f"{len(problems)} files or boxes cannot be used:")
     if problems:
-        raise UserError("\n".join([f"{len(problems)} files or boxes cannot be used:", *problems] if problems[1:] else problems))
+        raise UserError("\n".join(problems))
     return [value for value, _ in results]
 
 

@@ -1,84 +1,100 @@
 """Reference masks: decoding, and cropping as their images are cropped."""
 
+import sys
 from typing import Optional, Sequence
 
 import numpy as np
 
-from data import decoding
+from data import codings, decoding
 from data.decoding import load_image
 from data.images import Photograph, map_in_threads
 from data.windows import Box, crop_window, take_window
 from errors import UserError
 
 
-def load_mask(path: str) -> np.ndarray:
-    """Decodes a mask file: a pixel of at least half of the mode's maximum is foreground.
+def load_coded(path: str) -> codings.Coded:
+    """Decodes a mask file and says how it is coded.
 
-    Where no value exceeds 1 (masks of 0 and 1), non-zero is foreground. Of several channels the brightest counts, an
-    alpha channel multiplies. A grey palette counts by its grey values, a coloured one (class labels) by its indices,
-    non-zero being foreground. A 16-bit image whose values fit 8 bits counts as one of 8 bits.
+    Of several channels the brightest counts, an alpha channel multiplies. A grey palette counts by its grey values, a
+    coloured one (class labels) by its indices, non-zero being foreground. `codings` says what values mean.
 
     Args:
       path: a file of any format that Pillow reads.
 
-    Returns:
-      bool [H, W].
-
     Raises:
-      UserError: as for `load_image`, and if the largest value is more than 1 and less than half of the mode's, as in a map
-        of labels.
+      UserError: as for `load_image`, and if the values are no mask's, as in a map of labels.
     """
     image = decoding.decode(path)
-    if image.mode in decoding.SIXTEEN_BIT_MODES:
-        values = decoding.sixteen_bit_values(image, path=path)
-    else:
+    try:
+        if image.mode in decoding.SIXTEEN_BIT_MODES:
+            return codings.from_grey(decoding.sixteen_bit_values(image, path=path))
         rgb = decoding.to_rgb(image, path=path)
-        is_label_map = image.mode == "P" and np.any(rgb != rgb[..., :1])
-        if is_label_map:
-            return np.asarray(image) > 0
-        values = rgb.max(axis=-1)
-    largest = int(values.max())
-    threshold = 1 if largest <= 1 else 128 if largest <= 255 else 32768
-    if 1 < largest < threshold:
-        raise UserError(f"{path} is no mask of background and foreground: its largest value is {largest}, expected 1 or "
-                        f"at least {threshold}; masks are 0 and 1, or 0 and 255.")
-    return values >= threshold
+        if np.any(rgb != rgb[..., :1]):
+            if image.mode == "P":
+                colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+                return codings.from_palette(np.asarray(image), colours)
+            codings.check_colours(rgb)
+        return codings.from_grey(rgb.max(axis=-1))
+    except ValueError as error:
+        raise UserError(f"{path} is no mask of background and foreground: {error}.") from error
+
+
+def load_mask(path: str) -> np.ndarray:
+    """Decodes a mask file as `load_coded` does: uint8 [H, W], 0 background, 1 foreground, or `codings.IGNORED`."""
+    return load_coded(path).mask
 
 
 def crop_mask(
     mask: np.ndarray, *, box: Optional[Box], crop_mode: str, size: int, name: str = "the mask"
 ) -> np.ndarray:
-    """Crops a mask bool [H, W] as `crop` does its image: uint8 [S, S, 1] in {0, 1}, resized, cut at one half."""
+    """Crops a mask uint8 [H, W] as `crop` does its image: uint8 [S, S, 1], resized, cut at one half.
+
+    A pixel of which at least half is ignored is ignored. Of the others the part that counts is cut.
+    """
     window = crop_window(box=box, image_size=mask.shape, crop_mode=crop_mode, name=name)
-    resized = take_window(mask.astype(np.float32), window, size=size)
-    return (resized >= 0.5).astype(np.uint8)[..., np.newaxis]
+    foreground = take_window((mask == 1).astype(np.float32), window, size=size)
+    ignored = take_window((mask == codings.IGNORED).astype(np.float32), window, size=size)
+    cut = (foreground >= 0.5 * (1.0 - ignored)).astype(np.uint8)
+    return np.where(ignored >= 0.5, np.uint8(codings.IGNORED), cut)[..., np.newaxis]
 
 
 def load_mask_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: str) -> np.ndarray:
     """Decodes and crops the photographs' masks as `load_crops` does the images.
 
+    Masks of 0 and 255 beside others of 0, 1 and 255 are of the same coding, in which 255 is ignored.
+
     Returns:
-      uint8 [n, S, S, 1] in {0, 1}, in the order given.
+      uint8 [n, S, S, 1], 0 background, 1 foreground, or `codings.IGNORED`, in the order given.
 
     Raises:
-      UserError: a mask is absent, cannot be read, or differs from its image in size.
+      UserError: a mask is absent, cannot be read, differs from its image in size, or has no pixel in its crop that
+        counts.
     """
-    masks = np.empty((len(photographs), size, size, 1), np.uint8)
+    def load(photograph: Photograph) -> codings.Coded:
+        coded = _load_of(photograph)
+        return coded._replace(mask=crop_mask(coded.mask, box=photograph.box, crop_mode=crop_mode, size=size,
+                                             name=photograph.path))
 
-    def load(item: tuple[int, Photograph]) -> None:
-        position, photograph = item
-        if photograph.mask_path is None:
-            raise UserError(f"{photograph.path} has no mask, and one is needed here; add it or leave the image out.")
-        mask = load_mask(photograph.mask_path)
-        height, width = load_image(photograph.path).shape[:2]
-        if mask.shape != (height, width):
-            raise UserError(
-                f"The mask {photograph.mask_path} is {mask.shape[1]}x{mask.shape[0]} pixels and its image "
-                f"{photograph.path} {width}x{height}; masks must be of their image's size."
-            )
-        masks[position] = crop_mask(
-            mask, box=photograph.box, crop_mode=crop_mode, size=size, name=photograph.path
-        )
+    loaded = map_in_threads(load, photographs)
+    num_white = sum(coded.is_white for coded in loaded)
+    if num_white and any(coded.has_ones for coded in loaded):
+        print(f"{num_white} masks hold 0 and 255 alone, others 0, 1 and 255: 255 is ignored in all of them",
+              file=sys.stderr, flush=True)
+        loaded = [codings.white_ignored(coded) if coded.is_white else coded for coded in loaded]
+    for photograph, coded in zip(photographs, loaded):
+        if (coded.mask == codings.IGNORED).all():
+            raise UserError(f"The mask {photograph.mask_path} has no pixel that counts within the crop of "
+                            f"{photograph.name}; leave it out.")
+    return np.array([coded.mask for coded in loaded], np.uint8).reshape(-1, size, size, 1)
 
-    map_in_threads(load, list(enumerate(photographs)))
-    return masks
+
+def _load_of(photograph: Photograph) -> codings.Coded:
+    """Loads a photograph's mask; UserError where there is none or it is of another size than its image."""
+    if photograph.mask_path is None:
+        raise UserError(f"{photograph.path} has no mask, and one is needed here; add it or leave the image out.")
+    coded = load_coded(photograph.mask_path)
+    height, width = load_image(photograph.path).shape[:2]
+    if coded.mask.shape != (height, width):
+        raise UserError(f"The mask {photograph.mask_path} is {coded.mask.shape[1]}x{coded.mask.shape[0]} pixels and its "
+                        f"image {photograph.path} {width}x{height}; masks must be of their image's size.")
+    return coded

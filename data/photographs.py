@@ -23,7 +23,8 @@ class TrainingData(NamedTuple):
 
     Attributes:
       crops: uint8 [n, S, S, 3].
-      masks: dict from the index of a labelled photograph to its mask, uint8 {0, 1} [S, S, 1]; for evaluation alone.
+      masks: dict from the index of a labelled photograph to its mask, uint8 [S, S, 1] of 0, 1 and
+        `codings.IGNORED`; for evaluation alone.
       photographs: the n `Photograph`s.
       pool: the backgrounds.
     """

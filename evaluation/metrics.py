@@ -13,7 +13,8 @@ the counts of true and false positives and negatives (TP, FP, FN, TN), the foreg
 Where a metric is 0 / 0, because prediction and reference both lack its class, they agree and it is 1.
 
 Each is given in two ways: per image and then averaged (`scores`, `average`), and from the counts summed over all images
-(`pooled`). A mask is never exchanged for its complement, even where that would score better.
+(`pooled`). Pixels that a reference calls `IGNORED` are in no count. A mask is never exchanged for its complement, even
+where that would score better.
 
 Axis letters: n images, H rows, W columns, E ellipses, P pixels of an image.
 """
@@ -21,6 +22,8 @@ Axis letters: n images, H rows, W columns, E ellipses, P pixels of an image.
 from typing import NamedTuple
 
 import numpy as np
+
+from data.codings import IGNORED
 
 BETA_SQUARED = 0.3
 UNDECIDED = (0.1, 0.9)  # a soft mask's value strictly between these is called undecided
@@ -60,20 +63,21 @@ def binarize(masks: np.ndarray, threshold: float = 0.5) -> np.ndarray:
 
 
 def confusion_counts(predictions: np.ndarray, references: np.ndarray) -> Counts:
-    """Counts the pixels of each image that agree and disagree.
+    """Counts the pixels of each image that agree and disagree, where the reference is not `IGNORED`.
 
     Args:
       predictions: binary masks [n, H, W] or [n, H, W, 1]: bool, or numbers 0 and 1.
-      references: binary masks of the same n, H and W.
+      references: masks of the same n, H and W, which may also be `IGNORED`.
 
     Raises:
       ValueError: the shapes differ or are not those of masks, or a value is neither 0 nor 1.
     """
-    predicted, referred = _as_bool(predictions, "predictions"), _as_bool(references, "references")
+    predicted, (referred, counted) = _as_bool(predictions, "predictions"), _as_reference(references)
     if predicted.shape != referred.shape:
         raise ValueError(f"Predictions of shape {np.shape(predictions)} cannot be compared with references of shape "
                          f"{np.shape(references)}.")
-    pairs = ((predicted, referred), (predicted, ~referred), (~predicted, referred), (~predicted, ~referred))
+    negative = ~referred & counted
+    pairs = ((predicted, referred), (predicted, negative), (~predicted, referred), (~predicted, negative))
     return Counts(*(np.sum(a & b, axis=(1, 2), dtype=np.int64) for a, b in pairs))
 
 
@@ -122,9 +126,10 @@ def best_centred_ellipse(references: np.ndarray) -> Ellipse:
     of the side in steps of 0.05); of equal ellipses the narrowest, then the lowest, is taken.
 
     Args:
-      references: binary masks [n, S, S] or [n, S, S, 1]; ValueError where there are none or they are not square.
+      references: masks of 0, 1 and `IGNORED`, [n, S, S] or [n, S, S, 1]; ValueError where there are none or they are not
+        square.
     """
-    references = _as_bool(references, "references")
+    references, counted = _as_reference(references)
     num_images, height, width = references.shape
     if num_images == 0 or height != width or height == 0:
         raise ValueError(f"The best ellipse needs one or more square references, but got shape {references.shape}.")
@@ -133,10 +138,11 @@ def best_centred_ellipse(references: np.ndarray) -> Ellipse:
     ellipses = ellipses.astype(np.float32)  # [E, P]; float32 counts are exact up to 2^24 pixels
     totals = np.zeros(len(axes))
     for start in range(0, num_images, _BATCH_SIZE):
-        pixels = references[start:start + _BATCH_SIZE].reshape(-1, width * width).astype(np.float32)  # [n, P]
+        pixels, weights = (masks[start:start + _BATCH_SIZE].reshape(-1, width * width).astype(np.float32)
+                           for masks in (references, counted))  # [n, P]
         both = ellipses @ pixels.T  # [E, n]
-        false_positives, false_negatives = ellipses.sum(axis=1, keepdims=True) - both, pixels.sum(axis=1) - both
-        true_negatives = width**2 - both - false_positives - false_negatives
+        false_positives, false_negatives = ellipses @ weights.T - both, pixels.sum(axis=1) - both
+        true_negatives = weights.sum(axis=1) - both - false_positives - false_negatives
         totals += scores(Counts(both, false_positives, false_negatives, true_negatives))["mean_iou"].sum(axis=1)
     width_fraction, height_fraction = axes[int(np.argmax(totals))]
     mask = centred_ellipse(width, width_fraction=width_fraction, height_fraction=height_fraction)
@@ -147,6 +153,13 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """`numerator / denominator` of float arrays of one shape, and 1 where both are 0."""
     empty = denominator == 0
     return np.where(empty, 1.0, numerator / np.where(empty, 1.0, denominator))
+
+
+def _as_reference(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of 0, 1 and `IGNORED` as two of bool [n, H, W]: which pixels are foreground, and which are counted."""
+    ignored = np.asarray(masks) == IGNORED
+    referred = _as_bool(np.where(ignored, 0, masks), "references")
+    return referred, ~ignored.reshape(referred.shape)
 
 
 def _as_bool(masks: np.ndarray, noun: str) -> np.ndarray:

@@ -13,6 +13,8 @@ The report consists of Python numbers, strings, lists and dicts only; 'metrics' 
 * reference_area_mean: a fraction of the image.
 * images: for each image its name and metrics, in the order given.
 
+Pixels that a reference calls `IGNORED` are left out of all of them.
+
 Axis letters: B batch, n images, S side of the square images in pixels.
 """
 
@@ -23,6 +25,7 @@ from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 
+from data.codings import IGNORED
 from errors import UserError
 from evaluation import metrics
 from storage import atomic
@@ -39,7 +42,7 @@ def evaluate_masks(
 
     Args:
       soft_masks: n float masks [S, S, 1] in [0, 1], an array or a list.
-      references: n binary masks [S, S, 1] in {0, 1}, an array or a list.
+      references: n masks [S, S, 1] of 0, 1 and `IGNORED`, an array or a list.
       names: n names of the images, for the report and for refusals.
       baselines: by name, soft masks float32 [n, S, S, 1], scored beside the trivial masks.
 
@@ -47,7 +50,8 @@ def evaluate_masks(
       The report described at the top of this file.
 
     Raises:
-      UserError: there are no images, or a mask's size is not its reference's (the image is named).
+      UserError: there are no images, or a mask's size is not its reference's, or a reference counts no pixel (the image is
+        named).
       ValueError: the numbers of masks, references and names differ, the masks are not square and of one size, or
         their values are out of range.
     """
@@ -56,8 +60,6 @@ def evaluate_masks(
     counts = metrics.confusion_counts(binary_masks, references)
     scores = metrics.scores(counts)
     ellipse = metrics.best_centred_ellipse(references)
-    areas = soft_masks.mean(axis=(1, 2, 3), dtype=np.float64)
-    undecided = (soft_masks > metrics.UNDECIDED[0]) & (soft_masks < metrics.UNDECIDED[1])
     return {
         "num_images": len(names),
         "threshold": THRESHOLD,
@@ -73,12 +75,8 @@ def evaluate_masks(
             **{name: _baseline(metrics.binarize(masks, THRESHOLD), references)
                for name, masks in (baselines or {}).items()},
         },
-        "mask": {
-            "area_mean": float(areas.mean()),
-            "area_std": float(areas.std()),
-            "undecided_fraction": float(undecided.mean()),
-        },
-        "reference_area_mean": float(references.mean(dtype=np.float64)),
+        "mask": _statistics(soft_masks, counted=references != IGNORED),
+        "reference_area_mean": float((references == 1).sum() / (references != IGNORED).sum()),
         "images": [
             {"name": str(name), **{key: float(scores[key][i]) for key in metrics.KEYS}} for i, name in enumerate(names)
         ],
@@ -134,7 +132,7 @@ def ranked_indices(report: dict[str, Any], *, num_each: int) -> dict[str, list[i
 def _paired(
     soft_masks: Sequence[np.ndarray], references: Sequence[np.ndarray], *, names: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Masks float32 and references bool, both [n, S, S, 1], where they match; raises as `evaluate_masks`."""
+    """Masks float32 and references uint8, both [n, S, S, 1], where they match; raises as `evaluate_masks`."""
     if not len(soft_masks) == len(references) == len(names):
         raise ValueError(f"There are {len(soft_masks)} masks, {len(references)} references and {len(names)} names; "
                          "expected as many of each.")
@@ -148,9 +146,22 @@ def _paired(
     if len(shapes) > 1 or len(shapes[0]) != 3 or shapes[0][0] != shapes[0][1] or shapes[0][2] != 1:
         raise ValueError(f"Masks must all have one shape [S, S, 1], but have {', '.join(map(str, shapes))}.")
     references = np.asarray(references)
-    if not np.all((references == 0) | (references == 1)):
-        raise ValueError(f"References must be 0 or 1, but range from {references.min()} to {references.max()}.")
-    return np.asarray(soft_masks, dtype=np.float32), references.astype(bool)
+    if not np.all((references == 0) | (references == 1) | (references == IGNORED)):
+        raise ValueError(f"References must be 0 or 1, or {IGNORED} where ignored, but range from {references.min()} to "
+                         f"{references.max()}.")
+    for reference, name in zip(references, names):
+        if np.all(reference == IGNORED):
+            raise UserError(f"The reference of {name} has no pixel that counts; leave the image out.")
+    return np.asarray(soft_masks, dtype=np.float32), references.astype(np.uint8)
+
+
+def _statistics(soft_masks: np.ndarray, *, counted: np.ndarray) -> dict[str, float]:
+    """Says how large and how decided soft masks are, float32 [n, S, S, 1], in the pixels that are counted, bool."""
+    num_counted = counted.sum(axis=(1, 2, 3))
+    areas = np.where(counted, soft_masks, 0).sum(axis=(1, 2, 3), dtype=np.float64) / num_counted
+    undecided = counted & (soft_masks > metrics.UNDECIDED[0]) & (soft_masks < metrics.UNDECIDED[1])
+    return {"area_mean": float(areas.mean()), "area_std": float(areas.std()),
+            "undecided_fraction": float(undecided.sum() / num_counted.sum())}
 
 
 def _baseline(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, Any]:

@@ -24,7 +24,8 @@ class ValidationSet(NamedTuple):
 
     Attributes:
       crops: uint8 [n, S, S, 3], the panel's first.
-      masks: dict from an index into `crops` to its reference mask, uint8 {0, 1} [S, S, 1]; may be empty.
+      masks: dict from an index into `crops` to its reference mask, uint8 [S, S, 1] of 0, 1 and `codings.IGNORED`; may be
+        empty.
       names: names of the crops.
       backgrounds: uint8 [k, S, S, 3], for composites of the panel's first k.
       indices: where the crops are among all photographs.
@@ -37,10 +38,10 @@ class ValidationSet(NamedTuple):
     indices: list
 
     def panel_references(self) -> Optional[np.ndarray]:
-        """Returns the panel's reference masks [k, S, S, 1] if all of its photographs have one, else None."""
+        """Returns the panel's reference masks, bool [k, S, S, 1], if all of its photographs have one, else None."""
         count = len(self.backgrounds)
         labelled = all(index in self.masks for index in range(count))
-        return np.stack([self.masks[index] for index in range(count)]) if labelled else None
+        return np.stack([self.masks[index] == 1 for index in range(count)]) if labelled else None
 
     def metrics_of_network(self, network: Callable) -> dict[str, float]:
         """Measures S5's metrics of a network's masks, as `metrics_of_masks`; empty if no photograph is labelled."""

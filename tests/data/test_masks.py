@@ -5,6 +5,7 @@ from PIL import Image
 import pytest
 
 from data import images, masks
+from data.codings import IGNORED
 from data.images import Photograph
 from errors import UserError
 
@@ -36,7 +37,7 @@ def _save(path, array, **options):
 )
 def test_mask_of_any_mode_has_its_last_two_pixels_in_front(tmp_path, values):
     mask = masks.load_mask(_save(tmp_path / "mask.png", values))
-    assert mask.dtype == np.bool_
+    assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, [[False, True, True]])
 
 
@@ -89,3 +90,87 @@ def test_a_map_of_labels_is_no_mask(tmp_path, values):
     Image.fromarray(np.array([values], np.uint8)).save(tmp_path / "trimap.png")
     with pytest.raises(UserError, match=f"trimap.png is no mask .* largest value is {values[-1]}, expected 1 or at least 128"):
         masks.load_mask(str(tmp_path / "trimap.png"))
+
+
+def _areas(*values, dtype=np.uint8):
+    """An image whose columns of 8 x 8 pixels have these values (numbers, or colours)."""
+    return np.repeat(np.repeat(np.array([values], dtype), 8, axis=0), 8, axis=1)
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    (_areas(0, 1, 255), [0, 1, IGNORED]),
+    (_areas(0, 1, 65535, dtype=np.uint16), [0, 1, IGNORED]),
+    (_areas(0, 255, 128), [0, 1, IGNORED]),
+    (_areas(0, 255, 127), [0, 1, IGNORED]),
+    (_areas(0, 200, 255), [0, 1, 1]),
+    (_areas(0, 51, 102, 153, 204, 255, 255, 255, 255, 255), [0, 0, 0, 1, 1, 1, 1, 1, 1, 1]),
+    (_areas(0, 128), [0, 1]),
+], ids=["ignored", "16 bits", "unknown", "unknown 127", "nearly white", "votes", "one grey"])
+def test_a_mask_of_a_known_coding_is_read_as_it_is_meant(tmp_path, values, expected):
+    mask = masks.load_mask(_save(tmp_path / "mask.png", values))
+    np.testing.assert_array_equal(mask, np.repeat([expected] * 8, 8, axis=1))
+
+
+@pytest.mark.parametrize("values", [
+    _areas(0, 15, 15, 255), _areas(0, 38, 75, 220), _areas(0, 38, 220, 220), _areas(*range(18), 255),
+    _areas((0, 0, 0), (128, 0, 0), (224, 224, 192)), _areas((0, 0, 0), (255, 0, 0), (0, 0, 255)),
+], ids=["VOC's indices", "greys", "grey and border", "many labels", "border in colour", "colours"])
+def test_maps_of_labels_are_refused_by_name(tmp_path, values):
+    with pytest.raises(UserError, match=r"labels\.png is no mask of background and foreground: it has areas of"):
+        masks.load_mask(_save(tmp_path / "labels.png", values))
+
+
+def test_soft_edges_and_jpeg_are_no_areas_of_labels(tmp_path):
+    rows, columns = np.mgrid[:64, :64]
+    soft = np.clip(128 + 40 * (20 - np.hypot(rows - 32, columns - 30)), 0, 255).astype(np.uint8)
+    for name in ("soft.png", "soft.jpg"):
+        np.testing.assert_array_equal(masks.load_mask(_save(tmp_path / name, soft)), images.load_image(
+            str(tmp_path / name))[..., 0] >= 128)
+
+
+@pytest.mark.parametrize("void", [255, 2])
+def test_the_border_of_a_palette_is_ignored(tmp_path, void):
+    image = Image.fromarray(np.repeat([[0, 1, void]], 8, axis=0).astype(np.uint8)).convert("P")
+    palette = np.zeros([256, 3], np.uint8)
+    palette[1], palette[void] = (128, 0, 0), (224, 224, 192)
+    image.putpalette(palette.tobytes())
+    image.save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(masks.load_mask(str(tmp_path / "mask.png"))[0], [0, 1, IGNORED])
+    palette[0] = (0, 0, 200)
+    image.putpalette(palette.tobytes())
+    image.save(tmp_path / "blue.png")
+    with pytest.raises(UserError, match=r"blue\.png .* begins with the colour \(0, 0, 200\), expected black"):
+        masks.load_mask(str(tmp_path / "blue.png"))
+
+
+def _labelled(tmp_path, **values):
+    """Photographs of 24 x 24 pixels with masks of these values: three areas side by side."""
+    photographs = []
+    for name, areas in values.items():
+        mask = np.repeat(_areas(*areas), 3, axis=0)
+        paths = [_save(tmp_path / f"{name}{kind}.png", array) for kind, array in (("", _gradient(24, 24)), ("_m", mask))]
+        photographs.append(Photograph(name, paths[0], None, paths[1]))
+    return photographs
+
+
+def test_white_is_ignored_in_all_masks_of_a_data_set_of_which_one_has_ones(tmp_path, capsys):
+    photographs = _labelled(tmp_path, a=(0, 1, 255), b=(0, 0, 255), c=(0, 0, 0))
+    cropped = masks.load_mask_crops(photographs, size=24, crop_mode="box")[:, 0, ::8, 0]
+    np.testing.assert_array_equal(cropped, [[0, 1, IGNORED], [0, 0, IGNORED], [0, 0, 0]])
+    assert "1 masks hold 0 and 255 alone" in capsys.readouterr().err
+    alone = masks.load_mask_crops(photographs[1:], size=24, crop_mode="box")[:, 0, ::8, 0]
+    np.testing.assert_array_equal(alone, [[0, 0, 1], [0, 0, 0]])
+
+
+def test_a_mask_without_a_pixel_that_counts_is_refused(tmp_path):
+    photographs = _labelled(tmp_path, a=(0, 1, 255), b=(255, 255, 255))
+    with pytest.raises(UserError, match=r"b_m\.png has no pixel that counts"):
+        masks.load_mask_crops(photographs, size=24, crop_mode="box")
+
+
+def test_what_is_ignored_is_cropped_with_its_mask_and_the_rest_is_cut_at_one_half():
+    mask = np.zeros([8, 8], np.uint8)
+    mask[:, 2:4], mask[:, 4:] = 1, IGNORED
+    np.testing.assert_array_equal(masks.crop_mask(mask, box=None, crop_mode="box", size=8)[0, :, 0], mask[0])
+    narrow = masks.crop_mask(mask, box=(2, 0, 6, 8), crop_mode="box", size=6)
+    np.testing.assert_array_equal(narrow[0, :, 0], [1, 1] + [IGNORED] * 4)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from data.codings import IGNORED
 from errors import UserError
 from evaluation import metrics, report
 
@@ -52,6 +53,38 @@ def test_an_ellipse_that_was_drawn_is_reported_with_its_axes_and_scores_one():
     ellipse = report.evaluate_masks(np.zeros((1, 32, 32, 1)), drawn, names=["x"])["trivial"]["ellipse"]
     assert ellipse["mean_iou"] == ellipse["pooled"]["mean_iou"] == 1.0
     assert (ellipse["width_fraction"], ellipse["height_fraction"]) == (0.7, 0.4)
+
+
+def test_ignored_pixels_are_left_out_of_every_metric():
+    soft_masks, references, names = small_case()
+    wider = [np.concatenate([array, array[:, :1]], axis=1) for array in (soft_masks, references)]  # a third row
+    wider = [np.concatenate([array, array[:, :, :1]], axis=2) for array in wider]  # a third column
+    ignored = wider[1].copy()
+    ignored[:, 2], ignored[:, :, 2] = IGNORED, IGNORED
+    found = report.evaluate_masks(wider[0], ignored, names=names, baselines={"the same": wider[0]})
+    expected = report.evaluate_masks(soft_masks, references, names=names, baselines={"the same": soft_masks})
+    for key in ("per_image", "pooled", "mask", "reference_area_mean", "images"):
+        assert found[key] == pytest.approx(expected[key]) if key != "images" else found[key] == expected[key]
+    for name in ("all_ones", "the same"):
+        assert found["trivial"][name] == expected["trivial"][name]
+    assert report.evaluate_masks(wider[0], wider[1], names=names)["per_image"] != expected["per_image"]
+
+
+def test_the_best_ellipse_does_not_see_what_is_ignored():
+    ellipse = metrics.centred_ellipse(40, width_fraction=0.6, height_fraction=0.9)
+    references = np.repeat(ellipse[np.newaxis].astype(np.uint8), 2, axis=0)
+    references[:, :, :12] = IGNORED
+    best = metrics.best_centred_ellipse(references)
+    counts = metrics.confusion_counts(np.repeat(best.mask[np.newaxis], 2, axis=0), references)
+    assert metrics.average(counts)["mean_iou"] == 1.0 and best.height_fraction == pytest.approx(0.9, abs=0.051)
+    assert sum(count[0] for count in counts) == 40 * 28
+
+
+def test_a_reference_that_counts_no_pixel_is_refused_by_name():
+    soft_masks, references, names = small_case()
+    references[1] = IGNORED
+    with pytest.raises(UserError, match="The reference of b.jpg has no pixel that counts"):
+        report.evaluate_masks(soft_masks, references, names=names)
 
 
 def test_a_mask_of_another_size_is_refused_by_name():
