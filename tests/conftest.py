@@ -17,6 +17,7 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else small products wait for threads that other processes keep busy
 
 # Networks of a size that makes a step take milliseconds; everything else is as users have it.
 SMALL = ("--generator_width=0.0625", "--batch_size=2", "--image_size=64", "--log_every=1", "--num_evaluation_images=4",

@@ -94,7 +94,7 @@ def small_commands():
     for page in RUN_PAGES:
         for command in commands_of(page):
             if command[0] in SMALL and not any(word.startswith(("--help", "--distribute")) for word in command):
-                found.setdefault(tuple(word for word in command if not word.startswith(("--run_dir", "--seed"))), command)
+                found.setdefault(tuple(word for word in command if not word.startswith("--seed")), command)
     return list(found.values())
 
 

@@ -64,7 +64,9 @@ def test_labels_are_the_teachers_masks_computed_once(tmp_path):
     again = labels.teacher_masks(absent, crops, description="a", made_of="b", cache_dir=tmp_path, max_megabytes=1)
     np.testing.assert_array_equal(made, again)
     with pytest.raises(UserError, match="was begun with the masks of a, and the teacher is b by now"):
-        labels.teacher_masks(teacher, crops, description="b", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+        labels.teacher_masks(teacher, crops, description="b", made_of="c", cache_dir=tmp_path, max_megabytes=1)
+    moved = labels.teacher_masks(absent, crops, description="b", made_of="b", cache_dir=tmp_path, max_megabytes=1)
+    np.testing.assert_array_equal(made, moved)  # the same teacher under another path
 
 
 def test_labels_of_other_photographs_or_of_a_teacher_with_other_values_are_refused(tmp_path):
