@@ -163,7 +163,7 @@ def _sample_bilinear(pictures: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tens
     """Reads pictures [M, H, W, C] at pixel positions x, y [M, H', W']; zero outside. Returns [M, H', W', C]."""
     height, width = pictures.shape[1], pictures.shape[2]
     left, top = tf.floor(x), tf.floor(y)
-    total, copies = 0.0, list(gradients.fan_out(pictures, 4))  # one for each corner: gradients add up in one order
+    corners, copies = [], list(gradients.fan_out(pictures, 4))  # one for each corner: gradients add up in one order
     for column in (left, left + 1.0):
         for row in (top, top + 1.0):
             weight = (1.0 - tf.abs(x - column)) * (1.0 - tf.abs(y - row))
@@ -171,5 +171,5 @@ def _sample_bilinear(pictures: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tens
             index = tf.stack([tf.clip_by_value(tf.cast(row, tf.int32), 0, height - 1),
                               tf.clip_by_value(tf.cast(column, tf.int32), 0, width - 1)], axis=-1)
             values = tf.gather_nd(copies.pop(), index, batch_dims=1)
-            total += values * (weight * tf.cast(inside, weight.dtype))[..., tf.newaxis]
-    return total
+            corners.append(values * (weight * tf.cast(inside, weight.dtype))[..., tf.newaxis])
+    return tf.reduce_sum(tf.stack(corners), axis=0)  # a chain of + becomes an AddN, whose order is not fixed

@@ -29,7 +29,7 @@ errors.run(main)
 def start(program, command="exec {python} -c \"$PROGRAM\"", **options):
     environment = {**os.environ, "PROGRAM": program, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
     return subprocess.Popen(["bash", "-c", command.format(python=sys.executable)], cwd=ROOT, env=environment, text=True,
-                            **options)
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
 
 @pytest.mark.parametrize("redirection", ["| head -n 1", "2>&1 | head -n 1", ">&-", "2>&-", ">&- 2>&- <&-",

@@ -56,6 +56,15 @@ def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone)
     assert ("saved in" in recorder.said[-1]) == alone and ("goes on from the start" in recorder.said[-1]) != alone
 
 
+@pytest.fixture
+def heeded_interrupts():
+    """Ctrl-C does what it does by default, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_interrupts")
 def test_a_second_signal_within_a_moment_is_the_same_and_a_later_one_interrupts(monkeypatch):
     with loop.StopSignals() as signals:
         os.kill(os.getpid(), signal.SIGHUP)
