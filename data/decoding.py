@@ -1,6 +1,7 @@
 """Image files to arrays: decoding, orientation, transparency, and how large a picture may be."""
 
 from typing import Optional
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ def allow_megapixels(limit: float) -> None:
 
 
 allow_megapixels(MAX_MEGAPIXELS)
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, and of sizes, which are refused by name
 
 
 def _check_size(image: Image.Image) -> None:
@@ -36,6 +38,8 @@ def decode(path: str) -> Image.Image:
     try:
         with Image.open(path) as image:
             _check_size(image)
+            if not isinstance(image.info.get("xmp", b""), (bytes, str, tuple)):
+                del image.info["xmp"]  # damaged; Pillow would look for an orientation in it when it turns a TIFF
             image.load()
             return _upright(image)
     except FileNotFoundError:
