@@ -71,7 +71,7 @@ def sixteen_bit_values(image: Image.Image, *, path: str) -> np.ndarray:
     return values.astype(np.int32)
 
 
-def _has_alpha(image: Image.Image) -> bool:
+def has_alpha(image: Image.Image) -> bool:
     """Says whether an image has transparency, in a channel or as one of its colours."""
     return image.mode in _ALPHA_MODES or "transparency" in image.info and image.mode not in SIXTEEN_BIT_MODES
 
@@ -82,7 +82,7 @@ def to_rgb(image: Image.Image, *, path: str) -> np.ndarray:
         grey = np.round(sixteen_bit_values(image, path=path) / 257.0).astype(np.uint8)
         return np.repeat(grey[..., np.newaxis], 3, axis=-1)
     try:
-        if _has_alpha(image):
+        if has_alpha(image):
             layer = image.convert("RGBA")
             return np.array(Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer))[..., :3]
         if image.mode == "F":
@@ -125,5 +125,5 @@ def load_layer(path: str) -> tuple[np.ndarray, Optional[np.ndarray]]:
     """
     decoded = decode(path)
     image = to_rgb(decoded, path=path)
-    layer = np.array(decoded.convert("RGBA")) if _has_alpha(decoded) else None
+    layer = np.array(decoded.convert("RGBA")) if has_alpha(decoded) else None
     return image, None if layer is None or layer[..., 3].min() == 255 else layer

@@ -53,8 +53,9 @@ def _turned_tiff(path, *, xmp_type):
     """Writes a TIFF of 6x4 pixels with EXIF orientation 6, whose XMP is a number of this type, 1 is sound (bytes)."""
     pixels, num_entries = _gradient(4, 6).tobytes(), 11
     start = 8 + 2 + 12 * num_entries + 4
-    entries = [(256, 3, 1, 6), (257, 3, 1, 4), (258, 3, 3, start), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, start + 6),
-               (274, 3, 1, 6), (277, 3, 1, 3), (278, 3, 1, 4), (279, 4, 1, len(pixels)), (700, xmp_type, 1, 7)]
+    entries = [(256, 3, 1, 6), (257, 3, 1, 4), (258, 3, 3, start), (259, 3, 1, 1), (262, 3, 1, 2),
+               (273, 4, 1, start + 6), (274, 3, 1, 6), (277, 3, 1, 3), (278, 3, 1, 4), (279, 4, 1, len(pixels)),
+               (700, xmp_type, 1, 7)]
     listed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
     path.write_bytes(b"II*\0" + struct.pack("<IH", 8, num_entries) + listed + bytes(4) + struct.pack("<HHH", 8, 8, 8)
                      + pixels)
@@ -69,11 +70,12 @@ def test_damaged_xmp_of_a_turned_tiff_does_no_harm(tmp_path, xmp_type):
 def test_pillows_warnings_of_damaged_metadata_and_of_sizes_are_not_shown(tmp_path):
     path = tmp_path / "tag.tif"
     Image.fromarray(_gradient(4, 6)).save(path, tiffinfo={34675: b"profile" * 9})
-    path.write_bytes(path.read_bytes().replace(struct.pack("<HHI", 34675, 7, 63), struct.pack("<HHI", 34675, 7, 63_000)))
+    sound, damaged = (struct.pack("<HHI", 34675, 7, length) for length in (63, 63_000))
+    path.write_bytes(path.read_bytes().replace(sound, damaged))
     with pytest.warns(UserWarning, match="larger than file"):
         Image.open(path).load()
-    read = ("import sys; from data import decoding; decoding.load_image(sys.argv[1]); decoding.allow_megapixels(20e-6)\n"
-            "try: decoding.load_image(sys.argv[1])\nexcept decoding.UserError: pass")
+    read = ("import sys; from data import decoding; decoding.load_image(sys.argv[1])\n"
+            "decoding.allow_megapixels(20e-6)\ntry: decoding.load_image(sys.argv[1])\nexcept decoding.UserError: pass")
     done = subprocess.run([sys.executable, "-c", read, path], cwd=ROOT, capture_output=True, text=True, timeout=60,
                           check=False)
     assert done.returncode == 0 and done.stderr == ""
