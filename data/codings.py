@@ -9,8 +9,8 @@ Values up to 255 are of 8 bits, larger ones of 16. T is the largest value that t
 | 0, T and areas of half of T | T is foreground, half of T ignored (as in matting's trimaps) |
 | any others that reach half of T | from half of T on foreground |
 
-Maps of labels are refused: values from 2 up to below half of T alone, or areas of few values between that cover more
-than those near T.
+Maps of labels are refused. They have values from 2 up to below half of T alone, or areas of few values between that
+cover more than those near T. Areas of several small numbers, 0 among them or not, are labels where values are few.
 """
 
 from typing import NamedTuple
@@ -21,6 +21,8 @@ IGNORED = 2  # beside 0 and 1: a pixel that no metric counts; not 255, which oth
 VOID_INDEX, VOID_COLOUR = 255, (224, 224, 192)  # Pascal VOC's border around objects
 _NEAR_TOP = 0.9
 _MOST_LABELS = 64
+_SMALL = 51  # labels are smaller numbers; a fifth of 255 may be a share of votes
+_FEW_VALUES, _FEW_VALUES_WITH_ONES = 4, 16  # soft edges have more; so have JPEG's, which are 1 in places
 
 
 class Coded(NamedTuple):
@@ -66,7 +68,7 @@ def from_palette(indices: np.ndarray, colours: np.ndarray) -> Coded:
       colours: uint8 [n, 3], the palette. Index 255 is the border, and whatever has its colour in Pascal VOC.
 
     Raises:
-      ValueError: index 0 is not black.
+      ValueError: index 0 is not black, or there are several labels and no 0, as in trimaps of 1, 2 and 3.
     """
     if (indices == 0).any() and colours[0].any():
         raise ValueError(f"its palette begins with the colour {tuple(map(int, colours[0]))}, expected black for the "
@@ -74,6 +76,10 @@ def from_palette(indices: np.ndarray, colours: np.ndarray) -> Coded:
     is_void = np.zeros(256, bool)
     is_void[:len(colours)] = (colours == VOID_COLOUR).all(axis=1)
     is_void[VOID_INDEX] = True
+    labels = np.setdiff1d(indices, np.flatnonzero(is_void))
+    if len(labels) > 1 and labels[0] > 0:
+        raise ValueError(f"it has the labels {', '.join(map(str, labels[:5]))} and no 0, which is background; save it "
+                         "as 0 and 255")
     return Coded(_with_ignored(indices > 0, is_void[indices]))
 
 
@@ -83,6 +89,21 @@ def check_colours(rgb: np.ndarray) -> None:
     flat = np.unique(codes[_is_flat(codes)])
     if len(flat) > 2:
         raise ValueError(f"it has areas of {len(flat)} colours, as a map of labels has them; masks are 0 and 255")
+
+
+def check_transparency(layer: np.ndarray) -> None:
+    """Raises ValueError where an image uint8 [H, W, 4] is transparent and what is visible of it is no white mask.
+
+    It may be black, where it is unknown whether colours or transparency are meant, or have many colours, as a cut-out.
+    """
+    if layer[..., 3].min() == 255:
+        return
+    visible = layer[layer[..., 3] > 0, :3]
+    if visible.size and visible.max() < 128:
+        raise ValueError("it is transparent, and black or dark where it is not; save it as 0 and 255 without "
+                         "transparency")
+    if len(np.unique(visible, axis=0)) > _MOST_LABELS:
+        raise ValueError("it is transparent and has many colours, as a cut-out has them; masks are 0 and 255")
 
 
 def white_ignored(coded: Coded) -> Coded:
@@ -111,12 +132,17 @@ def _is_flat(values: np.ndarray) -> np.ndarray:
 def _labels(values: np.ndarray, *, present: np.ndarray, top: int) -> list[int]:
     """The values between 0 and T of which a map of labels has areas; empty where the values are a mask's.
 
-    A mask's values between are few or of soft edges, or its areas of them are smaller than that near T.
+    A mask's values between are few or of soft edges, or its areas of them are smaller than that near T. Areas of
+    several small numbers are labels, whatever their size, where there are few values.
     """
+    flat = np.unique(values[_is_flat(values)])
+    small = flat[flat < _SMALL]  # one alone is the black of a strongly compressed JPEG
+    if len(small) > 1 and len(present) <= (_FEW_VALUES_WITH_ONES if 1 in small else _FEW_VALUES):
+        return small[small > 0].tolist()
     between = present[(present >= 2) & (present < _NEAR_TOP * top)]
     if len(present) <= 2 and present[0] == 0 or not len(between):
         return []
-    flat = np.intersect1d(values[_is_flat(values)], between)
+    flat = np.intersect1d(flat, between)
     is_few = 0 < len(flat) <= _MOST_LABELS and 2 * len(flat) >= len(between)
     is_wide = np.isin(values, flat).sum() > (values >= _NEAR_TOP * top).sum()
     return flat.tolist() if is_few and is_wide else []

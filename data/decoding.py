@@ -1,6 +1,7 @@
 """Image files to arrays: decoding, orientation, transparency, and how large a picture may be."""
 
 from typing import Optional
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,7 @@ def allow_megapixels(limit: float) -> None:
 
 
 allow_megapixels(MAX_MEGAPIXELS)
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, and of sizes, which are refused by name
 
 
 def _check_size(image: Image.Image) -> None:
@@ -36,6 +38,8 @@ def decode(path: str) -> Image.Image:
     try:
         with Image.open(path) as image:
             _check_size(image)
+            if not isinstance(image.info.get("xmp", b""), (bytes, str, tuple)):
+                del image.info["xmp"]  # damaged; Pillow would look for an orientation in it when it turns a TIFF
             image.load()
             return _upright(image)
     except FileNotFoundError:
@@ -67,7 +71,7 @@ def sixteen_bit_values(image: Image.Image, *, path: str) -> np.ndarray:
     return values.astype(np.int32)
 
 
-def _has_alpha(image: Image.Image) -> bool:
+def has_alpha(image: Image.Image) -> bool:
     """Says whether an image has transparency, in a channel or as one of its colours."""
     return image.mode in _ALPHA_MODES or "transparency" in image.info and image.mode not in SIXTEEN_BIT_MODES
 
@@ -78,7 +82,7 @@ def to_rgb(image: Image.Image, *, path: str) -> np.ndarray:
         grey = np.round(sixteen_bit_values(image, path=path) / 257.0).astype(np.uint8)
         return np.repeat(grey[..., np.newaxis], 3, axis=-1)
     try:
-        if _has_alpha(image):
+        if has_alpha(image):
             layer = image.convert("RGBA")
             return np.array(Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer))[..., :3]
         if image.mode == "F":
@@ -121,5 +125,5 @@ def load_layer(path: str) -> tuple[np.ndarray, Optional[np.ndarray]]:
     """
     decoded = decode(path)
     image = to_rgb(decoded, path=path)
-    layer = np.array(decoded.convert("RGBA")) if _has_alpha(decoded) else None
+    layer = np.array(decoded.convert("RGBA")) if has_alpha(decoded) else None
     return image, None if layer is None or layer[..., 3].min() == 255 else layer

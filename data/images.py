@@ -15,6 +15,8 @@ from data.decoding import load_image
 from data.windows import Box, crop_window, take_window
 from errors import UserError
 
+_MOST_NAMED = 10  # broken files or boxes, in one message
+
 
 class Photograph(NamedTuple):
     """One instance in one image file: where it is, and where its mask is if there is one.
@@ -62,7 +64,7 @@ def map_in_threads(function: Callable[[Any], Any], items: Sequence[Any], *, labe
       label: beside the bar on standard error that says how far it is; None shows none.
 
     Raises:
-      UserError: `function` raised it; of several items all messages are named, each on a line.
+      UserError: `function` raised it; of several messages up to ten stand each on a line, and the rest is counted.
     """
     def attempt(item: Any) -> tuple[Any, Optional[str]]:
         try:
@@ -78,7 +80,8 @@ def map_in_threads(function: Callable[[Any], Any], items: Sequence[Any], *, labe
         pool.shutdown(cancel_futures=True)  # at Ctrl-C, too
     problems = list(dict.fromkeys(problem for _, problem in results if problem))
     if len(problems) > 1:
-        problems.insert(0, f"{len(problems)} files or boxes cannot be used:")
+        more = [f"and {len(problems) - _MOST_NAMED} more."] if len(problems) > _MOST_NAMED else []
+        problems = [f"{len(problems)} files or boxes cannot be used:", *problems[:_MOST_NAMED], *more]
     if problems:
         raise UserError("\n".join(problems))
     return [value for value, _ in results]

@@ -28,6 +28,8 @@ def load_coded(path: str) -> codings.Coded:
     try:
         if image.mode in decoding.SIXTEEN_BIT_MODES:
             return codings.from_grey(decoding.sixteen_bit_values(image, path=path))
+        if decoding.has_alpha(image):
+            codings.check_transparency(np.asarray(image.convert("RGBA")))
         rgb = decoding.to_rgb(image, path=path)
         if np.any(rgb != rgb[..., :1]):
             if image.mode == "P":

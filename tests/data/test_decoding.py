@@ -1,7 +1,10 @@
 """Decoding image files of every mode, sound and broken."""
 
 import struct
+import subprocess
+import sys
 
+from conftest import ROOT
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 import pytest
@@ -44,6 +47,38 @@ def test_damaged_metadata_do_no_harm_and_orientation_is_applied(tmp_path, suffix
         with pytest.raises(TypeError):
             ImageOps.exif_transpose(stored)  # else this test would hold nothing
     np.testing.assert_array_equal(decoding.load_image(path), expected)
+
+
+def _turned_tiff(path, *, xmp_type):
+    """Writes a TIFF of 6x4 pixels with EXIF orientation 6, whose XMP is a number of this type, 1 is sound (bytes)."""
+    pixels, num_entries = _gradient(4, 6).tobytes(), 11
+    start = 8 + 2 + 12 * num_entries + 4
+    entries = [(256, 3, 1, 6), (257, 3, 1, 4), (258, 3, 3, start), (259, 3, 1, 1), (262, 3, 1, 2),
+               (273, 4, 1, start + 6), (274, 3, 1, 6), (277, 3, 1, 3), (278, 3, 1, 4), (279, 4, 1, len(pixels)),
+               (700, xmp_type, 1, 7)]
+    listed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, num_entries) + listed + bytes(4) + struct.pack("<HHH", 8, 8, 8)
+                     + pixels)
+
+
+@pytest.mark.parametrize("xmp_type", [1, 3], ids=["sound", "damaged"])
+def test_damaged_xmp_of_a_turned_tiff_does_no_harm(tmp_path, xmp_type):
+    _turned_tiff(tmp_path / "turned.tif", xmp_type=xmp_type)
+    np.testing.assert_array_equal(decoding.load_image(str(tmp_path / "turned.tif")), np.rot90(_gradient(4, 6), k=-1))
+
+
+def test_pillows_warnings_of_damaged_metadata_and_of_sizes_are_not_shown(tmp_path):
+    path = tmp_path / "tag.tif"
+    Image.fromarray(_gradient(4, 6)).save(path, tiffinfo={34675: b"profile" * 9})
+    sound, damaged = (struct.pack("<HHI", 34675, 7, length) for length in (63, 63_000))
+    path.write_bytes(path.read_bytes().replace(sound, damaged))
+    with pytest.warns(UserWarning, match="larger than file"):
+        Image.open(path).load()
+    read = ("import sys; from data import decoding; decoding.load_image(sys.argv[1])\n"
+            "decoding.allow_megapixels(20e-6)\ntry: decoding.load_image(sys.argv[1])\nexcept decoding.UserError: pass")
+    done = subprocess.run([sys.executable, "-c", read, path], cwd=ROOT, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 0 and done.stderr == ""
 
 
 def test_metadata_that_are_no_metadata_are_passed_over(tmp_path):

@@ -34,6 +34,18 @@ def test_all_broken_pictures_are_named_and_each_once(tmp_path):
     assert lines[1].startswith(f"{paths[0]} could not be read") and lines[2].startswith(f"{paths[2]} could not be read")
 
 
+def test_of_many_broken_pictures_ten_are_named_and_the_rest_is_counted(tmp_path):
+    for number in range(13):
+        (tmp_path / f"{number:02d}.png").write_bytes(b"broken")
+    photographs = [Photograph(path.name, str(path), None, None) for path in sorted(tmp_path.iterdir())]
+    for count, rest in ((10, []), (13, ["and 3 more."])):
+        with pytest.raises(UserError) as caught:
+            images.load_crops(photographs[:count], size=4, crop_mode="box")
+        lines = str(caught.value).splitlines()
+        assert lines[0] == f"{count} files or boxes cannot be used:" and lines[11:] == rest
+        assert all(f"{number:02d}.png could not be read" in line for number, line in enumerate(lines[1:11]))
+
+
 def test_tight_box_is_rounded_outward_and_clipped():
     window = crop_window(box=(1.2, -3.0, 2.5, 5.1), image_size=(10, 20), crop_mode="box")
     assert window == Window(left=1, top=0, right=4, bottom=3)

@@ -113,11 +113,22 @@ def test_a_mask_of_a_known_coding_is_read_as_it_is_meant(tmp_path, values, expec
 
 @pytest.mark.parametrize("values", [
     _areas(0, 15, 15, 255), _areas(0, 38, 75, 220), _areas(0, 38, 220, 220), _areas(*range(18), 255),
-    _areas((0, 0, 0), (128, 0, 0), (224, 224, 192)), _areas((0, 0, 0), (255, 0, 0), (0, 0, 255)),
-], ids=["VOC's indices", "greys", "grey and border", "many labels", "border in colour", "colours"])
+    _areas(0, 15, 255, 255), _areas(0, 1, 2, 255, 255, 255), _areas(1, 2, 255, 255), _areas(0, 1, 254), _areas(
+        (0, 0, 0), (128, 0, 0), (224, 224, 192)), _areas((0, 0, 0), (255, 0, 0), (0, 0, 255)),
+], ids=["VOC's indices", "greys", "grey and border", "many labels", "small object", "two classes and border",
+        "no background", "another border", "border in colour", "colours"])
 def test_maps_of_labels_are_refused_by_name(tmp_path, values):
     with pytest.raises(UserError, match=r"labels\.png is no mask of background and foreground: it has areas of"):
         masks.load_mask(_save(tmp_path / "labels.png", values))
+
+
+def test_the_black_of_a_strongly_compressed_jpeg_is_no_label(tmp_path):
+    square = np.zeros([64, 64], np.uint8)
+    square[8:56, 8:56] = 255
+    path = _save(tmp_path / "square.jpg", square, quality=19)
+    with Image.open(path) as stored:
+        assert 1 < np.asarray(stored).min() < 10  # else this test would hold nothing
+    np.testing.assert_array_equal(masks.load_mask(path), square == 255)
 
 
 def test_soft_edges_and_jpeg_are_no_areas_of_labels(tmp_path):
@@ -141,6 +152,39 @@ def test_the_border_of_a_palette_is_ignored(tmp_path, void):
     image.save(tmp_path / "blue.png")
     with pytest.raises(UserError, match=r"blue\.png .* begins with the colour \(0, 0, 200\), expected black"):
         masks.load_mask(str(tmp_path / "blue.png"))
+
+
+@pytest.mark.parametrize(("indices", "expected"), [
+    ((1, 2, 3), None), ((2, 3, 255), None), ((1, 1, 255), [1, 1, IGNORED]), ((0, 2, 3), [0, 1, 1]),
+])
+def test_labels_of_a_palette_without_background_are_refused_where_they_are_several(tmp_path, indices, expected):
+    image = Image.fromarray(_areas(*indices)).convert("P")
+    image.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0, 0, 0, 200] + [90] * 756)
+    image.save(tmp_path / "mask.png")
+    if expected:
+        np.testing.assert_array_equal(masks.load_mask(str(tmp_path / "mask.png"))[0, ::8], expected)
+    else:
+        with pytest.raises(UserError, match=rf"mask\.png is no mask .* the labels {indices[0]}, .* and no 0"):
+            masks.load_mask(str(tmp_path / "mask.png"))
+
+
+def _transparent(*colours):
+    """An image of areas of these colours beside a transparent one."""
+    return _areas(*((*colour, 255) for colour in colours), (0, 0, 0, 0))
+
+
+def test_a_transparent_mask_is_white_or_of_few_colours_and_else_refused(tmp_path):
+    for colour in ((255, 255, 255), (200, 30, 0)):
+        mask = masks.load_mask(_save(tmp_path / "mask.png", _transparent(colour)))
+        np.testing.assert_array_equal(mask[0, ::8], [1, 0])
+    with pytest.raises(UserError, match=r"black\.png is no mask .* transparent, and black or dark"):
+        masks.load_mask(_save(tmp_path / "black.png", _transparent((0, 0, 0))))
+    cutout = _transparent((0, 0, 0))
+    cutout[:, :8, :3] = np.random.default_rng(0).integers(0, 256, (8, 8, 3))
+    cutout = np.concatenate([cutout, cutout[..., [1, 2, 0, 3]]])
+    with pytest.raises(UserError, match=r"cutout\.png is no mask .* many colours, as a cut-out"):
+        masks.load_mask(_save(tmp_path / "cutout.png", cutout))
+    assert masks.load_mask(_save(tmp_path / "opaque.png", np.full((4, 4, 4), 255, np.uint8))).all()
 
 
 def _labelled(tmp_path, **values):
