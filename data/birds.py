@@ -12,9 +12,9 @@ def list_photographs(data_dir: str) -> list[Photograph]:
     """Lists the data set's photographs in the order of `images.txt`, with their boxes.
 
     Args:
-      data_dir: the folder CUB_200_2011, with `images.txt`, `bounding_boxes.txt`, `images/` and, where there are any,
-        `train_test_split.txt` (without it every image is a training image) and `segmentations/` (also looked for
-        beside the folder, where its own archive unpacks it); or the folder that holds CUB_200_2011.
+      data_dir: the folder CUB_200_2011, or the folder that holds it. It has `images.txt`, `bounding_boxes.txt` and
+        `images/`. Without `train_test_split.txt` every image is a training image. Masks, if there are any, are in
+        `segmentations/`, which may also be beside the folder, where its own archive unpacks it.
 
     Returns:
       One photograph per line of `images.txt`; `mask_path` only where the file exists.

@@ -1,5 +1,6 @@
 """What is looked at and measured while a run goes on: panels and metrics."""
 
+import abc
 from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 import numpy as np
@@ -79,7 +80,7 @@ def choose_validation_set(data: TrainingData, *, num_panel_images: int, seed: in
                          backgrounds=drawn["backgrounds"].numpy(), indices=indices)
 
 
-class Monitor:
+class Monitor(abc.ABC):
     """What a run shows and measures while it goes on.
 
     Attributes:
@@ -90,13 +91,13 @@ class Monitor:
     screen_keys: Mapping[str, str] = {}
     evaluation_key: Optional[str] = None
 
+    @abc.abstractmethod
     def draw_panel(self) -> np.ndarray:
         """Draws a panel, uint8 [h, w, 3]."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def evaluate(self) -> dict[str, float]:
         """Measures metrics, by their names in TensorBoard; empty where there is nothing to measure against."""
-        raise NotImplementedError
 
 
 class ForegroundMonitor(Monitor):

@@ -11,26 +11,16 @@ import pytest
 
 from data import decoding
 from errors import UserError
-
-
-def _gradient(height, width):
-    """An image whose red channel is the column and whose green channel is the row."""
-    rows, columns = np.mgrid[:height, :width].astype(np.uint8)
-    return np.stack([columns, rows, np.full_like(rows, 7)], axis=-1)
-
-
-def _save(path, array, **options):
-    Image.fromarray(array).save(path, **options)
-    return str(path)
+from pictures import gradient, save
 
 
 def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
-    path = _save(tmp_path / "turned.png", _gradient(4, 6), exif=exif)
+    path = save(tmp_path / "turned.png", gradient(4, 6), exif=exif)
     loaded = decoding.load_image(path)
     assert loaded.shape == (6, 4, 3)
-    np.testing.assert_array_equal(loaded, np.rot90(_gradient(4, 6), k=-1))
+    np.testing.assert_array_equal(loaded, np.rot90(gradient(4, 6), k=-1))
 
 
 def _damaged_exif(orientation):
@@ -41,7 +31,7 @@ def _damaged_exif(orientation):
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
 def test_damaged_metadata_do_no_harm_and_orientation_is_applied(tmp_path, suffix):
-    path = _save(tmp_path / f"damaged.{suffix}", _gradient(4, 6), exif=_damaged_exif(6))
+    path = save(tmp_path / f"damaged.{suffix}", gradient(4, 6), exif=_damaged_exif(6))
     with Image.open(path) as stored:
         expected = np.rot90(np.asarray(stored.convert("RGB")), k=-1)
         with pytest.raises(TypeError):
@@ -51,7 +41,7 @@ def test_damaged_metadata_do_no_harm_and_orientation_is_applied(tmp_path, suffix
 
 def _turned_tiff(path, *, xmp_type):
     """Writes a TIFF of 6x4 pixels with EXIF orientation 6, whose XMP is a number of this type, 1 is sound (bytes)."""
-    pixels, num_entries = _gradient(4, 6).tobytes(), 11
+    pixels, num_entries = gradient(4, 6).tobytes(), 11
     start = 8 + 2 + 12 * num_entries + 4
     entries = [(256, 3, 1, 6), (257, 3, 1, 4), (258, 3, 3, start), (259, 3, 1, 1), (262, 3, 1, 2),
                (273, 4, 1, start + 6), (274, 3, 1, 6), (277, 3, 1, 3), (278, 3, 1, 4), (279, 4, 1, len(pixels)),
@@ -64,12 +54,12 @@ def _turned_tiff(path, *, xmp_type):
 @pytest.mark.parametrize("xmp_type", [1, 3], ids=["sound", "damaged"])
 def test_damaged_xmp_of_a_turned_tiff_does_no_harm(tmp_path, xmp_type):
     _turned_tiff(tmp_path / "turned.tif", xmp_type=xmp_type)
-    np.testing.assert_array_equal(decoding.load_image(str(tmp_path / "turned.tif")), np.rot90(_gradient(4, 6), k=-1))
+    np.testing.assert_array_equal(decoding.load_image(str(tmp_path / "turned.tif")), np.rot90(gradient(4, 6), k=-1))
 
 
 def test_pillows_warnings_of_damaged_metadata_and_of_sizes_are_not_shown(tmp_path):
     path = tmp_path / "tag.tif"
-    Image.fromarray(_gradient(4, 6)).save(path, tiffinfo={34675: b"profile" * 9})
+    Image.fromarray(gradient(4, 6)).save(path, tiffinfo={34675: b"profile" * 9})
     sound, damaged = (struct.pack("<HHI", 34675, 7, length) for length in (63, 63_000))
     path.write_bytes(path.read_bytes().replace(sound, damaged))
     with pytest.warns(UserWarning, match="larger than file"):
@@ -82,13 +72,13 @@ def test_pillows_warnings_of_damaged_metadata_and_of_sizes_are_not_shown(tmp_pat
 
 
 def test_metadata_that_are_no_metadata_are_passed_over(tmp_path):
-    path = _save(tmp_path / "a.jpg", _gradient(4, 6), exif=b"Exif\0\0no EXIF at all")
+    path = save(tmp_path / "a.jpg", gradient(4, 6), exif=b"Exif\0\0no EXIF at all")
     assert decoding.load_image(path).shape == (4, 6, 3)
 
 
 @pytest.mark.parametrize("error", [TypeError("bad operand"), KeyError(7), AssertionError(), RecursionError("deep")])
 def test_whatever_decoding_raises_names_the_file(tmp_path, monkeypatch, error):
-    path = _save(tmp_path / "odd.png", _gradient(4, 6))
+    path = save(tmp_path / "odd.png", gradient(4, 6))
 
     def load(self):
         raise error
@@ -100,18 +90,18 @@ def test_whatever_decoding_raises_names_the_file(tmp_path, monkeypatch, error):
 
 def test_grey_image_has_three_equal_channels(tmp_path):
     grey = np.array([[0, 100], [200, 255]], np.uint8)
-    loaded = decoding.load_image(_save(tmp_path / "grey.png", grey))
+    loaded = decoding.load_image(save(tmp_path / "grey.png", grey))
     np.testing.assert_array_equal(loaded, np.repeat(grey[..., np.newaxis], 3, axis=-1))
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
-    loaded = decoding.load_image(_save(tmp_path / "deep.png", np.array([[0, 257 * 100], [32768, 65535]], np.uint16)))
+    loaded = decoding.load_image(save(tmp_path / "deep.png", np.array([[0, 257 * 100], [32768, 65535]], np.uint16)))
     np.testing.assert_array_equal(loaded[..., 0], [[0, 100], [128, 255]])
 
 
 def test_transparent_pixels_become_black(tmp_path):
     rgba = np.array([[[200, 100, 50, 255], [200, 100, 50, 0]]], np.uint8)
-    loaded = decoding.load_image(_save(tmp_path / "clear.png", rgba))
+    loaded = decoding.load_image(save(tmp_path / "clear.png", rgba))
     np.testing.assert_array_equal(loaded, [[[200, 100, 50], [0, 0, 0]]])
 
 
@@ -130,7 +120,7 @@ def test_cmyk_image_is_converted(tmp_path):
 
 def test_truncated_jpeg_is_refused_by_name(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    whole = open(_save(tmp_path / "whole.jpg", noise), "rb").read()
+    whole = open(save(tmp_path / "whole.jpg", noise), "rb").read()
     (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"half\.jpg could not be read as an image .*truncated"):
         decoding.load_image(str(tmp_path / "half.jpg"))
@@ -150,12 +140,12 @@ def test_missing_image_is_refused_by_name(tmp_path):
 
 def test_floating_point_image_is_refused(tmp_path):
     with pytest.raises(UserError, match="mode F"):
-        decoding.load_image(_save(tmp_path / "float.tif", np.zeros((2, 2), np.float32)))
+        decoding.load_image(save(tmp_path / "float.tif", np.zeros((2, 2), np.float32)))
 
 
 @pytest.mark.parametrize("limit", [30e-6, 99e-6])
 def test_larger_images_than_allowed_are_refused_and_the_flag_is_named(tmp_path, limit):
-    path = _save(tmp_path / "large.png", _gradient(10, 10))
+    path = save(tmp_path / "large.png", gradient(10, 10))
     try:
         decoding.allow_megapixels(limit)
         with pytest.raises(UserError, match=r"large\.png .*--max_megapixels"):

@@ -1,7 +1,6 @@
 """Cropping, many images at a time, and the range conversions."""
 
 import numpy as np
-from PIL import Image
 import pytest
 import tensorflow as tf
 
@@ -9,21 +8,11 @@ from data import images
 from data.images import Photograph
 from data.windows import Window, crop_window, take_window
 from errors import UserError
-
-
-def _gradient(height, width):
-    """An image whose red channel is the column and whose green channel is the row."""
-    rows, columns = np.mgrid[:height, :width].astype(np.uint8)
-    return np.stack([columns, rows, np.full_like(rows, 7)], axis=-1)
-
-
-def _save(path, array, **options):
-    Image.fromarray(array).save(path, **options)
-    return str(path)
+from pictures import gradient, save
 
 
 def test_all_broken_pictures_are_named_and_each_once(tmp_path):
-    paths = [_save(tmp_path / f"{name}.png", _gradient(4, 6)) for name in "abc"]
+    paths = [save(tmp_path / f"{name}.png", gradient(4, 6)) for name in "abc"]
     for name in "ac":
         (tmp_path / f"{name}.png").write_bytes(b"broken")
     photographs = [Photograph(path, path, (0, 0, 2, 2), None) for path in paths for _ in range(2)]
@@ -52,13 +41,13 @@ def test_tight_box_is_rounded_outward_and_clipped():
 
 
 def test_tight_crop_of_box_size_is_the_box():
-    cropped = images.crop(_gradient(20, 30), box=(5, 6, 8, 8), crop_mode="box", size=8)
-    np.testing.assert_array_equal(cropped, _gradient(20, 30)[6:14, 5:13])
+    cropped = images.crop(gradient(20, 30), box=(5, 6, 8, 8), crop_mode="box", size=8)
+    np.testing.assert_array_equal(cropped, gradient(20, 30)[6:14, 5:13])
 
 
 def test_crop_without_box_is_the_whole_image():
     np.testing.assert_array_equal(
-        images.crop(_gradient(12, 12), box=None, crop_mode="box", size=12), _gradient(12, 12)
+        images.crop(gradient(12, 12), box=None, crop_mode="box", size=12), gradient(12, 12)
     )
 
 
@@ -99,7 +88,7 @@ def test_reduction_is_antialiased():
 )
 def test_box_without_area_in_the_image_is_refused_by_name(box):
     with pytest.raises(UserError, match=r"The box of cat\.jpg .* has no area inside the image of 50x40 pixels"):
-        images.crop(_gradient(40, 50), box=box, crop_mode="box", size=8, name="cat.jpg")
+        images.crop(gradient(40, 50), box=box, crop_mode="box", size=8, name="cat.jpg")
 
 
 def test_unknown_crop_mode_is_refused():
@@ -110,7 +99,7 @@ def test_unknown_crop_mode_is_refused():
 def test_crops_keep_the_order_of_the_photographs(tmp_path):
     photographs = []
     for level in range(20):
-        path = _save(tmp_path / f"{level}.png", np.full((5 + level, 9, 3), level, np.uint8))
+        path = save(tmp_path / f"{level}.png", np.full((5 + level, 9, 3), level, np.uint8))
         photographs.append(Photograph(str(level), path, None, None))
     crops = images.load_crops(photographs, size=4, crop_mode="box")
     assert crops.shape == (20, 4, 4, 3) and crops.dtype == np.uint8

@@ -8,17 +8,7 @@ from data import images, masks
 from data.codings import IGNORED
 from data.images import Photograph
 from errors import UserError
-
-
-def _gradient(height, width):
-    """An image whose red channel is the column and whose green channel is the row."""
-    rows, columns = np.mgrid[:height, :width].astype(np.uint8)
-    return np.stack([columns, rows, np.full_like(rows, 7)], axis=-1)
-
-
-def _save(path, array, **options):
-    Image.fromarray(array).save(path, **options)
-    return str(path)
+from pictures import gradient, save
 
 
 @pytest.mark.parametrize(
@@ -36,7 +26,7 @@ def _save(path, array, **options):
     ids=["0-1", "8 bits", "1 bit", "16 bits 0-1", "8 in 16 bits", "16 bits", "RGB", "alpha"],
 )
 def test_mask_of_any_mode_has_its_last_two_pixels_in_front(tmp_path, values):
-    mask = masks.load_mask(_save(tmp_path / "mask.png", values))
+    mask = masks.load_mask(save(tmp_path / "mask.png", values))
     assert mask.dtype == np.uint8
     np.testing.assert_array_equal(mask, [[False, True, True]])
 
@@ -62,8 +52,8 @@ def test_palette_mask_has_its_last_two_pixels_in_front(tmp_path, indices, palett
 def test_mask_is_cropped_as_its_image(tmp_path):
     picture = np.zeros((40, 60, 3), np.uint8)
     picture[10:30, 20:45] = 255
-    image_path = _save(tmp_path / "image.png", picture)
-    mask_path = _save(tmp_path / "mask.png", picture[..., 0])
+    image_path = save(tmp_path / "image.png", picture)
+    mask_path = save(tmp_path / "mask.png", picture[..., 0])
     photographs = [Photograph("image", image_path, (15.0, 8.0, 40.0, 30.0), mask_path)]
     for mode in ("box", "square"):
         crops = images.load_crops(photographs, size=32, crop_mode=mode)
@@ -74,8 +64,8 @@ def test_mask_is_cropped_as_its_image(tmp_path):
 
 
 def test_mask_of_another_size_is_refused_with_both_sizes(tmp_path):
-    image_path = _save(tmp_path / "image.png", _gradient(4, 6))
-    mask_path = _save(tmp_path / "mask.png", np.zeros((4, 5), np.uint8))
+    image_path = save(tmp_path / "image.png", gradient(4, 6))
+    mask_path = save(tmp_path / "mask.png", np.zeros((4, 5), np.uint8))
     with pytest.raises(UserError, match=r"mask\.png is 5x4 pixels and its image .*image\.png 6x4"):
         masks.load_mask_crops([Photograph("a", image_path, None, mask_path)], size=4, crop_mode="box")
 
@@ -107,7 +97,7 @@ def _areas(*values, dtype=np.uint8):
     (_areas(0, 128), [0, 1]),
 ], ids=["ignored", "16 bits", "unknown", "unknown 127", "nearly white", "votes", "one grey"])
 def test_a_mask_of_a_known_coding_is_read_as_it_is_meant(tmp_path, values, expected):
-    mask = masks.load_mask(_save(tmp_path / "mask.png", values))
+    mask = masks.load_mask(save(tmp_path / "mask.png", values))
     np.testing.assert_array_equal(mask, np.repeat([expected] * 8, 8, axis=1))
 
 
@@ -119,13 +109,13 @@ def test_a_mask_of_a_known_coding_is_read_as_it_is_meant(tmp_path, values, expec
         "no background", "another border", "border in colour", "colours"])
 def test_maps_of_labels_are_refused_by_name(tmp_path, values):
     with pytest.raises(UserError, match=r"labels\.png is no mask of background and foreground: it has areas of"):
-        masks.load_mask(_save(tmp_path / "labels.png", values))
+        masks.load_mask(save(tmp_path / "labels.png", values))
 
 
 def test_the_black_of_a_strongly_compressed_jpeg_is_no_label(tmp_path):
     square = np.zeros([64, 64], np.uint8)
     square[8:56, 8:56] = 255
-    path = _save(tmp_path / "square.jpg", square, quality=19)
+    path = save(tmp_path / "square.jpg", square, quality=19)
     with Image.open(path) as stored:
         assert 1 < np.asarray(stored).min() < 10  # else this test would hold nothing
     np.testing.assert_array_equal(masks.load_mask(path), square == 255)
@@ -135,7 +125,7 @@ def test_soft_edges_and_jpeg_are_no_areas_of_labels(tmp_path):
     rows, columns = np.mgrid[:64, :64]
     soft = np.clip(128 + 40 * (20 - np.hypot(rows - 32, columns - 30)), 0, 255).astype(np.uint8)
     for name in ("soft.png", "soft.jpg"):
-        np.testing.assert_array_equal(masks.load_mask(_save(tmp_path / name, soft)), images.load_image(
+        np.testing.assert_array_equal(masks.load_mask(save(tmp_path / name, soft)), images.load_image(
             str(tmp_path / name))[..., 0] >= 128)
 
 
@@ -175,16 +165,16 @@ def _transparent(*colours):
 
 def test_a_transparent_mask_is_white_or_of_few_colours_and_else_refused(tmp_path):
     for colour in ((255, 255, 255), (200, 30, 0)):
-        mask = masks.load_mask(_save(tmp_path / "mask.png", _transparent(colour)))
+        mask = masks.load_mask(save(tmp_path / "mask.png", _transparent(colour)))
         np.testing.assert_array_equal(mask[0, ::8], [1, 0])
     with pytest.raises(UserError, match=r"black\.png is no mask .* transparent, and black or dark"):
-        masks.load_mask(_save(tmp_path / "black.png", _transparent((0, 0, 0))))
+        masks.load_mask(save(tmp_path / "black.png", _transparent((0, 0, 0))))
     cutout = _transparent((0, 0, 0))
     cutout[:, :8, :3] = np.random.default_rng(0).integers(0, 256, (8, 8, 3))
     cutout = np.concatenate([cutout, cutout[..., [1, 2, 0, 3]]])
     with pytest.raises(UserError, match=r"cutout\.png is no mask .* many colours, as a cut-out"):
-        masks.load_mask(_save(tmp_path / "cutout.png", cutout))
-    assert masks.load_mask(_save(tmp_path / "opaque.png", np.full((4, 4, 4), 255, np.uint8))).all()
+        masks.load_mask(save(tmp_path / "cutout.png", cutout))
+    assert masks.load_mask(save(tmp_path / "opaque.png", np.full((4, 4, 4), 255, np.uint8))).all()
 
 
 def _labelled(tmp_path, **values):
@@ -192,7 +182,7 @@ def _labelled(tmp_path, **values):
     photographs = []
     for name, areas in values.items():
         mask = np.repeat(_areas(*areas), 3, axis=0)
-        paths = [_save(tmp_path / f"{name}{kind}.png", array) for kind, array in (("", _gradient(24, 24)), ("_m", mask))]
+        paths = [save(tmp_path / f"{name}{kind}.png", array) for kind, array in (("", gradient(24, 24)), ("_m", mask))]
         photographs.append(Photograph(name, paths[0], None, paths[1]))
     return photographs
 

@@ -219,7 +219,8 @@ def inspected_fixture():
         sample_layout=hoc.make_layout(padding=20).sample).batches(batch_size=9, seed=1, num_steps=1)))
 
     def monitor(**options):
-        return monitors.ClusterMonitor(training.scenes, recognition=recognition_of(training), latent_dim=2, batch=batch, num_evaluated=70, seed=1, shapes=shapes, **options)
+        return monitors.ClusterMonitor(training.scenes, recognition=recognition_of(training), latent_dim=2, batch=batch,
+                                       num_evaluated=70, seed=1, shapes=shapes, **options)
 
     return training, monitor
 

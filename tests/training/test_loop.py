@@ -38,6 +38,16 @@ class Recorder:
         return lambda *arguments, **named: None
 
 
+class Unused(Monitor):
+    """Neither drawn nor measured with."""
+
+    def draw_panel(self):
+        raise AssertionError("no panel is due")
+
+    def evaluate(self):
+        raise AssertionError("no evaluation is due")
+
+
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone):
     checkpoints, recorder = Checkpoints(), Recorder()
@@ -48,7 +58,7 @@ def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone)
         return {}, None
 
     with pytest.raises(loop.Stopped) as stopped:
-        loop.Loop(recorder=recorder, checkpoints=checkpoints, num_steps=10, saves_when_stopped=alone, monitor=Monitor(),
+        loop.Loop(recorder=recorder, checkpoints=checkpoints, num_steps=10, saves_when_stopped=alone, monitor=Unused(),
                   cadence=config.Cadence(log_every=1, panel_every=0, evaluate_every=0, save_every=0)).run(
                       step, range(10), start_step=0)
     assert stopped.value.code == 128 + signal.SIGTERM
