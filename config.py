@@ -61,6 +61,7 @@ class Discriminator:
     discriminator_initializer: str
     score_activation: str
     discriminator_inputs: str
+    discriminator_input_scale: float
     augmentation: list
 
 

@@ -147,6 +147,9 @@ def define_discriminator() -> None:
     absl_flags.DEFINE_enum("discriminator_inputs", "symmetric", ["symmetric", "unit", "standardized"],
                            "Range of its input images: [-1, 1], [0, 1], or each channel's mean over the training "
                            "pictures at 0 and its standard deviation at 1 (S6).")
+    absl_flags.DEFINE_float("discriminator_input_scale", 1.0, "Factor on its input images in that range, such as 8. "
+                            "With spectral normalization it limits how steep the score can be (S6).", lower_bound=0.01,
+                            upper_bound=1024.0)
     _define_augmentation("How real images and composites are changed at random before it sees them", AUGMENTATIONS)
 
 

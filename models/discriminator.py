@@ -34,7 +34,8 @@ class Discriminator(tf.keras.Model):
     def __init__(self, *, widths: Sequence[int] = TABLE_1_WIDTHS, spectral_norm: str = "sngan",
                  spectral_norm_scale: float = 1.0, kernel_initializer: layers.Initializer = "orthogonal",
                  score_activation: str = "lrelu", input_range: str = "symmetric",
-                 input_statistics: Optional[tuple[Sequence[float], Sequence[float]]] = None) -> None:
+                 input_statistics: Optional[tuple[Sequence[float], Sequence[float]]] = None,
+                 input_scale: float = 1.0) -> None:
         """Makes the network.
 
         Args:
@@ -47,6 +48,8 @@ class Discriminator(tf.keras.Model):
             mean at 0 and its standard deviation at 1.
           input_statistics: for 'standardized', the channels' (means, standard deviations) of real images in [0, 1], as
             `data.images.channel_statistics` finds them.
+          input_scale: factor on images in that range. Normalised layers pass on no more than they get, so it bounds how
+            steep the score is.
 
         Raises:
           ValueError: on an unknown `spectral_norm`, `score_activation` or `input_range`, or where 'standardized' is
@@ -61,6 +64,7 @@ class Discriminator(tf.keras.Model):
         if input_range == "standardized" and input_statistics is None:
             raise ValueError("input_range is 'standardized', which needs input_statistics")
         self.score_activation, self.input_range, self.input_statistics = score_activation, input_range, input_statistics
+        self.input_scale = input_scale
         options = {"spectral_norm": spectral_norm, "kernel_initializer": kernel_initializer}
         strides = [2] * (len(widths) - 1) + [1]
         self.convs = [
@@ -72,17 +76,17 @@ class Discriminator(tf.keras.Model):
         """Returns the last 3x3 convolution's activations, [B, H/16, W/16, widths[-1]], of images in [0, 1]."""
         x = self._in_range(images)
         for conv in self.convs:
-            x = tf.nn.leaky_relu(conv(x, training=training), layers.LEAKY_SLOPE)
+            x = layers.leaky_relu(conv(x, training=training))
         return x
 
     def _in_range(self, images: tf.Tensor) -> tf.Tensor:
-        """Brings images from [0, 1] to the range asked for."""
+        """Brings images from [0, 1] to the range and scale asked for."""
         if self.input_range == "symmetric":
-            return image_ranges.to_network_range(images)
-        if self.input_range == "standardized":
+            images = image_ranges.to_network_range(images)
+        elif self.input_range == "standardized":
             means, deviations = self.input_statistics
-            return (images - tf.constant(means, images.dtype)) / tf.constant(deviations, images.dtype)
-        return images
+            images = (images - tf.constant(means, images.dtype)) / tf.constant(deviations, images.dtype)
+        return images if self.input_scale == 1.0 else images * self.input_scale
 
     def call(self, images: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Scores images.
@@ -97,12 +101,12 @@ class Discriminator(tf.keras.Model):
         """
         features = self.features(images, training=training)
         logits = self.score(tf.cast(features, tf.float32), training=training)
-        return tf.nn.leaky_relu(logits, layers.LEAKY_SLOPE) if self.score_activation == "lrelu" else logits
+        return layers.leaky_relu(logits) if self.score_activation == "lrelu" else logits
 
 
 def discriminator_options(*, pictures: Iterable[np.ndarray], spectral_norm: str, spectral_norm_scale: float,
                           discriminator_initializer: str, score_activation: str, discriminator_inputs: str,
-                          augmentation: Sequence[str] = ()) -> dict[str, Any]:
+                          discriminator_input_scale: float = 1.0, augmentation: Sequence[str] = ()) -> dict[str, Any]:
     """Makes the keyword arguments of `Discriminator` from the flags of these names.
 
     Args:
@@ -112,6 +116,7 @@ def discriminator_options(*, pictures: Iterable[np.ndarray], spectral_norm: str,
       discriminator_initializer: its `kernel_initializer`.
       score_activation: as there.
       discriminator_inputs: its `input_range`.
+      discriminator_input_scale: its `input_scale`.
       augmentation: not the network's, which sees changed images.
     """
     del augmentation
@@ -121,4 +126,5 @@ def discriminator_options(*, pictures: Iterable[np.ndarray], spectral_norm: str,
     statistics = image_ranges.channel_statistics(pictures) if discriminator_inputs == "standardized" else None
     return {"spectral_norm": spectral_norm, "spectral_norm_scale": spectral_norm_scale,
             "kernel_initializer": discriminator_initializer, "score_activation": score_activation,
-            "input_range": discriminator_inputs, "input_statistics": statistics}
+            "input_range": discriminator_inputs, "input_statistics": statistics,
+            "input_scale": discriminator_input_scale}

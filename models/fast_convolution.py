@@ -9,10 +9,14 @@ adjoint of a convolution, and takes the same matrices the other way round.
 
 Every map here is a small constant matrix or one batched matrix product, so that gradients are such products too. The
 results are the direct ones up to rounding: about 4e-6 of their standard deviation.
+
+In bfloat16 the processor's convolutions are fast as they are, and three gradients are not: a kernel's where maps are
+small, which is one matrix product over unfolded patches here; a bias' where it is fused with the kernel's; and a leaky
+ReLU's, which is computed in float32.
 """
 
 import functools
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +28,7 @@ _MIN_CHANNELS = 64  # narrower layers spend their time in the transforms
 _MIN_SAVING = 2.0  # of multiplications, below which the transforms cost more than they save
 _MAX_GROWTH = 4.0  # of a kernel, where each image is but one tile, so that few products share the grown kernel
 _MAX_UNFOLDED = 8  # side in outputs of maps that are unfolded
+_MAX_UNFOLDED_BFLOAT16 = 4  # likewise, for the gradient of a kernel in bfloat16
 
 _state = {"enabled": False}
 
@@ -67,6 +72,8 @@ def conv2d(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
     Returns:
       Of the same type, [B, ceil(H / strides), ceil(W / strides), K].
     """
+    if _is_bfloat16(inputs):
+        return _conv2d_bfloat16(inputs, kernel, strides=strides)
     plans = _plans(inputs, kernel, strides, 1)
     if plans is None:
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME")
@@ -95,6 +102,66 @@ def conv2d_transpose(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> t
     products = tf.matmul(_evaluate(inputs, rows.outputs, columns.outputs), _evaluate_kernel(kernel, rows, columns),
                          transpose_b=True)
     return _interpolate(products, rows.inputs, columns.inputs, num_images=tf.shape(inputs)[0])
+
+
+def bias_add(inputs: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Adds a bias [C] to inputs [B, H, W, C] of the same type, as `tf.nn.bias_add`."""
+    if not _is_bfloat16(inputs):
+        return tf.nn.bias_add(inputs, bias)
+
+    @tf.custom_gradient
+    def add(inputs: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            flat = tf.reshape(upstream, [-1, upstream.shape[-1]])
+            return upstream, tf.matmul(tf.ones_like(flat[:, :1]), flat, transpose_a=True)[0]
+
+        return tf.nn.bias_add(inputs, bias), gradient
+
+    return add(inputs, bias)
+
+
+def leaky_relu(inputs: tf.Tensor, slope: float) -> tf.Tensor:
+    """Returns inputs, and `slope` times those below zero, as `tf.nn.leaky_relu`."""
+    if not _is_bfloat16(inputs):
+        return tf.nn.leaky_relu(inputs, slope)
+
+    @tf.custom_gradient
+    def activate(inputs: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return tf.cast(tf.raw_ops.LeakyReluGrad(gradients=tf.cast(upstream, tf.float32),
+                                                    features=tf.cast(inputs, tf.float32), alpha=slope), inputs.dtype)
+
+        return tf.nn.leaky_relu(inputs, slope), gradient
+
+    return activate(inputs)
+
+
+def _is_bfloat16(inputs: tf.Tensor) -> bool:
+    """Says whether the ways of bfloat16 are taken."""
+    return _state["enabled"] and inputs.dtype == tf.bfloat16
+
+
+def _conv2d_bfloat16(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
+    """Convolves as `conv2d`; the gradient of the kernel is one matrix product where maps are small."""
+    num_outputs = [size and -(-size // strides) for size in inputs.shape[1:3]]
+    if None in num_outputs or max(num_outputs) > _MAX_UNFOLDED_BFLOAT16 or min(kernel.shape[2:]) < _MIN_CHANNELS:
+        return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME")
+
+    @tf.custom_gradient
+    def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            of_inputs = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(inputs), filter=kernel, out_backprop=upstream,
+                strides=[1, strides, strides, 1], padding="SAME")
+            patches = tf.image.extract_patches(inputs, [1, *kernel.shape[:2], 1], [1, strides, strides, 1], [1, 1, 1, 1],
+                                               "SAME")
+            of_kernel = tf.matmul(tf.reshape(patches, [-1, patches.shape[-1]]),
+                                  tf.reshape(upstream, [-1, upstream.shape[-1]]), transpose_a=True)
+            return of_inputs, tf.reshape(of_kernel, kernel.shape)
+
+        return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME"), gradient
+
+    return convolve(inputs, kernel)
 
 
 def _plans(inputs: tf.Tensor, kernel: tf.Tensor, strides: int, factor: int) -> Optional[list[Plan]]:

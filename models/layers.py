@@ -15,6 +15,11 @@ SPECTRAL_NORMS = ("sngan", "tfa", "none")
 Initializer = Union[str, tf.keras.initializers.Initializer]
 
 
+def leaky_relu(inputs: tf.Tensor) -> tf.Tensor:
+    """The tables' lReLU: inputs, and `LEAKY_SLOPE` times those below zero (S7)."""
+    return fast_convolution.leaky_relu(inputs, LEAKY_SLOPE)
+
+
 def initial_mask_logit(initial_mask: float) -> float:
     """Returns the bias for untrained masks around a value in (0, 1) (S12); ValueError outside."""
     if not 0.0 < initial_mask < 1.0:
@@ -97,7 +102,7 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
         """Convolves [B, H, W, C_in] to [B, ceil(H / stride), ceil(W / stride), C_out]."""
         kernel = tf.cast(self.effective_kernel(update_u=bool(training)), inputs.dtype)
         outputs = fast_convolution.conv2d(inputs, kernel, strides=self.strides)
-        return tf.nn.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
+        return fast_convolution.bias_add(outputs, tf.cast(self.bias, inputs.dtype))
 
 
 def discriminator_conv(filters: int, kernel_size: int, *, spectral_norm: str = "sngan",
@@ -181,7 +186,7 @@ class ConvBlock(tf.keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Maps [B, H, W, C_in] to [B, H / stride, W / stride, filters] (a deconvolution: times the stride)."""
-        return tf.nn.leaky_relu(self.norm(self.conv(inputs), training=training), LEAKY_SLOPE)
+        return leaky_relu(self.norm(self.conv(inputs), training=training))
 
 
 class DeconvBlock(ConvBlock):

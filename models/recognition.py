@@ -58,7 +58,7 @@ class SeparateRecognition(tf.Module):
         """Estimates latents [B, Z] of carved instances on black, float [B, H, W, 3] in [0, 1]."""
         x = image_ranges.to_network_range(images)
         for conv in self.convs:
-            x = tf.nn.leaky_relu(conv(x), layers.LEAKY_SLOPE)
+            x = layers.leaky_relu(conv(x))
         return self.head(x)
 
 

@@ -92,3 +92,48 @@ def test_auto_is_fast_where_there_is_no_gpu():
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="expected one of auto, direct, fast"):
         fast_convolution.use("winograd")
+
+
+def results_in(dtype, function, arguments):
+    """Returns a function's value and its gradients, computed in a type from values that bfloat16 has, as float32."""
+    arguments = [tf.cast(tf.cast(argument, tf.bfloat16), dtype) for argument in arguments]
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        outputs = function(*arguments)
+        loss = tf.reduce_sum(tf.cast(outputs, tf.float32) * tf.sin(tf.reshape(
+            tf.range(tf.size(outputs), dtype=tf.float32), outputs.shape)))
+    return [tf.cast(result, tf.float32) for result in (outputs, *tape.gradient(loss, arguments))]
+
+
+@pytest.mark.parametrize("size,strides", [(4, 1), (8, 2), (7, 2), (16, 2)])
+def test_gradients_in_bfloat16_are_tensorflow_s(size, strides):
+    tf.random.set_seed(2)
+    shapes = ([3, size, size, 6], [3, 3, 6, 5], [5])
+    arguments = [tf.random.normal(shape) for shape in shapes]
+
+    def fast(x, k, b):
+        return fast_convolution.leaky_relu(
+            fast_convolution.bias_add(fast_convolution.conv2d(x, k, strides=strides), b), 0.2)
+
+    def direct(x, k, b):
+        return tf.nn.leaky_relu(tf.nn.bias_add(tf.nn.conv2d(x, k, strides, "SAME"), b), 0.2)
+
+    for one, other in zip(results_in(tf.bfloat16, fast, arguments), results_in(tf.float32, direct, arguments)):
+        assert one.shape == other.shape
+        assert np.std(one - other) <= 0.01 * np.std(other)  # bfloat16 keeps 8 bits
+
+
+def test_small_maps_in_bfloat16_have_no_kernel_gradient_by_convolution():
+    @tf.function
+    def step(images, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            loss = tf.reduce_sum(fast_convolution.conv2d(images, kernel, strides=2))
+        return tape.gradient(loss, kernel)
+
+    def operations(size):
+        images, kernel = tf.zeros([1, size, size, 6], tf.bfloat16), tf.zeros([3, 3, 6, 5], tf.bfloat16)
+        return {operation.type for operation in step.get_concrete_function(images, kernel).graph.get_operations()}
+
+    assert "Conv2DBackpropFilter" not in operations(8) and "MatMul" in operations(8)
+    assert "Conv2DBackpropFilter" in operations(16)

@@ -125,6 +125,16 @@ def test_standardized_inputs_have_a_mean_of_0_and_a_deviation_of_1():
         Discriminator(input_range="standardized")
 
 
+def test_the_scale_of_inputs_is_that_of_scores_while_biases_are_zero():
+    images = tf.random.stateless_uniform([2, 64, 64, 3], [0, 1])
+    plain, scaled = (Discriminator(widths=(8, 8, 8, 8, 8), input_scale=scale, score_activation="linear")
+                     for scale in (1.0, 8.0))
+    plain(images)
+    scaled(images)
+    scaled.set_weights(plain.get_weights())
+    np.testing.assert_allclose(scaled(images), 8.0 * plain(images), rtol=1e-4, atol=1e-5)
+
+
 def test_half_precision_begins_after_the_inputs_are_in_their_range():
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
