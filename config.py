@@ -216,6 +216,7 @@ class Cluster(Adversarial):
 
     scenes: Scenes
     information: Information
+    suggest: bool
 
 
 @frozen

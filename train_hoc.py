@@ -2,6 +2,7 @@
 
     python train_hoc.py                                                    # the bundled oranges
     python train_hoc.py --flagfile=experiments/paper/hoc_seed.flags --image=beans.jpg --window_size=96
+    python train_hoc.py --image=beans.jpg --suggest                        # --window_size and more for a photograph
     python train_hoc.py --drawn_cluster=ellipses                           # known masks, measured against
 
 The same command continues a run that was stopped or killed.
@@ -21,7 +22,7 @@ import errors
 from data import hoc, images
 from inference.sampler import write_samples
 from training import hoc as task
-from training import loop
+from training import loop, suggestion
 
 PAPER_AREA = 0.25  # Table 4, fruit and seed
 
@@ -46,6 +47,9 @@ def main(argv: list[str]) -> None:
     """Trains, or continues a run."""
     del argv
     options = config.with_area(config.from_flags(config.Cluster), PAPER_AREA)
+    if options.suggest:
+        print(suggestion.suggest(hoc.load_unscaled(options.scenes), on_black=options.scenes.background == "black"))
+        return
     task.check(options)
     cluster, shapes = hoc.load(options.scenes, seed=options.run.seed)
     with loop.open_run(options, flag_lines=config.flag_lines(), default_lines=config.default_lines(),

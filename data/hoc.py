@@ -78,6 +78,14 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     return load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size), None
 
 
+def load_unscaled(scenes: config.Scenes) -> np.ndarray:
+    """Loads the photograph that the flags name at its own size, uint8 [H, W, 3]; UserError if it cannot be read."""
+    if scenes.drawn_cluster:
+        raise UserError("--suggest is for photographs; windows of a --drawn_cluster have 64 of its pixels.")
+    decoding.allow_megapixels(scenes.max_megapixels)
+    return decoding.load_image(scenes.image or samples.FRUIT_IMAGE)
+
+
 @dataclasses.dataclass(frozen=True)
 class SceneStream:
     """What each batch is drawn from: windows of one photograph, latents, and places (Eq. 6 and 7).

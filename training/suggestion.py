@@ -1,0 +1,44 @@
+"""Flags that fit a photograph of a cluster, suggested from the picture alone (`train_hoc.py --suggest`)."""
+
+import numpy as np
+
+from data import granularity
+from errors import UserError
+from training import hoc
+
+_WINDOW_DIAMETERS = 1.7  # the paper: 1.5 times the biggest instance, which is somewhat larger than the usual one
+_AREA_SHARE = 0.9  # of a disk of that diameter: a mask rather too small than too large
+_MOST_UNCOVERED = 0.01
+_NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 16
+
+
+def suggest(picture: np.ndarray, *, on_black: bool) -> str:
+    """Suggests flags for a photograph of a cluster.
+
+    Args:
+      picture: uint8 [H, W, 3], at its own size.
+      on_black: whether instances lie apart on dark ground (`--background=black`) instead of filling the picture.
+
+    Returns:
+      Lines to print: what was measured, the flags, and what they leave uncovered.
+
+    Raises:
+      UserError: no size stands out.
+    """
+    diameter = granularity.piece_diameter(picture) if on_black else granularity.repetition_distance(picture)
+    if diameter is None or diameter * _WINDOW_DIAMETERS > min(picture.shape[:2]):
+        raise UserError("no size of instances stands out in the picture; measure the biggest one by eye, and give 1.5 times "
+                        "its width as --window_size."
+                        + ("" if on_black else " Where they lie apart on dark ground, add --background=black."))
+    window = max(16, 2 * round(_WINDOW_DIAMETERS * diameter / 2))
+    area = _AREA_SHARE * np.pi / 4 * (diameter / window) ** 2
+    lines = [f"instances are about {diameter:.0f} pixels wide",
+             f"--window_size={window} --area_constant={area:.2f}"]
+    if on_black:
+        return "\n".join([*lines, "--background=black: choose --num_layers by how many a window holds"])
+    uncovered = {padding: hoc.uncovered_fraction(num_layers=_NUM_LAYERS, area=area, padding=padding)
+                 for padding in range(_SMALLEST_PADDING, _LARGEST_PADDING + 1)}
+    padding = max((padding for padding, share in uncovered.items() if share <= _MOST_UNCOVERED),
+                  default=_SMALLEST_PADDING)
+    return "\n".join([*lines, f"--num_layers={_NUM_LAYERS} --padding={padding}: about {100 * uncovered[padding]:.1f} % of a "
+                      "window's middle is covered by no instance"])
