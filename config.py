@@ -168,6 +168,7 @@ class Student:
 
     teacher: list
     student_width: float
+    student_average: float
     batch_norm_momentum: float
     student_learning_rate: float
     learning_rate_fall_steps: int
