@@ -31,6 +31,9 @@ CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_e
 MOST_INSTANCES = 10_000  # written at once: their names have four digits
 MOST_MEASURED = 4096  # each is compared with each
 BOXES_FORMATS = ["xywh", "corners", "yolo", "coco"]  # `data.boxes.FORMATS`
+_AVERAGE_HELP = ("Decay of the {}'s exponential moving average, which is then what is shown, evaluated and kept (Yazici et "
+                 "al. 2019), such as 0.999; until about 9 / (1 - decay) steps it is shorter, (1 + t) / (10 + t). 0: none, "
+                 "as in the paper (S17).")
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
 
 
@@ -127,16 +130,8 @@ def define_generator() -> None:
                             "layer's bias. 0.5: the sigmoid of 0 (S12).", lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
-    _define_average("generator")
-
-
-def _define_average(network: str) -> None:
-    """The moving average of what is trained, `network`."""
-    absl_flags.DEFINE_float(f"{network}_average", 0.0,
-                            f"Decay of the {network}'s exponential moving average, which is then what "
-                            "is shown, evaluated and kept (Yazici et al. 2019), such as 0.999; until about "
-                            "9 / (1 - decay) steps it is shorter, (1 + t) / (10 + t). 0: none, as in the paper (S17).",
-                            lower_bound=0.0, upper_bound=0.99999)
+    absl_flags.DEFINE_float("generator_average", 0.0, _AVERAGE_HELP.format("generator"), lower_bound=0.0,
+                            upper_bound=0.99999)
 
 
 def define_discriminator() -> None:
@@ -192,7 +187,8 @@ def define_distillation() -> None:
                  "the boxes, cut by colours, to compare with (S21).", required=True)
     absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
                             "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
-    _define_average("student")
+    absl_flags.DEFINE_float("student_average", 0.0, _AVERAGE_HELP.format("student"), lower_bound=0.0,
+                            upper_bound=0.99999)
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites"], "Deprecated: has no effect. The student is shown "
                            "foregrounds carved by the teacher on random backgrounds, as in the paper.")
     _define_augmentation("How photographs and, independently, backgrounds are changed at random before the student "
