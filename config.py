@@ -27,6 +27,7 @@ class Photographs:
     boxes_format: Optional[str]
     masks: Optional[str]
     split: Optional[str]
+    split_file: Optional[str]
     crop: Optional[str]
     image_size: Optional[int]
     max_megapixels: float
@@ -237,6 +238,7 @@ class Evaluation:
     run_dir: Optional[str]
     weights: list
     out: str
+    protocol: str
     grabcut_iterations: int
     photographs: Photographs
     inference: Inference
