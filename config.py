@@ -27,6 +27,7 @@ class Photographs:
     boxes_format: Optional[str]
     masks: Optional[str]
     split: Optional[str]
+    split_file: Optional[str]
     crop: Optional[str]
     image_size: Optional[int]
     max_megapixels: float
@@ -169,6 +170,7 @@ class Student:
 
     teacher: list
     student_width: float
+    student_average: float
     batch_norm_momentum: float
     student_learning_rate: float
     learning_rate_fall_steps: int
@@ -238,6 +240,7 @@ class Evaluation:
     run_dir: Optional[str]
     weights: list
     out: str
+    protocol: str
     grabcut_iterations: int
     photographs: Photographs
     inference: Inference

@@ -29,11 +29,11 @@ def train(options: config.Distillation, run: loop.OpenRun, *, teacher: networks.
     made = labels.make(options, teacher=teacher, data=data, cache_dir=run.folder.path if run.replicas.is_chief else None)
     training = distillation.build(options)
     monitor = monitors.DistillationMonitor(
-        labels=made, student=training.student, validation_set=monitors.choose_validation_set(
+        labels=made, student=training.shown, validation_set=monitors.choose_validation_set(
             data, num_panel_images=options.run.num_panel_images, seed=options.run.seed + 1))
     num_steps = run.train(training, make_batches=distillation.batch_maker(options, data, made, **run.replicas.shards()),
                           monitor=monitor)
-    run.save_weights(training.student, task="distillation", network="unet", width=options.student.student_width,
+    run.save_weights(training.shown, task="distillation", network="unet", width=options.student.student_width,
                      image_size=options.data.image_size, crop=options.data.crop, area_constant=teacher.area_constant,
                      num_steps=num_steps, teacher=teacher.description)
 

@@ -3,6 +3,7 @@
     python evaluate.py --run_dir=runs/birds                                              # on the run's own photographs
     python evaluate.py --run_dir=runs/fg --dataset=pets                                  # on the bundled pets
     python evaluate.py --weights=runs/birds/weights.npz --images=DIR --masks=DIR --boxes=FILE
+    python evaluate.py --run_dir=runs/birds --protocol=redo                              # not in crops but in pictures
 """
 
 import os
@@ -19,7 +20,7 @@ import errors
 from data import decoding, images, masks, photographs
 from data.images import Photograph
 from errors import UserError
-from evaluation import report
+from evaluation import frames, report
 from extensions import grabcut
 from inference import networks, pipeline
 from visualization import panels, tiles
@@ -27,7 +28,7 @@ from visualization import panels, tiles
 
 def labelled_photographs(options: config.Photographs) -> list[Photograph]:
     """Lists the photographs that have a reference mask, and says how many there are; UserError where none has."""
-    names = ("dataset", "data_dir", "images", "boxes", "boxes_format", "masks", "split")
+    names = ("dataset", "data_dir", "images", "boxes", "boxes_format", "masks", "split", "split_file")
     named = {name: getattr(options, name) for name in names}
     found = photographs.list_photographs(**named)
     labelled = [photograph for photograph in found if photograph.mask_path]
@@ -55,6 +56,28 @@ def predict(options: config.Evaluation, network: Any, labelled: Sequence[Photogr
     return soft, {"the boxes alone, cut": boxes}
 
 
+def measure(masks: dict[str, np.ndarray], references: np.ndarray, labelled: Sequence[Photograph], *, crop_mode: str,
+            protocol: str) -> dict[str, Any]:
+    """Measures masks where the protocol says.
+
+    Args:
+      masks: by name, soft masks float32 [n, S, S, 1]: 'masks', and trivial ones to compare with.
+      references: uint8 [n, S, S, 1], of the crops.
+      labelled: the n photographs.
+      crop_mode: how crops are taken.
+      protocol: one of `frames.PROTOCOLS`.
+
+    Returns:
+      The report, as `evaluation.report` describes it.
+    """
+    names = [one.name for one in labelled]
+    if protocol == "box":
+        baselines = {name: values for name, values in masks.items() if name != "masks"}
+        return report.evaluate_masks(masks["masks"], references, names=names, baselines=baselines)
+    return report.of_counts(frames.frame_counts(masks, labelled, crop_mode=crop_mode, protocol=protocol), names=names,
+                            protocol=protocol)
+
+
 def main(argv: list[str]) -> None:
     """Predicts, measures, prints and writes."""
     del argv
@@ -65,6 +88,8 @@ def main(argv: list[str]) -> None:
         loaded = networks.load_network(run_dir=told.run_dir, weights=told.weights)
     loaded = networks.at_size(loaded, told.photographs.image_size)
     given = networks.inherited_flags(loaded, told.photographs)
+    if told.protocol == "redo" and not told.photographs.split:
+        given["split"] = "test"
     if {"dataset", "data_dir", "images"} & set(given):
         print("measured on the photographs of the network's own run, since no other are given", flush=True)
     options = config.from_flags(config.Evaluation, given=given)
@@ -73,8 +98,9 @@ def main(argv: list[str]) -> None:
     cropping = {"size": options.photographs.image_size, "crop_mode": options.photographs.crop}
     crops, references = images.load_crops(labelled, **cropping), masks.load_mask_crops(labelled, **cropping)
     soft, baselines = predict(options, loaded.network, labelled, crops)
-    scores = report.evaluate_masks(soft, references, names=[one.name for one in labelled], baselines=baselines)
-    print(f"{loaded.description}\n\n{report.format_table(scores)}")
+    scores = measure({"masks": soft, **baselines}, references, labelled, crop_mode=options.photographs.crop,
+                     protocol=options.protocol)
+    print(f"{loaded.description}, protocol '{options.protocol}'\n\n{report.format_table(scores)}")
     path = report.write_report(scores, options.out)
     ranked = report.ranked_indices(scores, num_each=min(4, max(1, len(labelled) // 3)))
     panel = panels.ranked_panel(images=crops, masks=soft, references=references == 1, ranked=ranked,
@@ -88,6 +114,7 @@ if __name__ == "__main__":
     flags.define_paths("weights", None, "Weights file that is measured. Given several times, the mean of "
                        "all networks' masks is measured (S20).")
     flags.define_path("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
+    flags.define_protocol()
     flags.define_inference()
     flags.define_data(crop=None, image_size=None, split=None)
     errors.run(main)

@@ -14,8 +14,8 @@ PAPER = frozenset((
     "num_layers", "latent_dim", "padding", "background", "disk_radius", "vertical_flip", "information_weight", "teacher",
     "student_learning_rate"))
 EXTENSIONS = frozenset((
-    "generator_average", "augmentation", "area_start", "area_ramp_steps", "binarization_weight", "binarization_ramp_steps",
-    "outline_weight", "learning_rate_fall_steps", "max_rotation", "max_magnification", "shadow_strength", "mask_start",
+    "generator_average", "student_average", "augmentation", "area_start", "area_ramp_steps", "binarization_weight",
+    "binarization_ramp_steps", "outline_weight", "learning_rate_fall_steps", "max_rotation", "max_magnification", "shadow_strength", "mask_start",
     "label_area", "average_flips", "refine_iterations", "sharpen_temperature", "mask_threshold", "grabcut_iterations",
     "initial_weights", "spectral_norm_scale"))
 

@@ -31,6 +31,10 @@ CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_e
 MOST_INSTANCES = 10_000  # written at once: their names have four digits
 MOST_MEASURED = 4096  # each is compared with each
 BOXES_FORMATS = ["xywh", "corners", "yolo", "coco"]  # `data.boxes.FORMATS`
+PROTOCOLS = ["box", "square", "redo", "whole"]  # `evaluation.frames.PROTOCOLS`
+_AVERAGE_HELP = ("Decay of the {}'s exponential moving average, which is then what is shown, evaluated and kept (Yazici et "
+                 "al. 2019), such as 0.999; until about 9 / (1 - decay) steps it is shorter, (1 + t) / (10 + t). 0: none, "
+                 "as in the paper (S17).")
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
 
 
@@ -70,6 +74,9 @@ def define_data(*, crop: Optional[str] = "box", image_size: Optional[int] = 128,
                 "'folder').")
     absl_flags.DEFINE_enum("split", split, ["all", "train", "test"],
                            "Which photographs of the data set's own split; the paper names none.")
+    define_path("split_file", None, "Text file that says instead which photographs of the birds are of the test split: "
+                "lines 'id 0-1-or-2' as in ReDO's train_val_test_split.txt, 2 being the test split, or a line of each, "
+                "its id or its file's name (dataset 'birds').")
     absl_flags.DEFINE_enum("crop", crop, ["box", "square"],
                            "'box': the tight box, aspect not kept (the paper); 'square': 1.5 times its longer side.")
     absl_flags.DEFINE_integer("image_size", image_size, "Side of the crops in pixels, a multiple of 64 (Table 1: 128).")
@@ -127,11 +134,8 @@ def define_generator() -> None:
                             "layer's bias. 0.5: the sigmoid of 0 (S12).", lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
-    absl_flags.DEFINE_float("generator_average", 0.0,
-                            "Decay of the generator's exponential moving average, which is then what "
-                            "is shown, evaluated and kept (Yazici et al. 2019), such as 0.999; until about "
-                            "9 / (1 - decay) steps it is shorter, (1 + t) / (10 + t). 0: none, as in the paper (S17).",
-                            lower_bound=0.0, upper_bound=0.99999)
+    absl_flags.DEFINE_float("generator_average", 0.0, _AVERAGE_HELP.format("generator"), lower_bound=0.0,
+                            upper_bound=0.99999)
 
 
 def define_discriminator() -> None:
@@ -190,6 +194,8 @@ def define_distillation() -> None:
                  "the boxes, cut by colours, to compare with (S21).", required=True)
     absl_flags.DEFINE_float("student_width", 1.0, "Factor on the student's channels; 1 is the paper's UNet, 0.25 has "
                             "1.5 million parameters.", lower_bound=1 / 64, upper_bound=8.0)
+    absl_flags.DEFINE_float("student_average", 0.0, _AVERAGE_HELP.format("student"), lower_bound=0.0,
+                            upper_bound=0.99999)
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites"], "Deprecated: has no effect. The student is shown "
                            "foregrounds carved by the teacher on random backgrounds, as in the paper.")
     _define_augmentation("How photographs and, independently, backgrounds are changed at random before the student "
@@ -313,6 +319,14 @@ def define_inference(masks: str = "masks", *, with_pictures: bool = True) -> Non
         absl_flags.DEFINE_integer("grabcut_iterations", 0, f"How often {masks} are in the end cut anew by the colours "
                                   "inside and outside of the boxes (Rother et al. 2004), 5 for instance; 0: never, as "
                                   "in the paper (S21).", lower_bound=0, upper_bound=100)
+
+
+def define_protocol() -> None:
+    """Where masks are measured."""
+    absl_flags.DEFINE_enum("protocol", "box", PROTOCOLS, "Where masks are measured. 'box': in the network's crops (the "
+                           "paper); 'square': in squares of 1.5 times the boxes' longer sides, clipped at the picture's "
+                           "border; 'redo': in the middle squares of the test split's pictures at 128 pixels (Chen et al. "
+                           "2019); 'whole': in the pictures. In all but the first masks are put back into the pictures.")
 
 
 def define_weights(what: Optional[str] = None) -> None:

@@ -11,6 +11,7 @@ Values up to 255 are of 8 bits, larger ones of 16. T is the largest value that t
 
 Maps of labels are refused. They have values from 2 up to below half of T alone, or areas of few values between that
 cover more than those near T. Areas of several small numbers, 0 among them or not, are labels where values are few.
+Values that are all multiples of a fifth of T are the votes of five annotators, as in CUB-200-2011, and no labels.
 """
 
 from typing import NamedTuple
@@ -19,6 +20,7 @@ import numpy as np
 
 IGNORED = 2  # beside 0 and 1: a pixel that no metric counts; not 255, which other programs' masks have for foreground
 VOID_INDEX, VOID_COLOUR = 255, (224, 224, 192)  # Pascal VOC's border around objects
+NUM_VOTES = 5  # of annotators of CUB-200-2011, whose masks have the share of them who say 'foreground'
 _NEAR_TOP = 0.9
 _MOST_LABELS = 64
 _SMALL = 51  # labels are smaller numbers; a fifth of 255 may be a share of votes
@@ -133,8 +135,10 @@ def _labels(values: np.ndarray, *, present: np.ndarray, top: int) -> list[int]:
     """The values between 0 and T of which a map of labels has areas; empty where the values are a mask's.
 
     A mask's values between are few or of soft edges, or its areas of them are smaller than that near T. Areas of
-    several small numbers are labels, whatever their size, where there are few values.
+    several small numbers are labels, whatever their size, where there are few values. Shares of five votes are none.
     """
+    if not (present % (top // NUM_VOTES)).any():
+        return []
     flat = np.unique(values[_is_flat(values)])
     small = flat[flat < _SMALL]  # one alone is the black of a strongly compressed JPEG
     if len(small) > 1 and len(present) <= (_FEW_VALUES_WITH_ONES if 1 in small else _FEW_VALUES):

@@ -1,7 +1,7 @@
 """Reference masks: decoding, and cropping as their images are cropped."""
 
 import sys
-from typing import Optional, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 
@@ -72,22 +72,43 @@ def load_mask_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: 
       UserError: a mask is absent, cannot be read, differs from its image in size, or has no pixel in its crop that
         counts.
     """
-    def load(photograph: Photograph) -> codings.Coded:
-        coded = _load_of(photograph)
-        return coded._replace(mask=crop_mask(coded.mask, box=photograph.box, crop_mode=crop_mode, size=size,
-                                             name=photograph.path))
+    def crop(index: int, mask: np.ndarray) -> np.ndarray:
+        return crop_mask(mask, box=photographs[index].box, crop_mode=crop_mode, size=size, name=photographs[index].path)
 
-    loaded = map_in_threads(load, photographs)
-    num_white = sum(coded.is_white for coded in loaded)
-    if num_white and any(coded.has_ones for coded in loaded):
-        print(f"{num_white} masks hold 0 and 255 alone, others 0, 1 and 255: 255 is ignored in all of them",
-              file=sys.stderr, flush=True)
-        loaded = [codings.white_ignored(coded) if coded.is_white else coded for coded in loaded]
-    for photograph, coded in zip(photographs, loaded):
-        if (coded.mask == codings.IGNORED).all():
+    loaded = map_masks(photographs, crop)
+    for photograph, mask in zip(photographs, loaded):
+        if (mask == codings.IGNORED).all():
             raise UserError(f"The mask {photograph.mask_path} has no pixel that counts within the crop of "
                             f"{photograph.name}; leave it out.")
-    return np.array([coded.mask for coded in loaded], np.uint8).reshape(-1, size, size, 1)
+    return np.array(loaded, np.uint8).reshape(-1, size, size, 1)
+
+
+def map_masks(photographs: Sequence[Photograph], use: Callable[[int, np.ndarray], Any]) -> list:
+    """Decodes the photographs' masks in threads and uses each at once, so that few whole masks are in memory.
+
+    Args:
+      photographs: photographs with masks.
+      use: called with a photograph's index and its mask, uint8 [H, W] as of `load_mask`. It is called twice for masks of
+        0 and 255, since what 255 means depends on the other masks (`load_mask_crops`).
+
+    Returns:
+      What `use` returned, in the order given.
+
+    Raises:
+      UserError: a mask is absent, cannot be read, or differs from its image in size.
+    """
+    def load(index: int) -> tuple[bool, Any, Any]:
+        coded = _load_of(photographs[index])
+        used = use(index, coded.mask)
+        return coded.has_ones, used, use(index, codings.white_ignored(coded).mask) if coded.is_white else used
+
+    loaded = map_in_threads(load, range(len(photographs)))
+    num_white = sum(ignored is not used for _, used, ignored in loaded)
+    if not num_white or not any(has_ones for has_ones, _, _ in loaded):
+        return [used for _, used, _ in loaded]
+    print(f"{num_white} masks hold 0 and 255 alone, others 0, 1 and 255: 255 is ignored in all of them",
+          file=sys.stderr, flush=True)
+    return [ignored for _, _, ignored in loaded]
 
 
 def _load_of(photograph: Photograph) -> codings.Coded:

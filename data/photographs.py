@@ -51,7 +51,7 @@ def dataset_name(*, dataset: Optional[str], images: Optional[str]) -> str:
 
 def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images: Optional[str], boxes: Optional[str],
                      masks: Optional[str], split: str, boxes_format: Optional[str] = None,
-                     backgrounds: Optional[str] = None) -> list[Photograph]:
+                     backgrounds: Optional[str] = None, split_file: Optional[str] = None) -> list[Photograph]:
     """Lists the photographs that the flags of the same names ask for.
 
     Args:
@@ -63,6 +63,7 @@ def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images:
       split: 'all', 'train' or 'test'.
       boxes_format: how boxes are written, one of `boxes.FORMATS`, or None.
       backgrounds: as for `load_backgrounds`; its pictures are no photographs of 'folder', wherever they lie.
+      split_file: which photographs are of the test split, for birds (`birds.list_photographs`), or None.
 
     Returns:
       At least one photograph.
@@ -73,7 +74,7 @@ def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images:
     name = dataset_name(dataset=dataset, images=images)
     for flag, value, owners in (("data_dir", data_dir, ("birds", "faces")), ("images", images, ("folder",)),
                                 ("boxes", boxes, ("folder",)), ("boxes_format", boxes_format, ("folder",)),
-                                ("masks", masks, ("folder",))):
+                                ("masks", masks, ("folder",)), ("split_file", split_file, ("birds",))):
         if value and name not in owners:
             raise UserError(f"--{flag} does not go with --dataset={name}, but with {' and '.join(owners)}.")
     if name in ("birds", "faces") and not data_dir:
@@ -89,8 +90,10 @@ def list_photographs(*, dataset: Optional[str], data_dir: Optional[str], images:
     elif name == "folder":
         found = folder.list_photographs(images, boxes_file=boxes, boxes_format=boxes_format, mask_dir=masks,
                                         excluded_dir=backgrounds)
+    elif name == "birds":
+        found = birds.list_photographs(data_dir, split_file=split_file)
     else:
-        found = {"birds": birds, "faces": faces}[name].list_photographs(data_dir)
+        found = faces.list_photographs(data_dir)
     chosen = [photograph for photograph in found if split == "all" or photograph.is_training == (split == "train")]
     if not chosen:
         raise UserError(f"--split={split} leaves none of the {len(found)} photographs; use --split=all.")
@@ -143,7 +146,7 @@ def load_training_data(data: config.Data) -> TrainingData:
     name = dataset_name(dataset=data.dataset, images=data.images)
     found = list_photographs(dataset=name, data_dir=data.data_dir, images=data.images, boxes=data.boxes,
                              boxes_format=data.boxes_format, masks=data.masks, split=data.split,
-                             backgrounds=data.backgrounds)
+                             backgrounds=data.backgrounds, split_file=data.split_file)
     pool = load_backgrounds(backgrounds=data.backgrounds, dataset=name, photographs=found, size=data.image_size,
                             crop_mode=data.crop)
     options = {"size": data.image_size, "crop_mode": data.crop}

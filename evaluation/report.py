@@ -2,7 +2,7 @@
 
 The report consists of Python numbers, strings, lists and dicts only; 'metrics' are the five of `metrics.KEYS`:
 
-* num_images; threshold.
+* num_images; threshold; protocol, one of `frames.PROTOCOLS`.
 * per_image: metrics averaged over the images, and num_images.
 * pooled: metrics over all pixels, and num_images.
 * trivial: all_ones and ellipse (`metrics.best_centred_ellipse`), each with metrics averaged over the images,
@@ -13,7 +13,8 @@ The report consists of Python numbers, strings, lists and dicts only; 'metrics' 
 * reference_area_mean: a fraction of the image.
 * images: for each image its name and metrics, in the order given.
 
-Pixels that a reference calls `IGNORED` are left out of all of them.
+Pixels that a reference calls `IGNORED` are left out of all of them. `of_counts` makes the same report of the frames of
+another protocol (`frames`), without ellipse and mask.
 
 Axis letters: B batch, n images, S side of the square images in pixels.
 """
@@ -21,7 +22,7 @@ Axis letters: B batch, n images, S side of the square images in pixels.
 import json
 import os
 import pathlib
-from typing import Any, Optional, Sequence, Union
+from typing import Any, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
@@ -58,13 +59,9 @@ def evaluate_masks(
     soft_masks, references = _paired(soft_masks, references, names=names)
     binary_masks = metrics.binarize(soft_masks, THRESHOLD)
     counts = metrics.confusion_counts(binary_masks, references)
-    scores = metrics.scores(counts)
     ellipse = metrics.best_centred_ellipse(references)
     return {
-        "num_images": len(names),
-        "threshold": THRESHOLD,
-        "per_image": {**metrics.average(counts), "num_images": len(names)},
-        "pooled": {**metrics.pooled(counts), "num_images": len(names)},
+        **_of_masks(counts, names=names, protocol="box"),
         "trivial": {
             "all_ones": _baseline(np.ones_like(references), references),
             "ellipse": {
@@ -76,23 +73,27 @@ def evaluate_masks(
                for name, masks in (baselines or {}).items()},
         },
         "mask": _statistics(soft_masks, counted=references != IGNORED),
-        "reference_area_mean": float((references == 1).sum() / (references != IGNORED).sum()),
-        "images": [
-            {"name": str(name), **{key: float(scores[key][i]) for key in metrics.KEYS}} for i, name in enumerate(names)
-        ],
     }
+
+
+def of_counts(counts: Mapping[str, metrics.Counts], *, names: Sequence[str], protocol: str) -> dict[str, Any]:
+    """Reports masks that were counted in the frames of a protocol.
+
+    Args:
+      counts: counts [n] by name: 'masks' of the masks that are reported, the others of trivial ones.
+      names: n names of the images.
+      protocol: one of `frames.PROTOCOLS`, for the report.
+    """
+    return {**_of_masks(counts["masks"], names=names, protocol=protocol),
+            "trivial": {name: _both_ways(others) for name, others in counts.items() if name != "masks"}}
 
 
 def format_table(report: dict[str, Any]) -> str:
     """Returns the report's metrics, a row for each kind of masks, as a plain-text table without a final newline."""
-    ellipse = report["trivial"]["ellipse"]
-    rows = {
-        "masks (per image)": report["per_image"],
-        "masks (pooled)": report["pooled"],
-        "all ones": report["trivial"]["all_ones"],
-        f"centred ellipse ({ellipse['width_fraction']:.2f} x {ellipse['height_fraction']:.2f})": ellipse,
-        **{name: values for name, values in report["trivial"].items() if name not in ("all_ones", "ellipse")},
-    }
+    rows = {"masks (per image)": report["per_image"], "masks (pooled)": report["pooled"]}
+    for name, values in report["trivial"].items():
+        axes = f" ({values['width_fraction']:.2f} x {values['height_fraction']:.2f})" if name == "ellipse" else ""
+        rows[{"all_ones": "all ones", "ellipse": "centred ellipse"}.get(name, name) + axes] = values
     label_width = max(map(len, rows))
     lines = [f"{report['num_images']} images".ljust(label_width) + "".join(f"  {key}" for key in metrics.KEYS)]
     for label, values in rows.items():
@@ -166,6 +167,28 @@ def _statistics(soft_masks: np.ndarray, *, counted: np.ndarray) -> dict[str, flo
 
 def _baseline(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, Any]:
     """Metrics of masks bool [n, S, S, 1] in the form of the report's trivial masks."""
-    counts, num_images = metrics.confusion_counts(binary_masks, references), len(references)
+    return _both_ways(metrics.confusion_counts(binary_masks, references))
+
+
+def _both_ways(counts: metrics.Counts) -> dict[str, Any]:
+    """Metrics of counts [n], averaged over the images, and `pooled`."""
+    num_images = len(counts.true_positives)
     return {**metrics.average(counts), "num_images": num_images,
             "pooled": {**metrics.pooled(counts), "num_images": num_images}}
+
+
+def _of_masks(counts: metrics.Counts, *, names: Sequence[str], protocol: str) -> dict[str, Any]:
+    """The report of masks without what it says of trivial ones and of soft values."""
+    scores, per_image = metrics.scores(counts), _both_ways(counts)
+    num_foreground = (counts.true_positives + counts.false_negatives).sum()
+    return {
+        "num_images": len(names),
+        "threshold": THRESHOLD,
+        "protocol": protocol,
+        "pooled": per_image.pop("pooled"),
+        "per_image": per_image,
+        "reference_area_mean": float(num_foreground / max(np.sum(counts), 1)),
+        "images": [
+            {"name": str(name), **{key: float(scores[key][i]) for key in metrics.KEYS}} for i, name in enumerate(names)
+        ],
+    }

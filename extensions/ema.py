@@ -1,4 +1,4 @@
-"""Exponential moving average of the generator (Yazici et al. 2019), which panels, metrics and weights use (S17)."""
+"""Exponential moving average of a trained network (Yazici et al. 2019), which panels, metrics and weights use (S17)."""
 
 import tensorflow as tf
 
@@ -11,13 +11,15 @@ class MovingAverage(tf.Module):
     over about the last ninth of the steps made.
     """
 
-    def __init__(self, network: tf.keras.Model, averaged: tf.keras.Model, *, decay: float) -> None:
+    def __init__(self, network: tf.keras.Model, averaged: tf.keras.Model, *, decay: float,
+                 name: str = "generator_average") -> None:
         """Sets the averaged network to the network's present values.
 
         Args:
           network: built network that is trained.
           averaged: built network of the same kind, which is written here alone.
           decay: share of the old average kept at each step, in (0, 1).
+          name: the averaged network's in checkpoints.
 
         Raises:
           ValueError: the decay is not strictly between 0 and 1, or the networks differ.
@@ -27,14 +29,14 @@ class MovingAverage(tf.Module):
             raise ValueError(f"decay is {decay}, expected a value strictly between 0 and 1")
         if [variable.shape for variable in network.variables] != [variable.shape for variable in averaged.variables]:
             raise ValueError("the networks have different variables")
-        self.averaged = averaged
+        self.averaged, self._key = averaged, name
         self._pairs, self._decay = list(zip(averaged.variables, network.variables)), decay
         for mine, other in self._pairs:
             mine.assign(other)
 
     def objects(self) -> dict[str, tf.keras.Model]:
         """Returns what a checkpoint holds: the averaged network."""
-        return {"generator_average": self.averaged}
+        return {self._key: self.averaged}
 
     @tf.function(autograph=False)
     def __call__(self, num_steps: tf.Tensor) -> None:

@@ -55,7 +55,7 @@ def inherited_flags(loaded: LoadedNetwork, photographs: config.Photographs) -> d
 
 
 def load_network(*, run_dir: Optional[Path] = None, weights: Optional[Path] = None) -> LoadedNetwork:
-    """Loads the network of a run's last checkpoint (the student's, of a distillation), or of a weights file.
+    """Loads the network of a run's last checkpoint (the student's, of a distillation; the average, if it has one), or of a weights file.
 
     Args:
       run_dir: run folder, or None.
@@ -93,8 +93,8 @@ def _from_run(path: Path) -> LoadedNetwork:
         raise UserError(f"{path} is the folder of another task; expected one of train_fg.py or distill.py.")
     name, width = ("student", "student_width") if "student_width" in values else ("generator", "generator_width")
     try:
-        if float(values.get("generator_average", 0)):
-            name = "generator_average"
+        if float(values.get(f"{name}_average", 0)):
+            name = f"{name}_average"
         size, crop = int(values["image_size"]), values["crop"]
         network = build_unet(width=float(values[width]), size=size)
         area = float(values["area_constant"]) if "area_constant" in values else None

@@ -16,8 +16,8 @@ from storage.paths import check_path, is_unicode
 FLAGS_FILE, VERSIONS_FILE, METRICS_FILE = "flags.txt", "versions.json", "metrics.json"
 DATA_FILE = "data.txt"  # fingerprint of what is trained on
 # Flags that name files: the same file may be written in several ways, and the same pictures may have been moved.
-PATHS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image", "teacher", "initial_weights")
-MOVABLE_PATHS = ("data_dir", "images", "boxes", "masks", "backgrounds", "image")
+PATHS = ("data_dir", "images", "boxes", "masks", "split_file", "backgrounds", "image", "teacher", "initial_weights")
+MOVABLE_PATHS = ("data_dir", "images", "boxes", "masks", "split_file", "backgrounds", "image")
 PACKAGES = ("tensorflow", "tensorflow-addons", "keras", "numpy", "pillow", "absl-py", "tqdm")
 
 

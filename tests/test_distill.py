@@ -9,9 +9,9 @@ from conftest import ROOT, SMALL
 from storage.weights import read_weights
 
 # Everything that is random, or done to labels, beside the network itself, so that resuming has the most to keep.
-STUDENT = ("--student_width=0.0625", "--augmentation=color,hue", "--average_flips", "--refine_iterations=1",
-           "--sharpen_temperature=0.5", "--label_area=0.4", *(flag for flag in SMALL if "generator_width" not in flag
-                                                              and "image_size" not in flag))
+STUDENT = ("--student_width=0.0625", "--student_average=0.9", "--augmentation=color,hue", "--average_flips",
+           "--refine_iterations=1", "--sharpen_temperature=0.5", "--label_area=0.4",
+           *(flag for flag in SMALL if "generator_width" not in flag and "image_size" not in flag))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,11 @@ def test_a_run_folder_holds_the_student_and_both_figures_and_is_evaluated(run_sc
     assert metadata["figures"]["mean_iou"] == pytest.approx(last["evaluation/mean_iou"])
     evaluated = run_script("evaluate.py", f"--run_dir={whole_run}", f"--out={tmp_path}")
     assert evaluated.returncode == 0, evaluated.stderr
-    assert json.loads((tmp_path / "evaluation.json").read_text())["num_images"] == 599
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert report["num_images"] == 599
+    from_weights = run_script("evaluate.py", f"--weights={whole_run / 'weights.npz'}", f"--out={tmp_path}")
+    assert from_weights.returncode == 0, from_weights.stderr
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == report  # both are of the averaged student
 
 
 def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, teacher, whole_run, tmp_path):

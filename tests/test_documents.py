@@ -77,6 +77,7 @@ def workspace(tmp_path_factory):
             Image.fromarray(pixels).save(path)
     (bird / "images.txt").write_text("".join(f"{index} 001.A/{index}.jpg\n" for index in range(3)))
     (bird / "bounding_boxes.txt").write_text("".join(f"{index} 24 24 48 48\n" for index in range(3)))
+    (bird / "train_test_split.txt").write_text("0 1\n1 1\n2 0\n")
     (folder / "my" / "boxes.txt").write_text("".join(f"{index}.png 24 24 48 48\n" for index in range(3)))
     for name in ("landscapes", "my/landscapes"):
         (folder / name).mkdir()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import fake_birds
 from conftest import SMALL
 from data import synthetic
 from models.unet import build_unet
@@ -58,6 +59,50 @@ def test_cut_masks_are_measured_beside_boxes_that_are_cut_in_the_same_way(run_sc
     assert report["per_image"]["mean_iou"] == pytest.approx(boxes["mean_iou"], abs=0.02)
     assert boxes["mean_iou"] > report["trivial"]["all_ones"]["mean_iou"] + 0.2
     assert "the boxes alone, cut" in result.stdout
+
+
+@pytest.fixture(scope="module")
+def birds(tmp_path_factory):
+    """A folder laid out as CUB-200-2011, and its birds' masks by name."""
+    folder = tmp_path_factory.mktemp("birds")
+    return folder, fake_birds.make(folder)
+
+
+def measured(run_script, drawn, birds, out, *arguments):
+    """Returns the report of an untrained network, which marks all of each box, on the fake birds."""
+    result = run_script("evaluate.py", f"--weights={drawn[0] / 'w.npz'}", "--dataset=birds", f"--data_dir={birds[0]}",
+                        f"--out={out}", *arguments)
+    assert result.returncode == 0, result.stderr
+    return json.loads((out / "evaluation.json").read_text())
+
+
+@pytest.mark.parametrize("protocol, num_images", [("box", 6), ("square", 6), ("whole", 6), ("redo", 3)])
+def test_masks_are_measured_in_the_frame_of_each_protocol(run_script, drawn, birds, tmp_path, protocol, num_images):
+    report = measured(run_script, drawn, birds, tmp_path, f"--protocol={protocol}")
+    assert report["protocol"] == protocol and report["num_images"] == num_images  # ReDO's is of the test split
+    assert set(report["per_image"]) == set(report["pooled"])
+    if protocol == "box":
+        assert "ellipse" in report["trivial"]
+        return
+    masks = [birds[1][image["name"]] for image in report["images"]]
+    assert report["trivial"]["the boxes"]["foreground_iou"] == pytest.approx(report["per_image"]["foreground_iou"])
+    assert report["per_image"]["foreground_iou"] == pytest.approx(
+        measured(run_script, drawn, birds, tmp_path, *(["--split=test"] if protocol == "redo" else []))["per_image"][
+            "foreground_iou"], abs=0.05)  # no foreground is outside of a box
+    if protocol == "whole":
+        assert report["reference_area_mean"] == pytest.approx(np.mean(masks))
+        assert report["trivial"]["all_ones"]["pooled"]["foreground_iou"] == pytest.approx(np.mean(masks))
+
+
+def test_another_test_split_may_be_given_and_goes_with_birds_alone(run_script, drawn, birds, tmp_path):
+    (tmp_path / "split.txt").write_text("".join(f"{index} {2 * (index in (2, 3))}\n" for index in range(1, 8)))
+    report = measured(run_script, drawn, birds, tmp_path, "--protocol=redo", f"--split_file={tmp_path / 'split.txt'}")
+    assert [image["name"] for image in report["images"]] == ["001.Class_1/Bird_0002_9001.jpg",
+                                                             "002.Class_2/Bird_0003_9002.jpg"]
+    folder = drawn[0]
+    refused = run_script("evaluate.py", f"--weights={folder / 'w.npz'}", f"--images={folder / 'images'}",
+                         f"--masks={folder / 'masks'}", "--split_file=split.txt", f"--out={tmp_path}")
+    assert refused.returncode == 1 and "--split_file does not go with --dataset=folder" in refused.stderr
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -1,6 +1,6 @@
 """Teacher-student distillation (appendix, 'Data Distillation in the First Application', Eq. 8)."""
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,7 @@ from data import batches
 from data import images as image_ranges
 from data.photographs import TrainingData
 from extensions import augmentation as augmentations
+from extensions import ema
 from models.composition import Instance, composite, stack_layers
 from models.unet import build_unet
 from training import optimizers
@@ -18,16 +19,19 @@ from training.adversarial import Metrics, descend, mask_statistics, objective_of
 
 
 def build(options: config.Distillation) -> "Distillation":
-    """Builds the student, its optimizer and its update."""
-    student = build_unet(width=options.student.student_width, size=options.data.image_size,
-                         batch_norm_momentum=options.student.batch_norm_momentum)
+    """Builds the student, its average if there is to be one, its optimizer and its update."""
+    student, averaged = (build_unet(width=options.student.student_width, size=options.data.image_size,
+                                    batch_norm_momentum=options.student.batch_norm_momentum) if wanted else None
+                         for wanted in (True, options.student.student_average))
+    average = ema.MovingAverage(student, averaged, decay=options.student.student_average,
+                                name="student_average") if averaged else None
     optimizer = optimizers.make_optimizer(
         student.trainable_variables, learning_rate=options.student.student_learning_rate,
         num_steps=options.run.num_steps, learning_rate_fall_steps=options.student.learning_rate_fall_steps,
         adam_beta_1=options.student.adam_beta_1, adam_beta_2=options.student.adam_beta_2,
         mixed_precision=options.process.mixed_precision)
     return Distillation(student=student, optimizer=optimizer, augmentation=options.student.augmentation,
-                        seed=options.run.seed, jit_compile=options.run.jit_compile)
+                        average=average, seed=options.run.seed, jit_compile=options.run.jit_compile)
 
 
 def batch_maker(options: config.Distillation, data: TrainingData, labels: np.ndarray,
@@ -49,10 +53,14 @@ class Distillation(tf.Module):
     """The student and its update: smooth L1 between its masks and the teacher's.
 
     A batch is a dict as of `data.batches.distillation_batches`.
+
+    Attributes:
+      student: the network that is trained.
+      shown: the network that is shown, measured and kept: the student, or its moving average.
     """
 
-    def __init__(self, *, student: tf.keras.Model, optimizer: Any, augmentation: Sequence[str] = (), seed: int = 0,
-                 jit_compile: bool = False) -> None:
+    def __init__(self, *, student: tf.keras.Model, optimizer: Any, augmentation: Sequence[str] = (),
+                 average: Optional[ema.MovingAverage] = None, seed: int = 0, jit_compile: bool = False) -> None:
         """Wires the student; network and optimizer must have been built.
 
         Args:
@@ -60,6 +68,7 @@ class Distillation(tf.Module):
           optimizer: optimizer of its variables.
           augmentation: of `extensions.augmentation.KINDS` but 'translation': how photographs, and independently of them
             backgrounds, are changed before the student sees them; their masks stay (S18).
+          average: of the student, or None (S17).
           seed: seed of these changes.
           jit_compile: whether the update is compiled by XLA.
 
@@ -70,19 +79,25 @@ class Distillation(tf.Module):
         if "translation" in augmentation:
             raise ValueError("augmentation 'translation' would move photographs away from their masks")
         self.student, self.optimizer = student, optimizer
+        self.average, self.shown = average, average.averaged if average else student
         self.augmentation, self.seed = tuple(augmentation), seed
         self.update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
 
     def objects(self) -> dict[str, Any]:
         """Returns what a checkpoint holds, by name."""
-        return {"student": self.student, "optimizer": self.optimizer}
+        averaged = self.average.objects() if self.average else {}
+        return {"student": self.student, "optimizer": self.optimizer, **averaged}
 
     def step(self, batch: dict) -> tuple[Metrics, None]:
         """Makes one update. Returns (metrics, None): a dict of named scalar tensors."""
-        return self.update(batch), None
+        metrics = self.update(batch)
+        self.finish_step()
+        return metrics, None
 
     def finish_step(self) -> None:
-        """Does what follows a step once for all replicas: nothing."""
+        """Moves the average once for all replicas: `step` does it itself, `replica_step` does not."""
+        if self.average:
+            self.average(self.optimizer.iterations)
 
     def replica_step(self, batch: dict) -> tuple[Metrics, None]:
         """Makes an update as one of several replicas, inside a `tf.function` around all of them."""

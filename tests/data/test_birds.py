@@ -71,6 +71,23 @@ def test_unreadable_lists_are_refused_with_file_and_line(root, file, text, messa
         birds.list_photographs(str(root))
 
 
+@pytest.mark.parametrize("text", ["1 2\n2 0\n3 1\n", "1 2\n2 1\n", "1\n", "001.A/one.jpg\n", "one.jpg\n\nelsewhere.jpg\n"])
+def test_another_file_may_say_what_is_tested(root, tmp_path, text):
+    (tmp_path / "split.txt").write_text(text)
+    found = birds.list_photographs(str(root), split_file=str(tmp_path / "split.txt"))
+    assert [photograph.is_training for photograph in found] == [False, True]  # the data set's own file says the opposite
+
+
+@pytest.mark.parametrize("text, message", [
+    ("1 1\n2 0\n", "no line that ends in 2"), ("1 2\n", "split.txt has no line for image 2"), ("three.jpg\n", "names no image"),
+    ("", "names no image"),
+])
+def test_a_file_that_says_nothing_of_what_is_tested_is_refused(root, tmp_path, text, message):
+    (tmp_path / "split.txt").write_text(text)
+    with pytest.raises(UserError, match=message):
+        birds.list_photographs(str(root), split_file=str(tmp_path / "split.txt"))
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(UserError, match="neither images.txt nor CUB_200_2011"):
         birds.list_photographs(str(tmp_path))

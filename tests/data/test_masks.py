@@ -94,8 +94,10 @@ def _areas(*values, dtype=np.uint8):
     (_areas(0, 255, 127), [0, 1, IGNORED]),
     (_areas(0, 200, 255), [0, 1, 1]),
     (_areas(0, 51, 102, 153, 204, 255, 255, 255, 255, 255), [0, 0, 0, 1, 1, 1, 1, 1, 1, 1]),
+    (_areas(0, 51, 102, 153, 153, 204, 255), [0, 0, 0, 1, 1, 1, 1]),
+    (_areas(0, 51, 102, 102, 204), [0, 0, 0, 0, 1]),
     (_areas(0, 128), [0, 1]),
-], ids=["ignored", "16 bits", "unknown", "unknown 127", "nearly white", "votes", "one grey"])
+], ids=["ignored", "16 bits", "unknown", "unknown 127", "nearly white", "votes", "votes that differ", "none of five", "one grey"])
 def test_a_mask_of_a_known_coding_is_read_as_it_is_meant(tmp_path, values, expected):
     mask = masks.load_mask(save(tmp_path / "mask.png", values))
     np.testing.assert_array_equal(mask, np.repeat([expected] * 8, 8, axis=1))

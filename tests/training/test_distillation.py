@@ -10,6 +10,7 @@ from data import backgrounds, batches, images, synthetic
 from data.images import Photograph
 from errors import UserError
 from evaluation import report
+from extensions import ema
 from inference import pipeline
 from models.unet import build_unet
 from training import distillation, labels, optimizers
@@ -21,6 +22,12 @@ def made_distillation(*, width=1 / 16, size=64, seed=0, num_steps=1000, fall_ste
     optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=2e-3, num_steps=num_steps,
                                           learning_rate_fall_steps=fall_steps)
     return distillation.Distillation(student=student, optimizer=optimizer)
+
+
+def averaged_distillation(**options):
+    training = made_distillation(**options)
+    average = ema.MovingAverage(training.student, build_unet(width=1 / 16, size=64), decay=0.9, name="student_average")
+    return distillation.Distillation(student=training.student, optimizer=training.optimizer, average=average)
 
 
 def random_batch(size=64):
@@ -49,6 +56,23 @@ def test_an_update_minimises_equation_8_between_student_and_teacher():
     values = [float(training.step(batch)[0]["student/distillation_loss"]) for _ in range(20)]
     assert values[0] == pytest.approx(expected, rel=1e-4)
     assert values[-1] < 0.97 * values[0]
+
+
+def test_the_average_of_the_student_is_shown_and_kept_and_training_stays_what_it_is():
+    training, plain, batch = averaged_distillation(), made_distillation(), random_batch()
+    assert training.shown is training.objects()["student_average"] is not training.student
+    assert plain.shown is plain.student and "student_average" not in plain.objects()
+    expected = [variable.numpy() for variable in training.student.variables]
+    for step in range(1, 4):
+        training.step(batch)
+        plain.step(batch)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = [decay * mine + (1 - decay) * other.numpy()
+                    for mine, other in zip(expected, training.student.variables)]
+    for mine, other in zip(training.student.variables, plain.student.variables):
+        np.testing.assert_array_equal(mine, other, err_msg=mine.name)
+    for mine, variable in zip(expected, training.shown.variables):  # moving means and variances among them
+        np.testing.assert_allclose(mine, variable, rtol=1e-4, atol=1e-6, err_msg=variable.name)
 
 
 def test_labels_are_the_teachers_masks_computed_once(tmp_path):
