@@ -178,10 +178,9 @@ def labelled_cluster(
     count = round(_KINDS[kind].coverage * (size + _SHAPE_SIZE) ** 2 / _KINDS[kind].mean_area)
     corners = _spread_points(count, extent=size + _SHAPE_SIZE, generator=generator) + _SHADOW_REACH
     shapes = np.empty((count, _SHAPE_SIZE, _SHAPE_SIZE), bool)
-    low, high = (np.array(colour) for colour in _KINDS[kind].colours)
     for index, (top, left) in enumerate(corners):
         coverage, shading = _draw_grain(_KINDS[kind], generator=generator)
-        colour = low + (high - low) * generator.uniform() + generator.normal(0.0, 0.02, 3)
+        colour = _draw_colour(_KINDS[kind], generator=generator)
         if shadows:
             around = tuple(slice(start - _SHADOW_REACH, start + _SHAPE_SIZE + _SHADOW_REACH) for start in (top, left))
             canvas[around] *= 1.0 - shadows * _draw_shadow(coverage, light=light, generator=shadow_generator)
@@ -195,6 +194,41 @@ def labelled_cluster(
     if noise:
         picture = picture + np.random.default_rng([seed, _NOISE_STREAM]).normal(0.0, noise, picture.shape)
     return _to_bytes(picture), shapes, labels[inside, inside]
+
+
+def drawn_instances(kind: str, *, num_instances: int, size: int = 64, seed: int) -> np.ndarray:
+    """Draws single whole instances of a kind of cluster, as `drawn_cluster` does, each in the middle of its picture.
+
+    Args:
+      kind: one of `CLUSTERS`.
+      num_instances: n.
+      size: side of the pictures in pixels, even and at least 48.
+      seed: equal seeds give equal instances.
+
+    Returns:
+      RGBA pictures, float32 [n, size, size, 4] in [0, 1]; colours are those of the instance alone, black outside.
+
+    Raises:
+      ValueError: on an unknown kind, or an odd or a too small size.
+    """
+    _check_cluster(kind, size=64, shadows=0.0, noise=0.0)
+    if size < _SHAPE_SIZE or size % 2:
+        raise ValueError(f"size is {size} pixels, expected an even number of at least {_SHAPE_SIZE}.")
+    generator, start = np.random.default_rng(seed), (size - _SHAPE_SIZE) // 2
+    inside = slice(start, start + _SHAPE_SIZE)
+    instances = np.zeros((num_instances, size, size, 4), np.float32)
+    for instance in instances:
+        coverage, shading = _draw_grain(_KINDS[kind], generator=generator)
+        colour = _draw_colour(_KINDS[kind], generator=generator)
+        instance[inside, inside, :3] = np.clip(shading[..., np.newaxis] * colour, 0.0, 1.0)
+        instance[inside, inside, 3] = coverage
+    return instances
+
+
+def _draw_colour(kind: _Kind, *, generator: np.random.Generator) -> np.ndarray:
+    """An instance's colour, between the two of its kind: float [3]."""
+    low, high = (np.array(colour) for colour in kind.colours)
+    return low + (high - low) * generator.uniform() + generator.normal(0.0, 0.02, 3)
 
 
 def _check_cluster(kind: str, *, size: int, shadows: float, noise: float) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data import hoc, synthetic
+from evaluation import instances as instance_metrics
 
 
 @pytest.mark.parametrize("size", [16, 64])
@@ -269,3 +270,15 @@ def test_noise_has_the_deviation_asked_for_and_leaves_instances_as_they_are(nois
     assert difference.std() == pytest.approx(noise, rel=0.03) and abs(difference.mean()) < 0.002
     again = synthetic.drawn_cluster("long_ellipses", size=256, seed=4, shadows=0.3, noise=noise)[0]
     np.testing.assert_array_equal(again, noisy[0])
+
+
+def test_single_instances_are_whole_and_in_the_middle():
+    instances = synthetic.drawn_instances("long_ellipses", num_instances=5, seed=0)
+    assert instances.shape == (5, 64, 64, 4) and instances.dtype == np.float32
+    assert 0.0 <= instances.min() and instances.max() <= 1.0
+    masks = instances[..., 3] >= 0.5
+    assert np.all(np.abs(instance_metrics.centroids(masks) - 31.5) < 1.0)
+    assert np.all(instance_metrics.elongations(masks) == pytest.approx(2.5, rel=0.05))
+    np.testing.assert_array_equal(instances, synthetic.drawn_instances("long_ellipses", num_instances=5, seed=0))
+    with pytest.raises(ValueError, match="size is 49"):
+        synthetic.drawn_instances("beans", num_instances=1, size=49, seed=0)
