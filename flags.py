@@ -263,8 +263,9 @@ def define_cluster() -> None:
                             "anew each time; the paper only moves them (S27).", lower_bound=0.0, upper_bound=180.0)
     absl_flags.DEFINE_float("max_magnification", 1.0, "m: instances are scaled by a factor drawn anew from 1/m to m each "
                             "time; 1: not (S27).", lower_bound=1.0, upper_bound=4.0)
-    absl_flags.DEFINE_enum("background", "disk", ["disk", "black"],
-                           "Bottom layer: windows with a black disk in the middle, or black altogether.")
+    absl_flags.DEFINE_enum("background", "disk", ["disk", "black", "ground"],
+                           "Bottom layer: windows with a black disk in the middle, black altogether, or the photograph's "
+                           "dark ground with the bright things on it taken away (S28).")
     absl_flags.DEFINE_float("shadow_strength", 0.0, "Largest opacity of a soft shadow that each instance casts on what is "
                             "below it, drawn anew each time; 0: none, as in the paper (S26).", lower_bound=0.0,
                             upper_bound=1.0)

@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
     del argv
     options = config.with_area(config.from_flags(config.Cluster), PAPER_AREA)
     if options.suggest:
-        print(suggestion.suggest(hoc.load_unscaled(options.scenes), on_black=options.scenes.background == "black"))
+        print(suggestion.suggest(hoc.load_unscaled(options.scenes), on_black=options.scenes.background != "disk"))
         return
     task.check(options)
     cluster, shapes = hoc.load(options.scenes, seed=options.run.seed)

@@ -7,6 +7,7 @@ batch, N instance layers, Z latent dimensions, S = `WINDOW` the side of a window
 import dataclasses
 from typing import Callable, Optional
 
+import cv2
 import numpy as np
 from PIL import Image
 import tensorflow as tf
@@ -98,6 +99,7 @@ class SceneStream:
       vertical_flip: likewise (not for crowds, S11).
       disk_radius: radius in pixels of the black disk in the middle of each background window.
       black_background: whether backgrounds are black altogether instead.
+      ground: uint8 [H, W, 3], of which backgrounds are cut instead, without a disk; None: of the cluster.
       sample_layout: a layout's `sample`, (shape, seed) to tensors [*shape, ...] that a batch has as `delta_r`; None: a
         batch has none.
     """
@@ -109,6 +111,7 @@ class SceneStream:
     vertical_flip: bool = True
     disk_radius: float = 20.0
     black_background: bool = False
+    ground: Optional[np.ndarray] = None
     sample_layout: Optional[Callable] = None
 
     def __post_init__(self) -> None:
@@ -146,21 +149,23 @@ class SceneStream:
         in_shard = _shard_slice(batch_size, shards=shards, shard_index=shard_index)
         with tf.device("/CPU:0"):
             pixels = tf.constant(self.cluster)
-        visible = tf.constant(background_visibility(disk_radius=self.disk_radius, black=self.black_background))
+            ground = pixels if self.ground is None else tf.constant(self.ground)
+        disk_radius = self.disk_radius if self.ground is None else 0.0
+        visible = tf.constant(background_visibility(disk_radius=disk_radius, black=self.black_background))
 
         def uniform(shape: list, stream: int, step: tf.Tensor) -> tf.Tensor:
             folded = tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), step)
             return tf.random.stateless_uniform(shape, folded)
 
-        def windows(stream: int, step: tf.Tensor) -> tf.Tensor:
+        def windows(picture: tf.Tensor, stream: int, step: tf.Tensor) -> tf.Tensor:
             drawn = uniform([batch_size, 4], stream, step)[in_shard]
-            return cut_windows(pixels, drawn, horizontal_flip=self.horizontal_flip, vertical_flip=self.vertical_flip)
+            return cut_windows(picture, drawn, horizontal_flip=self.horizontal_flip, vertical_flip=self.vertical_flip)
 
         @tf.autograph.experimental.do_not_convert  # it would take seconds, and nothing here needs it
         def draw(step: tf.Tensor) -> dict[str, tf.Tensor]:
             latents = 2.0 * uniform([self.num_layers, batch_size, self.latent_dim], _LATENTS, step) - 1.0
-            batch = {"foreground_inputs": latents[:, in_shard], "reals": windows(_REALS, step), "step": step,
-                     "background_inputs": windows(_BACKGROUNDS, step) * visible}
+            batch = {"foreground_inputs": latents[:, in_shard], "reals": windows(pixels, _REALS, step),
+                     "background_inputs": windows(ground, _BACKGROUNDS, step) * visible, "step": step}
             if self.sample_layout:  # for the global batch, so that a layout does not depend on how the batch is divided
                 delta_r = self.sample_layout([self.num_layers, batch_size],
                                              seed=tf.stack([tf.constant(seed, tf.int64), step]))
@@ -178,6 +183,23 @@ def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
     if batch_size < 1 or batch_size % shards:
         raise UserError(f"The batch size is {batch_size}; expected a positive multiple of the {shards} shards.")
     return slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
+
+
+def ground_of(cluster: np.ndarray) -> np.ndarray:
+    """Takes the bright things away from a picture of things that lie apart on dark ground (S28).
+
+    A grey opening by a disk as wide as a window keeps what is darker than its surroundings at that scale, so that the
+    ground has its own level, light and dark parts; a median filter before it keeps single dark pixels from counting.
+
+    Args:
+      cluster: uint8 [H, W, 3], scaled for windows.
+
+    Returns:
+      uint8 [H, W, 3].
+    """
+    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WINDOW + 1, WINDOW + 1))
+    opened = cv2.morphologyEx(cv2.medianBlur(np.ascontiguousarray(cluster), 5), cv2.MORPH_OPEN, disk)
+    return cv2.GaussianBlur(opened, (0, 0), WINDOW / 8)
 
 
 def background_visibility(*, disk_radius: float, black: bool) -> np.ndarray:

@@ -84,7 +84,8 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
     stream = hoc.SceneStream(
         cluster=cluster, num_layers=scenes.num_layers, latent_dim=scenes.latent_dim, horizontal_flip=options.run.flip,
         vertical_flip=scenes.vertical_flip, disk_radius=scenes.disk_radius,
-        black_background=scenes.background == "black", sample_layout=layout.sample)
+        black_background=scenes.background == "black",
+        ground=hoc.ground_of(cluster) if scenes.background == "ground" else None, sample_layout=layout.sample)
     return Built(training, make_scenes(averaged or network, layout), information and information.recognition, stream)
 
 
@@ -109,10 +110,10 @@ def describe(options: config.Cluster, cluster: np.ndarray) -> str:
     scenes, area = options.scenes, options.objective.area_constant
     uncovered = uncovered_fraction(num_layers=scenes.num_layers, area=area, padding=scenes.padding,
                                    max_magnification=scenes.max_magnification)
-    has_hole = scenes.disk_radius or scenes.background == "black"
+    has_hole = scenes.background == "black" or (scenes.background == "disk" and scenes.disk_radius)
     return (f"cluster of {cluster.shape[1]}x{cluster.shape[0]} pixels in windows of {hoc.WINDOW}; area constant {area}; "
             + (f"about {100 * uncovered:.0f} % of a window's middle is covered by no instance" if has_hole
-               else "backgrounds are whole windows"))
+               else "backgrounds are the ground" if scenes.background == "ground" else "backgrounds are whole windows"))
 
 
 def check_padding(padding: int, *, area: float, max_magnification: float = 1.0) -> None:

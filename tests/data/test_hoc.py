@@ -156,6 +156,22 @@ def test_backgrounds_are_windows_with_a_black_disk_and_nothing_else_black():
         assert sum(matches) == 1
 
 
+def test_backgrounds_are_cut_of_the_ground_without_a_disk():
+    plain, grounded = _batches(), _batches(ground=np.full((80, 90, 3), 77, np.uint8))
+    for before, after in zip(plain, grounded):
+        assert np.all(after["background_inputs"] == 77)
+        np.testing.assert_array_equal(before["reals"], after["reals"])
+
+
+def test_the_ground_is_the_picture_without_its_bright_things():
+    rows, columns = np.mgrid[:200, :200]
+    slope = np.repeat((30 + columns // 10)[..., np.newaxis], 3, axis=2).astype(np.uint8)
+    picture = slope.copy()
+    picture[np.hypot(rows - 100, columns - 100) < 20] = 200
+    assert np.abs(hoc.ground_of(picture).astype(int) - slope).max() <= 8
+    assert hoc.ground_of(picture)[100, 100].max() < 50
+
+
 def test_black_backgrounds_leave_reals_and_latents_as_they_are():
     plain, black = _batches(), _batches(black_background=True)
     for one, other in zip(plain, black, strict=True):
