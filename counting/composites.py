@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from extensions import shadow
 from models import composition, layout
-from models.composition import Instance
 
 GROUNDS = ("dense", "black")  # instances until the ground is hidden; a random number of them on black
 VARIANTS = 2  # how often each instance is turned and scaled anew
@@ -217,10 +216,8 @@ def compose(placed: Sequence[Placed], *, size: int, min_visible: float) -> Compo
 
 def _above(ground: np.ndarray, rgba: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     """Composes ground [h, w, 3], a black shadow [h, w], and the instance [h, w, 4] that casts it, by Eq. (5)."""
-    images = np.stack([ground, np.zeros_like(ground), rgba[..., :3]])
-    masks = np.stack([np.ones_like(opacity), opacity, rgba[..., 3]])
-    layers = Instance(images[:, np.newaxis], masks[:, np.newaxis, ..., np.newaxis])
-    return composition.composite(Instance(*map(tf.constant, layers)))[0].numpy()
+    shaded = composition.over(0.0, opacity[..., np.newaxis], ground)
+    return composition.over(rgba[..., :3], rgba[..., 3:], shaded)
 
 
 def visible_labels(alphas: np.ndarray, *, min_visible: float) -> np.ndarray:
