@@ -105,6 +105,12 @@ def make(instances: np.ndarray, recipe: Recipe, *, count: int, seed: int) -> Ite
         yield compose(placed, size=recipe.size, min_visible=recipe.min_visible)
 
 
+def median_diameter(instances: np.ndarray) -> float:
+    """Returns the median of the diameters of disks that have as many pixels as instances [n, S, S, 4] of alpha 0.5."""
+    areas = np.count_nonzero(instances[..., 3] >= 0.5, axis=(1, 2))
+    return float(np.median(2.0 * np.sqrt(areas[areas > 0] / np.pi)))
+
+
 def make_sprites(instances: np.ndarray, recipe: Recipe, *, seed: int) -> list[Sprite]:
     """Flips, turns and scales each instance `VARIANTS` times at random, and makes the shadows.
 

@@ -22,10 +22,13 @@ NETWORK = "stardist_student"
 NUM_RAYS = 32
 GRID = 2  # pixels of a picture, along each axis, for one at which the network decides
 HELD_OUT = 0.1  # share of the composites by which thresholds are chosen
-MOST_HELD_OUT = 24
-LEARNING_RATE = 6e-4
+MOST_HELD_OUT = 8
+LEARNING_RATE = 2e-3  # of Adam at the start, from which it falls to zero
+MOMENTUM = 0.9  # of the statistics of batch normalization, so that those of a short training are right
 TILE = 512  # pixels that the network sees at a time, at most, along each axis
-NMS_THRESHOLDS = (0.3, 0.4, 0.5)  # among which the overlap at which two are one is chosen
+NMS_THRESHOLDS = (0.3, 0.4)  # among which the overlap at which two are one is chosen
+MATCHES = (0.5, 0.7)  # overlaps with a true instance that count when thresholds are chosen
+SEARCH = {"maxiter": 10, "tol": 0.02}  # for the score's threshold
 Path = Union[str, os.PathLike]
 
 
@@ -50,25 +53,28 @@ class Student:
     """
 
     def __init__(self, network: Any, *, metadata: dict[str, Any]) -> None:
-        """Takes a `stardist.models.StarDist2D`, whose thresholds are set."""
+        """Takes a `stardist.models.StarDist2D`, whose thresholds are set, and `channels` among the metadata."""
         self._network, self.metadata = network, metadata
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The score below which nothing is found (`prob`), and the overlap above which two are one (`nms`)."""
+        return {name: float(getattr(self._network.thresholds, name)) for name in ("prob", "nms")}
 
     def find(self, picture: np.ndarray) -> Found:
         """Finds the instances of a picture of any size, uint8 [H, W, 3], in tiles."""
         tiles = (*(math.ceil(side / TILE) for side in picture.shape[:2]), 1)
         with _silence():
-            polygons = self._network.predict_instances(_to_unit(picture), n_tiles=tiles, return_labels=False,
+            polygons = self._network.predict_instances(_standardized(_to_unit(picture), self.metadata["channels"]), n_tiles=tiles, return_labels=False,
                                                        show_tile_progress=False)[1]
         outlines = np.moveaxis(polygons["coord"], 1, 2)[..., ::-1] + 0.5  # [m, 2, 32], rows first, whole at middles
         return Found(outlines.astype(np.float32), polygons["prob"].astype(np.float32))
 
-    def save(self, path: Path) -> None:
-        """Writes the network, its thresholds and the metadata into one file."""
+    def to_bytes(self) -> bytes:
+        """Returns the content of the file that `load` reads: the network, its thresholds and the metadata."""
         arrays = {f"{number:03d}": array for number, array in enumerate(self._network.keras_model.get_weights())}
-        config, thresholds = vars(self._network.config), self._network.thresholds
-        weights.write_weights(path, arrays, metadata={
-            **self.metadata, "network": NETWORK, "width": config["unet_n_filter_base"],
-            "thresholds": {"prob": float(thresholds.prob), "nms": float(thresholds.nms)}})
+        return weights.to_bytes(arrays, metadata={**self.metadata, "network": NETWORK, "thresholds": self.thresholds,
+                                                  "width": self._network.config.unet_n_filter_base})
 
 
 def check_installed() -> None:
@@ -94,6 +100,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
     if len(images) < 2 or len(images) != len(labels):
         raise ValueError(f"{len(images)} images and {len(labels)} label images; there are as many, at least 2.")
     tf.keras.utils.set_random_seed(seed)
+    channels = _channels(images)
     num_held_out = min(MOST_HELD_OUT, max(1, round(HELD_OUT * len(images))))
     shown = len(images) - num_held_out
     with _silence():
@@ -104,17 +111,18 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
     with tqdm(total=num_steps, desc="student", unit="step", disable=None) as progress:
         for step in range(num_steps):
             inputs, targets = batches[step]
-            losses = network.keras_model.train_on_batch(inputs, targets)
+            losses = network.keras_model.train_on_batch(_standardized(inputs[0], channels), targets)
             progress.set_postfix(loss=f"{losses[0]:.3f}", refresh=False)
             progress.update()
     with _silence():
-        held_out = [_to_unit(image) for image in images[shown:]]
-        network.optimize_thresholds(held_out, list(labels[shown:]), nms_threshs=list(NMS_THRESHOLDS))
-    return Student(network, metadata=dict(metadata))
+        held_out = [_standardized(_to_unit(image), channels) for image in images[shown:]]
+        network.optimize_thresholds(held_out, list(labels[shown:]), nms_threshs=list(NMS_THRESHOLDS),
+                                    iou_threshs=list(MATCHES), optimize_kwargs=SEARCH)
+    return Student(network, metadata={**metadata, "channels": channels})
 
 
 def load(path: Path) -> Student:
-    """Loads what `Student.save` wrote; UserError where the file is missing, broken, or holds another network."""
+    """Loads what `Student.to_bytes` made; UserError where the file is missing, broken, or holds another network."""
     metadata, arrays = weights.read_weights(path)
     if metadata.get("network") != NETWORK:
         raise UserError(f"{path} holds a {metadata.get('network')!r}, expected a {NETWORK!r}, as count.py writes it.")
@@ -123,6 +131,10 @@ def load(path: Path) -> Student:
             network = _build(int(metadata["width"]))
             network.thresholds = {name: float(metadata["thresholds"][name]) for name in ("prob", "nms")}
             network.keras_model.set_weights([arrays[name] for name in sorted(arrays)])
+        for name in ("mean", "deviation"):
+            np.reshape(np.array(metadata["channels"][name], np.float32), [3])
+        if not all(float(metadata["learnt"][name]) > 0 for name in ("diameter", "min_scale", "max_scale")):
+            raise ValueError("sizes are positive")
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is broken: its network cannot be built ({type(error).__name__}); train the student "
                         "again.") from error
@@ -133,9 +145,13 @@ def _build(width: int, *, size: tuple[int, int] = (128, 128), batch_size: int = 
     """Makes an untrained network, which leaves no files."""
     from stardist.models import Config2D, StarDist2D
     config = Config2D(n_rays=NUM_RAYS, n_channel_in=3, grid=(GRID, GRID), unet_n_depth=3, unet_n_filter_base=width,
-                      net_conv_after_unet=4 * width, train_patch_size=tuple(size), train_batch_size=batch_size,
+                      unet_batch_norm=True, net_conv_after_unet=4 * width, train_patch_size=tuple(size), train_batch_size=batch_size,
                       train_foreground_only=0.0, train_reduce_lr=None, train_tensorboard=False)
-    return StarDist2D(config, name=NETWORK, basedir=None)
+    network = StarDist2D(config, name=NETWORK, basedir=None)
+    for layer in network.keras_model.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            layer.momentum = MOMENTUM
+    return network
 
 
 def _batches(network: Any, images: np.ndarray, labels: np.ndarray, *, augment: Augmenter, length: int) -> Any:
@@ -150,6 +166,19 @@ def _batches(network: Any, images: np.ndarray, labels: np.ndarray, *, augment: A
 def _to_unit(picture: np.ndarray) -> np.ndarray:
     """Returns uint8 pixels as float32 in [0, 1]."""
     return picture.astype(np.float32) / 255.0
+
+
+def _channels(images: np.ndarray) -> dict[str, list[float]]:
+    """Returns the mean and the deviation of each channel of pictures, one at a time, so that memory suffices."""
+    mean = np.mean([image.mean(axis=(0, 1)) for image in images], axis=0)
+    squares = np.mean([np.square(image, dtype=np.float64).mean(axis=(0, 1)) for image in images], axis=0)
+    return {"mean": mean.tolist(), "deviation": np.sqrt(np.maximum(squares - mean**2, 0.0)).tolist()}
+
+
+def _standardized(pictures: np.ndarray, channels: dict[str, Any]) -> np.ndarray:
+    """Shifts and scales the channels of pictures in [0, 1] by the mean and deviation that composites have, in [0, 255]."""
+    mean, deviation = (np.array(channels[name], np.float32) / 255.0 for name in ("mean", "deviation"))
+    return (pictures - mean) / np.maximum(deviation, 1.0 / 255.0)
 
 
 @contextlib.contextmanager
