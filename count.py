@@ -26,7 +26,8 @@ from errors import UserError
 from inference.sampler import weights_path
 from training import environment
 
-NUM_INSTANCES = 1024  # that composites are made of
+NUM_INSTANCES = 1024  # that composites are made of, at most
+INSTANCES_EACH = 16  # for each composite, where there are few
 SHADOW_STRENGTH = {"dense": 0.7, "black": 0.0}
 
 
@@ -92,7 +93,7 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: np.ndarray, *
     if not len(instances.scores):
         raise UserError(f"no instance was found in {name} with --window_size={window_size}; it should be about 1.5 times "
                         "the biggest instance's width, and composites.png of the student should look like the photograph")
-    diameter = float(np.median([row[8] for row in instances.rows()])) * hoc.WINDOW / window_size
+    diameter = found.typical_diameter(instances) * hoc.WINDOW / window_size
     found.check_scale(diameter, applied.metadata["learnt"], window_size=window_size, name=name)
     return instances
 
@@ -109,7 +110,8 @@ def main(argv: list[str]) -> None:
         photograph, scaled, window_size = load_photograph(options, trained=applied.metadata.get("window_size"))
     else:
         weights = weights_path(run_dir=options.run_dir, weights=options.weights)
-        sampled = generator.sample(weights, count=NUM_INSTANCES, seed=options.seed)
+        count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
+        sampled = generator.sample(weights, count=count, seed=options.seed)
         photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size)
         applied, images, labels = train(options, sampled.instances, window_size=window_size)
         made = {outputs.STUDENT: applied.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}

@@ -15,7 +15,8 @@ from counting.student import Found
 from errors import UserError
 
 MOST_INSTANCES = 2**16 - 1  # that labels of 16 bits can number
-BORDER = 1.12  # how close to its ends a range of sizes no longer counts as learnt
+INNER = 0.7  # share of a range of sizes, in logarithms about 1, that counts as well learnt
+ALWAYS = (0.8, 1.25)  # sizes, as shares of the instances' own, that are never refused
 COLUMNS = ("number", "x", "y", "left", "top", "width", "height", "area", "equivalent_diameter", "score")
 
 
@@ -101,18 +102,28 @@ def _fill(labels: np.ndarray, outline: np.ndarray, number: int) -> None:
     labels[low[1]:high[1], low[0]:high[0]][inside] = number
 
 
+def typical_diameter(instances: Instances) -> float:
+    """Returns the diameter of the instances that cover half of the covered pixels, when the smallest come first.
+
+    Pieces of instances in gaps are many and small, and hardly change it. The plain median they would.
+    """
+    rows = sorted((row[7], row[8]) for row in instances.rows())
+    areas = np.cumsum([area for area, _ in rows])
+    return rows[int(np.searchsorted(areas, areas[-1] / 2))][1]
+
+
 def check_scale(diameter: float, learnt: dict[str, Any], *, window_size: int, name: str) -> None:
     """Raises UserError where instances have not the size that was learnt, and names the window size that would fit.
 
     Args:
-      diameter: median of what was found, in pixels of the scaled photograph.
+      diameter: of what was found (`typical_diameter`), in pixels of the scaled photograph.
       learnt: `diameter`, the median of the instances as they were before they were scaled, and `min_scale` and
         `max_scale`.
       window_size: by which the photograph was scaled.
       name: what the message calls the photograph.
     """
     ratio = diameter / learnt["diameter"]
-    if learnt["min_scale"] * BORDER <= ratio <= learnt["max_scale"] / BORDER:
+    if min(learnt["min_scale"] ** INNER, ALWAYS[0]) <= ratio <= max(learnt["max_scale"] ** INNER, ALWAYS[1]):
         return
     raise UserError(f"{name} shows instances of {ratio:.2f} times the learnt size, at the border of what was learnt "
                     f"({learnt['min_scale']:g} to {learnt['max_scale']:g} times) with --window_size={window_size}; "
