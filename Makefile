@@ -3,6 +3,7 @@
 # make test   the test suite
 # make test-fast   the part of it that neither trains nor starts scripts, within a minute
 # make install   the virtual environment .venv alone, which all others make first, if it is not there
+# make count-install   what count.py needs besides: StarDist, into the same environment
 # make reproduce DATA=data   every row of the paper, one after another, resumable; SMOKE=1 for two steps of each
 # All can be called again at any time.
 
@@ -14,9 +15,11 @@ DATA ?= data
 PYTHON ?= $(shell for python in python3 python3.11; do \
 	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-fast install reproduce clean
+.PHONY: demo test test-fast install count-install reproduce clean
 
 install: $(VENV)/.installed
+
+count-install: $(VENV)/.installed-count
 
 demo: $(VENV)/.installed
 	@echo "1 of 3: masks of 200 airplanes that the pretrained student has not seen"
@@ -29,10 +32,10 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/python experiments/demo_page.py --masks=$(RUN)_masks --run_dir=$(RUN) --instances=$(RUN)_instances \
 		--out=$(RUN).html
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(VENV)/.installed-count
 	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests
 
-test-fast: $(VENV)/.installed-test
+test-fast: $(VENV)/.installed-test $(VENV)/.installed-count
 	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m "not slow" tests
 
 reproduce: $(VENV)/.installed
@@ -59,6 +62,11 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-test: requirements-test.txt requirements.txt $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+# Both lists together, so that pip keeps to the versions of the first.
+$(VENV)/.installed-count: requirements-count.txt requirements.txt $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-count.txt
 	touch $@
 
 clean:

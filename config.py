@@ -274,6 +274,37 @@ class Sampling:
 
 
 @frozen
+class Composites:
+    """Composites of known instances, as `counting.composites` makes them; None where it depends on the ground."""
+
+    num_composites: int
+    composite_size: int
+    ground: str
+    min_scale: float
+    max_scale: float
+    min_visible: float
+    shadow_strength: Optional[float]
+
+
+@frozen
+class Counting:
+    """All flags of `count.py`."""
+
+    run_dir: Optional[str]
+    weights: Optional[str]
+    student: Optional[str]
+    image: str
+    window_size: Optional[int]
+    out: str
+    composites: Composites
+    num_steps: int
+    batch_size: int
+    student_width: int
+    seed: int
+    max_megapixels: float
+
+
+@frozen
 class Export:
     """All flags of `export.py`."""
 

@@ -17,7 +17,7 @@ import flags  # before TensorFlow, whose environment it sets
 import config
 import errors
 from errors import UserError
-from inference.sampler import InstanceSampler, samples_beyond
+from inference.sampler import InstanceSampler, samples_beyond, weights_path
 from storage import atomic
 from visualization import tiles
 
@@ -26,12 +26,7 @@ def main(argv: list[str]) -> None:
     """Loads, samples, writes, prints."""
     del argv
     options = config.from_flags(config.Sampling)
-    if bool(options.run_dir) == bool(options.weights):
-        raise UserError("give either --run_dir, a run folder of train_hoc.py, or --weights, a weights file.")
-    weights = options.weights or os.path.join(options.run_dir, "weights.npz")
-    if options.run_dir and not os.path.exists(weights):
-        raise UserError(f"{options.run_dir} holds no weights.npz, which a run of train_hoc.py writes at its end; go on with "
-                        "it, if need be to a smaller --num_steps.")
+    weights = weights_path(run_dir=options.run_dir, weights=options.weights)
     if beyond := samples_beyond(options.out, options.num_samples):
         raise UserError(f"--out={options.out} holds more instances than --num_samples={options.num_samples}, {beyond[0].name} "
                         "for one, which would stay beside the new ones; give another folder.")

@@ -37,16 +37,35 @@ def load_cluster(path: str, *, window_size: int) -> np.ndarray:
     Raises:
       UserError: the file cannot be read, the window is smaller than 16 pixels, or the photograph than a window.
     """
-    if window_size < SMALLEST_WINDOW:
-        raise UserError(f"--window_size is {window_size} pixels, expected at least {SMALLEST_WINDOW}; enlarge a "
-                        "photograph whose instances are that small.")
-    photograph = decoding.load_image(path)
+    check_window_size(window_size)
+    return scaled_for_windows(decoding.load_image(path), window_size=window_size, name=path)
+
+
+def scaled_for_windows(photograph: np.ndarray, *, window_size: int, name: str) -> np.ndarray:
+    """Scales a photograph as `load_cluster` does.
+
+    Args:
+      photograph: uint8 [H, W, 3].
+      window_size: as above.
+      name: what messages call the photograph.
+
+    Raises:
+      UserError: the window is smaller than 16 pixels, or the photograph than a window.
+    """
+    check_window_size(window_size)
     height, width = photograph.shape[:2]
     if min(height, width) < window_size:
-        raise UserError(f"{path} is {width}x{height} pixels, smaller than a window of --window_size={window_size}; "
+        raise UserError(f"{name} is {width}x{height} pixels, smaller than a window of --window_size={window_size}; "
                         "lower it to about 1.5 times the biggest instance's width.")
     scaled = [max(WINDOW, round(side * WINDOW / window_size)) for side in (width, height)]
     return np.array(Image.fromarray(photograph).resize(scaled, Image.Resampling.LANCZOS))
+
+
+def check_window_size(window_size: int) -> None:
+    """Raises UserError where windows are so small that they would be mostly interpolation."""
+    if window_size < SMALLEST_WINDOW:
+        raise UserError(f"--window_size is {window_size} pixels, expected at least {SMALLEST_WINDOW}; enlarge a "
+                        "photograph whose instances are that small.")
 
 
 def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.ndarray]]:

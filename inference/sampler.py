@@ -120,6 +120,10 @@ class InstanceSampler:
         rgba = pipeline.in_batches(self._network, latents, batch_size=BATCH_SIZE)
         return rgba[..., :3], rgba[..., 3:]
 
+    def sample(self, count: int) -> np.ndarray:
+        """Samples instances, the first of those that are evaluated, or more: RGBA, float32 [count, 64, 64, 4]."""
+        return np.concatenate(self.generate(self._draw(count)), axis=-1)
+
     def pictures(self, num_samples: int) -> dict[str, np.ndarray]:
         """Samples instances and shows what each latent does.
 
@@ -142,6 +146,17 @@ class InstanceSampler:
         pictures["traversal.png"] = panels.traversal_panel(appearances.reshape(*shape, 3),
                                                            masks.reshape(*shape, 1))
         return pictures
+
+
+def weights_path(*, run_dir: Optional[str], weights: Optional[str]) -> str:
+    """Returns the weights file that either flag names; UserError where not just one does, or the run has none."""
+    if bool(run_dir) == bool(weights):
+        raise UserError("give either --run_dir, a run folder of train_hoc.py, or --weights, a weights file.")
+    path = weights or os.path.join(run_dir, "weights.npz")
+    if run_dir and not os.path.exists(path):
+        raise UserError(f"{run_dir} holds no weights.npz, which a run of train_hoc.py writes at its end; go on with "
+                        "it, if need be to a smaller --num_steps.")
+    return path
 
 
 def write_samples(sampler: InstanceSampler, folder: pathlib.Path, *, num_samples: int) -> None:

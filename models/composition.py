@@ -1,8 +1,11 @@
 """Instances and the composition module (Eq. 5)."""
 
-from typing import NamedTuple, Sequence
+from typing import NamedTuple, Sequence, Union
 
+import numpy as np
 import tensorflow as tf
+
+Pixels = Union[tf.Tensor, np.ndarray, float]
 
 
 class Instance(NamedTuple):
@@ -44,5 +47,10 @@ def composite(layers: Instance) -> tf.Tensor:
         raise ValueError(f"images {layers.image.shape} and masks {layers.mask.shape} differ in more than channels")
     x = tf.zeros_like(layers.image[0])
     for image, mask in zip(tf.unstack(layers.image), tf.unstack(layers.mask)):
-        x = image * mask + x * (1.0 - mask)
+        x = over(image, mask, x)
     return x
+
+
+def over(image: Pixels, mask: Pixels, ground: Pixels) -> Pixels:
+    """Lays one layer on what is below it, one step of Eq. (5): `image * mask + ground * (1 - mask)`."""
+    return image * mask + ground * (1.0 - mask)

@@ -1,10 +1,10 @@
-"""Writes a file whole or not at all."""
+"""Writes files whole or not at all."""
 
 import contextlib
 import os
 import pathlib
 import zlib
-from typing import Union
+from typing import Mapping, Union
 
 from errors import UserError
 
@@ -22,18 +22,42 @@ def write(path: Union[str, os.PathLike], content: Union[bytes, str]) -> pathlib.
     Raises:
       UserError: it cannot be written (disk full, no permission); what was there before is then still there.
     """
-    path = pathlib.Path(path)
-    name = zlib.crc32(os.fsencode(path.name))  # shorter than the file's own, which may leave no room for a suffix
-    partial = path.with_name(f".{name:08x}.{os.getpid()}.partial")
+    write_all({path: content})
+    return pathlib.Path(path)
+
+
+def write_all(contents: Mapping[Union[str, os.PathLike], Union[bytes, str]]) -> None:
+    """Writes several files as `write` does, and renames them when the last is written: all are replaced, or none.
+
+    Raises:
+      UserError: one cannot be written; what was there before is then still there.
+    """
+    partials = {}
+    path = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        for path, content in contents.items():
+            path = pathlib.Path(path)
+            partials[path] = _partial(path)
+            _write(partials[path], content)
+        for path, partial in partials.items():
+            os.replace(partial, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        for partial in partials.values():
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return path
+
+
+def _partial(path: pathlib.Path) -> pathlib.Path:
+    """Names the file that becomes `path`."""
+    name = zlib.crc32(os.fsencode(path.name))  # shorter than the file's own, which may leave no room for a suffix
+    return path.with_name(f".{name:08x}.{os.getpid()}.partial")
+
+
+def _write(path: pathlib.Path, content: Union[bytes, str]) -> None:
+    """Writes a file, and its folder where it is missing, through to the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())

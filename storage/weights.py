@@ -36,7 +36,12 @@ def save_weights(path: Path, network: tf.keras.Model, *, metadata: Mapping[str, 
 
 
 def write_weights(path: Path, arrays: Arrays, *, metadata: Mapping[str, Any], half_precision: bool = False) -> None:
-    """Writes what `save_weights` does, from arrays.
+    """Writes what `save_weights` does, from arrays; see `to_bytes`."""
+    atomic.write(path, to_bytes(arrays, metadata=metadata, half_precision=half_precision))
+
+
+def to_bytes(arrays: Arrays, *, metadata: Mapping[str, Any], half_precision: bool = False) -> bytes:
+    """Returns the content of a weights file.
 
     With half precision, kernels are stored as float16, in half the room. Vectors (biases, and batch normalization's
     parameters, whose variances may be below float16's range) stay float32.
@@ -46,7 +51,7 @@ def write_weights(path: Path, arrays: Arrays, *, metadata: Mapping[str, Any], ha
     header = json.dumps({**metadata, "format": WEIGHTS_FORMAT})
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{"": np.array(header)}, **arrays)
-    atomic.write(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], Arrays]:

@@ -19,7 +19,7 @@ import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PACKAGES = ("data", "evaluation", "extensions", "inference", "models", "storage", "training", "visualization")
+PACKAGES = ("counting", "data", "evaluation", "extensions", "inference", "models", "storage", "training", "visualization")
 
 
 def import_all():

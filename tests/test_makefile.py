@@ -33,7 +33,7 @@ def install(tmp_path):
     folder, programs_folder, log = tmp_path / "project", tmp_path / "bin", tmp_path / "log"
     for path in (folder, programs_folder):
         path.mkdir()
-    for name in ("Makefile", "requirements.txt", "requirements-test.txt"):
+    for name in ("Makefile", "requirements.txt", "requirements-test.txt", "requirements-count.txt"):
         shutil.copy(ROOT / name, folder / name)
     for name in ("basename", "chmod", "cp", "dirname", "mkdir", "rm", "touch"):
         (programs_folder / name).symlink_to(shutil.which(name))
@@ -83,6 +83,13 @@ def test_pip_puts_uv_into_the_folder_once(install):
     assert lines == [PIP_UV, UV_VENV, REQUIREMENTS]
     result, lines = install(programs, "VENV=other")
     assert lines[3:] == [UV_VENV.replace(".venv", "other"), REQUIREMENTS]
+
+
+def test_what_counting_needs_is_installed_together_with_what_all_need(install):
+    assert (ROOT / "requirements-count.txt").read_text() == "stardist==0.9.1\n"
+    result, lines = install({"python3": python((3, 11, 4))}, "count-install")
+    assert result.returncode == 0, result.stderr
+    assert lines == ["python3 -m venv .venv", REQUIREMENTS, f"{REQUIREMENTS} -r requirements-count.txt"]
 
 
 @pytest.mark.parametrize("programs, tried", [

@@ -14,15 +14,17 @@ LEVELS = (
     ("extensions",),
     ("visualization", "evaluation"),
     ("inference",),
+    ("counting",),
     ("training",),
-    ("train_fg", "train_hoc", "distill", "evaluate", "segment", "sample", "export", "experiments", "benchmarks"),
+    ("train_fg", "train_hoc", "distill", "evaluate", "segment", "sample", "count", "export",
+     "experiments", "benchmarks"),
 )
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 
 # Modules whose functions say the types of all they take and return.
 ANNOTATED = ("errors", "streams", "flags", "flag_help", "config", "storage", "data", "losses", "models", "extensions",
              "visualization", "evaluation", "inference", "training", "train_fg", "train_hoc", "distill", "evaluate",
-             "segment", "sample", "export")
+             "counting", "segment", "sample", "count", "export")
 
 # Imports from a higher level that are still there, (importer, imported). One that is gone must be gone here too.
 KNOWN_UPWARD_IMPORTS = frozenset()

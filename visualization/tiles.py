@@ -98,6 +98,11 @@ def save_png(array: np.ndarray, path: Union[str, os.PathLike], *, compress_level
       UserError: the folder or file cannot be written, for example because the disk is full.
       ValueError: the array is no such picture.
     """
+    atomic.write(path, png_bytes(array, compress_level=compress_level))
+
+
+def png_bytes(array: np.ndarray, *, compress_level: int = 6) -> bytes:
+    """Returns the content of the file that `save_png` writes; ValueError where the array is no such picture."""
     array = np.asarray(array)
     is_grey, is_coloured = array.ndim == 2, array.ndim == 3 and array.shape[-1] in (3, 4)
     if not (array.dtype == np.uint8 and (is_grey or is_coloured) or array.dtype == np.uint16 and is_grey):
@@ -105,7 +110,7 @@ def save_png(array: np.ndarray, path: Union[str, os.PathLike], *, compress_level
                          f"{array.dtype} {list(array.shape)}.")
     buffer = io.BytesIO()
     Image.fromarray(array).save(buffer, format="PNG", compress_level=compress_level)
-    atomic.write(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def centred(picture: np.ndarray, *, size: int) -> np.ndarray:

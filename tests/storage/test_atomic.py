@@ -21,3 +21,11 @@ def test_a_write_that_fails_half_way_is_said_and_leaves_the_old_file(tmp_path):
     with file_size_limit(1000), pytest.raises(UserError, match="figures.json cannot be written: File too large"):
         atomic.write(path, b"x" * 5000)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["figures.json"]
+
+
+def test_several_files_are_replaced_together_or_not_at_all(tmp_path):
+    atomic.write_all({tmp_path / "a": "old", tmp_path / "new" / "b": b"old"})
+    with file_size_limit(1000), pytest.raises(UserError, match="b cannot be written: File too large"):
+        atomic.write_all({tmp_path / "a": "new", tmp_path / "new" / "b": b"x" * 5000})
+    assert (tmp_path / "a").read_text() == (tmp_path / "new" / "b").read_text() == "old"
+    assert os.listdir(tmp_path / "new") == ["b"] and sorted(os.listdir(tmp_path)) == ["a", "new"]

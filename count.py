@@ -1,0 +1,134 @@
+"""Finds, outlines and counts every instance of one photograph, without a label.
+
+    python count.py --weights=pretrained/limes.npz --image=data/samples/hoc/limes.png --out=limes
+    python count.py --student=limes/student.npz --image=another.png --out=another
+
+A generator of train_hoc.py makes instances. Composites of them have known masks, and a StarDist student learns from
+these to find instances. Then it is applied to the whole photograph. It needs `make count-install`.
+"""
+
+import dataclasses
+import os
+import sys
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
+
+import flags  # before TensorFlow, whose environment it sets
+import numpy as np
+from tqdm import tqdm
+
+import config
+import errors
+from counting import composites, found, generator, outputs, student
+from data import decoding, hoc
+from errors import UserError
+from inference.sampler import weights_path
+from training import environment
+
+NUM_INSTANCES = 1024  # that composites are made of, at most
+INSTANCES_EACH = 16  # for each composite, where there are few
+SHADOW_STRENGTH = {"dense": 0.7, "black": 0.0}
+
+
+def check(options: config.Counting) -> None:
+    """Raises UserError where flags contradict each other, or results cannot go where they should."""
+    student.check_installed()
+    if options.student and (options.weights or options.run_dir):
+        raise UserError("--student is used as it is, and needs neither --weights nor --run_dir; give one or the other.")
+    if options.composites.min_scale > options.composites.max_scale:
+        raise UserError(f"--min_scale={options.composites.min_scale:g} is above --max_scale="
+                        f"{options.composites.max_scale:g}; give them in order.")
+    if os.path.exists(options.out) and not os.path.isdir(options.out):
+        raise UserError(f"--out={options.out} is no folder; give a new one.")
+    written = {os.path.realpath(os.path.join(options.out, name)) for name in outputs.NAMES}
+    if os.path.realpath(options.image) in written:
+        raise UserError(f"{options.image}, which is to be read, would be overwritten; give another --out.")
+
+
+def load_photograph(options: config.Counting, *, trained: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """Loads the photograph.
+
+    Args:
+      options: of the command.
+      trained: the window size that was trained with, or None.
+
+    Returns:
+      The photograph, uint8 [H, W, 3], the same scaled so that windows are of 64 pixels, and the window size.
+
+    Raises:
+      UserError: it cannot be read, is smaller than a window, or the window size is not known.
+    """
+    window_size = options.window_size if options.window_size is not None else trained
+    if window_size is None:
+        raise UserError("the weights do not say their window size; give --window_size, about 1.5 times the biggest "
+                        "instance's width in pixels of the photograph.")
+    hoc.check_window_size(window_size)
+    decoding.allow_megapixels(options.max_megapixels)
+    photograph = decoding.load_image(options.image)
+    scaled = hoc.scaled_for_windows(photograph, window_size=window_size, name=options.image)
+    return photograph, scaled, window_size
+
+
+def train(options: config.Counting, instances: np.ndarray, *,
+          window_size: int) -> tuple[student.Student, np.ndarray, np.ndarray]:
+    """Makes composites of instances and trains a student; returns it and the composites with their labels."""
+    made = options.composites
+    strength = SHADOW_STRENGTH[made.ground] if made.shadow_strength is None else made.shadow_strength
+    recipe = composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
+                               max_scale=made.max_scale, shadow_strength=strength, min_visible=made.min_visible)
+    stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed)
+    images, labels = map(np.stack, zip(*((one.image, one.labels) for one in tqdm(
+        stream, total=made.num_composites, desc="composites", unit="picture", disable=None))))
+    learnt = {"diameter": composites.median_diameter(instances), **dataclasses.asdict(recipe)}
+    trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
+                            batch_size=options.batch_size, metadata={"window_size": window_size, "learnt": learnt})
+    return trained, images, labels
+
+
+def find(applied: student.Student, photograph: np.ndarray, scaled: np.ndarray, *, name: str,
+         window_size: int) -> found.Instances:
+    """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
+    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=photograph.shape[:2])
+    if not len(instances.scores):
+        raise UserError(f"no instance was found in {name} with --window_size={window_size}; it should be about 1.5 times "
+                        "the biggest instance's width, and composites.png of the student should look like the photograph")
+    diameter = found.typical_diameter(instances) * hoc.WINDOW / window_size
+    found.check_scale(diameter, applied.metadata["learnt"], window_size=window_size, name=name)
+    return instances
+
+
+def main(argv: list[str]) -> None:
+    """Samples, composes, trains, finds, writes."""
+    del argv
+    options = config.from_flags(config.Counting)
+    check(options)
+    environment.set_up(seed=options.seed, deterministic=True, mixed_precision="none")
+    made = {}
+    if options.student:
+        applied = student.load(options.student)
+        photograph, scaled, window_size = load_photograph(options, trained=applied.metadata.get("window_size"))
+    else:
+        weights = weights_path(run_dir=options.run_dir, weights=options.weights)
+        count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
+        sampled = generator.sample(weights, count=count, seed=options.seed)
+        photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size)
+        applied, images, labels = train(options, sampled.instances, window_size=window_size)
+        made = {outputs.STUDENT: applied.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
+    try:
+        instances = find(applied, photograph, scaled, name=options.image, window_size=window_size)
+    except UserError as error:
+        kept = outputs.keep(options.out, made)
+        raise UserError(f"{error}{f'; the student is kept, --student={kept}' if kept else ''}.") from None
+    settings = {"window_size": window_size, "thresholds": applied.thresholds, "settings": dataclasses.asdict(options)}
+    results = outputs.results(photograph, instances, name=os.path.basename(options.image), settings=settings)
+    outputs.write(options.out, {**results, **made})
+    print(f"{len(instances.scores)} instances in {options.image}; overlay.png, instances.csv and what else was found are in "
+          f"{options.out}")
+
+
+if __name__ == "__main__":
+    flags.define_path("run_dir", None, "Run folder of train_hoc.py, whose run has ended.")
+    flags.define_path("weights", None, "Weights file of an instance generator: weights.npz of such a folder.")
+    flags.define_counting()
+    errors.run(main)

@@ -1,0 +1,250 @@
+"""Composites whose instances are known: RGBA instances at random places, with their visible and their full masks.
+
+Axis letters: n instances, k of them in a composite, S the side of an instance's picture, H and W those of a composite.
+"""
+
+import dataclasses
+import math
+from typing import Iterator, NamedTuple, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from extensions import shadow
+from models import composition, layout
+
+GROUNDS = ("dense", "black")  # instances until the ground is hidden; a random number of them on black
+VARIANTS = 2  # how often each instance is turned and scaled anew
+MOST_UNCOVERED = 0.02  # share of a dense composite's pixels at which its ground counts as hidden
+MOST_COVERED = 0.7  # of a composite's area, at most, is covered on black ground
+MOST_PLACED = 2000
+_FAINT = 0.02  # alpha below which a pixel of a sprite is cut off
+_BATCH_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How composites are made.
+
+    Attributes:
+      size: side of a composite in pixels.
+      ground: one of `GROUNDS`.
+      min_scale: smallest factor by which an instance is scaled.
+      max_scale: largest.
+      shadow_strength: largest opacity of the soft shadow that an instance casts on what is below it; 0: none.
+      min_visible: share of an instance's pixels in the composite that must be seen; of less, no label is kept.
+    """
+
+    size: int = 128
+    ground: str = "dense"
+    min_scale: float = 0.6
+    max_scale: float = 1.7
+    shadow_strength: float = 0.7
+    min_visible: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Refuses what no composite can be made of, as ValueError."""
+        if self.ground not in GROUNDS:
+            raise ValueError(f"ground is {self.ground!r}, expected one of {GROUNDS}.")
+        if self.size < 1 or not 0 < self.min_scale <= self.max_scale:
+            raise ValueError(f"size {self.size} is at least 1, scales {self.min_scale} and {self.max_scale} are positive "
+                             "and ascending.")
+
+
+class Composite(NamedTuple):
+    """One composite.
+
+    Attributes:
+      image: uint8 [H, W, 3].
+      labels: int32 [H, W], the number of the instance that is seen, from 1 on, 0 where there is none.
+      full: bool [k, H, W], the whole masks of the instances 1 to k, what others hide of them too.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    full: np.ndarray
+
+
+class Sprite(NamedTuple):
+    """An instance that is turned and scaled, with its shadow, cut out tightly.
+
+    Attributes:
+      rgba: float32 [h, w, 4] in [0, 1].
+      shadow: opacity of its shadow, float32 [h, w] in [0, 1].
+      centre: row and column of the middle of the instance's own picture.
+    """
+
+    rgba: np.ndarray
+    shadow: np.ndarray
+    centre: tuple[int, int]
+
+
+class Placed(NamedTuple):
+    """A sprite and where its upper left corner is in a composite, which it may reach beyond."""
+
+    sprite: Sprite
+    row: int
+    column: int
+
+
+def make(instances: np.ndarray, recipe: Recipe, *, count: int, seed: int) -> Iterator[Composite]:
+    """Makes composites of instances. Uses Eq. (4) and (5); equal arguments make equal composites.
+
+    Args:
+      instances: float32 [n, S, S, 4] in [0, 1], RGBA: sampled ones, or ones that were cut out.
+      recipe: how.
+      count: of the composites.
+      seed: any integer of 32 bits.
+
+    Yields:
+      `count` composites.
+    """
+    sprites = make_sprites(instances, recipe, seed=seed)
+    for index in range(count):
+        placed = arrange(sprites, recipe, rng=np.random.default_rng([seed, index]))
+        yield compose(placed, size=recipe.size, min_visible=recipe.min_visible)
+
+
+def median_diameter(instances: np.ndarray) -> float:
+    """Returns the median of the diameters of disks that have as many pixels as instances [n, S, S, 4] of alpha 0.5."""
+    areas = np.count_nonzero(instances[..., 3] >= 0.5, axis=(1, 2))
+    return float(np.median(2.0 * np.sqrt(areas[areas > 0] / np.pi)))
+
+
+def make_sprites(instances: np.ndarray, recipe: Recipe, *, seed: int) -> list[Sprite]:
+    """Flips, turns and scales each instance `VARIANTS` times at random, and makes the shadows.
+
+    Those of which no pixel has alpha 0.5 are left out; ValueError if no other is left.
+    """
+    rng = np.random.default_rng(seed)
+    affine = layout.AffineLayout(max_rotation=math.pi, scale_range=(recipe.min_scale, recipe.max_scale))
+    instances, radius = _central(instances)
+    margin = math.ceil(radius * max(recipe.max_scale - 1.0, 0.0)) + shadow.MARGIN
+    sprites = []
+    for start in range(0, VARIANTS * len(instances), _BATCH_SIZE):
+        chosen = np.arange(start, min(start + _BATCH_SIZE, VARIANTS * len(instances))) % len(instances)
+        rgba = np.stack([one[:, ::-1] if rng.random() < 0.5 else one for one in instances[chosen]])
+        warps = affine.sample([len(rgba)], seed=[seed, start])
+        wide = affine.warp(composition.split_rgba(tf.constant(rgba, tf.float32)), warps, margin=margin)
+        shadows = _shadows(wide.mask, recipe.shadow_strength, seed=[seed, start + 1])
+        sprites += map(_cut, shadow.without_margin(tf.concat(wide, axis=-1)).numpy(), shadows)
+    sprites = [sprite for sprite in sprites if sprite.rgba.size and sprite.rgba[..., 3].max() >= 0.5]
+    if not sprites:
+        raise ValueError("no instance has a pixel of alpha 0.5.")
+    return sprites
+
+
+def _central(instances: np.ndarray) -> tuple[np.ndarray, float]:
+    """Cuts or pads pictures to the circle about their middle that holds all instances, however they are turned.
+
+    Returns:
+      (pictures, radius): float32 [n, 2r, 2r, 4] and r, whole pixels.
+    """
+    side = instances.shape[1]
+    rows, columns = np.nonzero((instances[..., 3] > _FAINT).any(axis=0))
+    if not len(rows):
+        return instances, side / 2
+    offsets = np.abs(np.stack([rows, columns]) + 0.5 - side / 2) + 0.5  # of the pixels' outer corners
+    radius = math.ceil(np.hypot(*offsets).max()) + side % 2 / 2
+    change = round(radius - side / 2)
+    if change > 0:
+        return np.pad(instances, [(0, 0), (change, change), (change, change), (0, 0)]), radius
+    return instances[:, -change:side + change, -change:side + change], radius
+
+
+def _shadows(masks: tf.Tensor, strength: float, *, seed: Sequence[int]) -> np.ndarray:
+    """Returns the opacities of the shadows of masks with a margin, float32 [B, h, w]."""
+    if not strength:
+        return np.zeros(shadow.without_margin(masks).shape[:-1], np.float32)
+    cast = shadow.ContactShadow(strength=strength)
+    return cast.cast(masks, *cast.sample([masks.shape[0]], seed=seed)).mask.numpy()[..., 0]
+
+
+def _cut(rgba: np.ndarray, opacity: np.ndarray) -> Sprite:
+    """Cuts away what neither the instance nor its shadow is seen in."""
+    seen = np.maximum(rgba[..., 3], opacity) > _FAINT
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if not len(rows):
+        return Sprite(rgba[:0, :0], opacity[:0, :0], (0, 0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    return Sprite(rgba[box], opacity[box], (rgba.shape[0] // 2 - rows[0], rgba.shape[1] // 2 - columns[0]))
+
+
+def arrange(sprites: Sequence[Sprite], recipe: Recipe, *, rng: np.random.Generator) -> list[Placed]:
+    """Draws sprites and their places, from the topmost down: the middle of each is where no other is yet.
+
+    Places lie up to a third of the largest sprite outside of the composite, so that its border cuts instances.
+
+    Returns:
+      The sprites that touch the composite, bottom first, as layers are composed.
+    """
+    reach = max(max(sprite.rgba.shape[:2]) for sprite in sprites) // 3
+    side = recipe.size + 2 * reach
+    free = np.ones((side, side), bool)
+    inner = free[reach:reach + recipe.size, reach:reach + recipe.size]
+    most = MOST_PLACED
+    if recipe.ground == "black":
+        area = np.mean([np.count_nonzero(sprite.rgba[..., 3] >= 0.5) for sprite in sprites])
+        most = int(rng.integers(1, max(2, MOST_COVERED * side**2 / area + 1)))
+    found = []
+    while len(found) < most and (inner.mean() > MOST_UNCOVERED if recipe.ground == "dense" else free.any()):
+        sprite = sprites[rng.integers(len(sprites))]
+        places = np.flatnonzero(free)
+        row, column = divmod(int(places[rng.integers(len(places))]), side)
+        row, column = row - sprite.centre[0], column - sprite.centre[1]
+        window, part = _overlap(row, column, sprite.rgba.shape[:2], side)
+        free[window] &= sprite.rgba[part][..., 3] < 0.5
+        found.append(Placed(sprite, row - reach, column - reach))
+    return found[::-1]
+
+
+def _overlap(row: int, column: int, shape: Sequence[int], side: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Returns which pixels of a square a picture at a place covers, and which of its own these are."""
+    window = tuple(slice(min(max(start, 0), side), max(0, min(start + length, side)))
+                   for start, length in zip((row, column), shape))
+    return window, tuple(slice(axis.start - start, axis.stop - start) for axis, start in zip(window, (row, column)))
+
+
+def compose(placed: Sequence[Placed], *, size: int, min_visible: float) -> Composite:
+    """Blends placed sprites, bottom first, each above its shadow; see `visible_labels`. Uses Eq. (5)."""
+    image = np.zeros((size, size, 3), np.float32)
+    alphas = np.zeros((len(placed), size, size), np.float32)
+    for index, (sprite, row, column) in enumerate(placed):
+        window, part = _overlap(row, column, sprite.rgba.shape[:2], size)
+        if sprite.shadow[part].size:
+            image[window] = _above(image[window], sprite.rgba[part], sprite.shadow[part])
+            alphas[(index, *window)] = sprite.rgba[part][..., 3]
+    full = alphas >= 0.5
+    inside = full.any(axis=(1, 2))
+    labels = visible_labels(alphas[inside], min_visible=min_visible)
+    return Composite(np.round(255.0 * image).astype(np.uint8), labels, full[inside])
+
+
+def _above(ground: np.ndarray, rgba: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """Composes ground [h, w, 3], a black shadow [h, w], and the instance [h, w, 4] that casts it, by Eq. (5)."""
+    shaded = composition.over(0.0, opacity[..., np.newaxis], ground)
+    return composition.over(rgba[..., :3], rgba[..., 3:], shaded)
+
+
+def visible_labels(alphas: np.ndarray, *, min_visible: float) -> np.ndarray:
+    """Says which instance is seen at each pixel: the one that contributes most, if its own alpha is at least 0.5.
+
+    Args:
+      alphas: float [k, H, W] in [0, 1], bottom first.
+      min_visible: an instance of which a smaller share of its pixels (alpha 0.5 or more) is seen has no label.
+
+    Returns:
+      int32 [H, W], numbers 1 to k, 0 where none is seen.
+    """
+    if not len(alphas):
+        return np.zeros(alphas.shape[1:], np.int32)
+    through = np.cumprod((1.0 - alphas)[::-1], axis=0)[::-1]  # what each instance and those above let through
+    contributions = alphas * np.concatenate([through[1:], np.ones_like(through[:1])])
+    topmost = contributions.argmax(axis=0)
+    seen = np.take_along_axis(alphas, topmost[np.newaxis], axis=0)[0] >= 0.5
+    labels = np.where(seen, topmost + 1, 0).astype(np.int32)
+    visible = np.bincount(labels.ravel(), minlength=len(alphas) + 1)
+    whole = np.count_nonzero(alphas >= 0.5, axis=(1, 2))
+    dropped = 1 + np.flatnonzero(visible[1:] < min_visible * whole)
+    labels[np.isin(labels, dropped)] = 0
+    return labels

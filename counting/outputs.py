@@ -1,0 +1,65 @@
+"""The files of a count, which are written together or not at all."""
+
+import json
+import os
+from typing import Any, Mapping, Optional, Union
+
+import numpy as np
+
+from counting import found
+from counting.found import Instances
+from storage import atomic
+from visualization import outlines, tiles
+
+STUDENT, COMPOSITES = "student.npz", "composites.png"
+RESULTS = ("count.json", "instances.csv", "labels.png", "instances.json", "overlay.png")
+NAMES = (*RESULTS, STUDENT, COMPOSITES)
+SHOWN = 8  # composites on their sheet
+Contents = dict[str, Union[bytes, str]]
+"""Files' contents by their names."""
+
+
+def results(photograph: np.ndarray, instances: Instances, *, name: str, settings: Mapping[str, Any]) -> Contents:
+    """Makes the files of what was found.
+
+    Args:
+      photograph: uint8 [H, W, 3].
+      instances: at least one.
+      name: the photograph's file, without its folder.
+      settings: plain values that count.json holds besides.
+    """
+    rows = instances.rows()
+    diameters, areas = np.array([row[8] for row in rows]), np.array([row[7] for row in rows])
+    height, width = instances.labels.shape
+    quartiles = np.percentile(diameters, (25, 50, 75)).round(2).tolist()
+    summary = {"count": len(rows), "image": name, "width": width, "height": height,
+               "equivalent_diameter": dict(zip(("lower_quartile", "median", "upper_quartile"), quartiles)),
+               "mean_area": round(float(areas.mean()), 2),
+               "covered": round(float(areas.sum() / (height * width)), 4), **settings}
+    overlay = outlines.numbered(photograph, instances.outlines, diameter=quartiles[1],
+                                centres=np.array([row[1:3] for row in rows]))
+    return {"count.json": json.dumps(summary, indent=2) + "\n", "instances.csv": found.csv_text(instances),
+            "labels.png": tiles.png_bytes(instances.labels), "instances.json": found.coco_text(instances, name=name),
+            "overlay.png": tiles.png_bytes(overlay)}
+
+
+def composites_sheet(images: np.ndarray, labels: np.ndarray) -> bytes:
+    """Returns composites.png: the first few, uint8 [n, S, S, 3], and the same with their labels' borders."""
+    return tiles.png_bytes(outlines.sheet(images[:SHOWN], labels[:SHOWN]))
+
+
+def write(folder: str, contents: Contents) -> None:
+    """Writes files into a folder, which is made where missing, all or none."""
+    atomic.write_all({os.path.join(folder, name): content for name, content in contents.items()})
+
+
+def keep(folder: str, contents: Contents) -> Optional[str]:
+    """Writes a student and its sheet where a count has failed afterwards, unless a folder holds some already.
+
+    Returns:
+      The student's path if it was written.
+    """
+    if not contents or any(os.path.exists(os.path.join(folder, name)) for name in contents):
+        return None
+    write(folder, contents)
+    return os.path.join(folder, STUDENT)

@@ -1,0 +1,119 @@
+"""Composites of known instances: who is seen where, and that they are the scenes of Eq. (5)."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from counting import composites
+from counting.composites import Placed, Recipe, Sprite
+from models import composition
+from models.composition import Instance
+
+
+def square(colour, *, size=4, alpha=1.0, opacity=0.0):
+    """A sprite of one colour."""
+    rgba = np.concatenate([np.full((size, size, 3), colour), np.full((size, size, 1), alpha)], axis=-1)
+    return Sprite(rgba.astype(np.float32), np.full((size, size), opacity, np.float32), (size // 2, size // 2))
+
+
+def disks(count=6, size=32):
+    """RGBA disks of several radii and colours."""
+    offset = np.arange(size) + 0.5 - size / 2
+    distance = np.hypot(offset[:, np.newaxis], offset)
+    made = [np.dstack([np.full((size, size, 3), 0.3 + 0.1 * index), np.clip(5.5 + 0.5 * index - distance, 0, 1)])
+            for index in range(count)]
+    return np.stack(made).astype(np.float32)
+
+
+def test_a_scene_of_two_has_the_labels_that_it_was_made_with():
+    scene = composites.compose([Placed(square(0.2), 1, 1), Placed(square(0.8), 3, 2)], size=8, min_visible=0.2)
+    expected = np.zeros((8, 8), int)
+    expected[1:5, 1:5], expected[3:7, 2:6] = 1, 2  # the second lies above the first
+    np.testing.assert_array_equal(scene.labels, expected)
+    assert scene.full.shape == (2, 8, 8) and scene.full.sum(axis=(1, 2)).tolist() == [16, 16]
+    assert np.bincount(scene.labels.ravel())[1:].tolist() == [10, 16]  # what is seen is below the whole
+    np.testing.assert_array_equal(scene.image[expected == 1], 51)
+    np.testing.assert_array_equal(scene.image[expected == 2], 204)
+    assert not scene.image[expected == 0].any()
+
+
+def test_a_scene_is_composed_as_by_the_composition_module():
+    rng = np.random.default_rng(0)
+    sprites = [Sprite(rng.random((5, 5, 4), np.float32), rng.random((5, 5), np.float32), (2, 2)) for _ in range(3)]
+    image = composites.compose([Placed(sprite, 1, 1) for sprite in sprites], size=7, min_visible=0.0).image
+    layers = []
+    for sprite in sprites:
+        layers += [np.dstack([np.zeros((5, 5, 3)), sprite.shadow]), sprite.rgba]
+    layers = composition.split_rgba(tf.constant(np.stack(layers)[:, np.newaxis], tf.float32))
+    expected = 255.0 * composition.composite(Instance(*layers))[0].numpy()
+    np.testing.assert_allclose(image[1:6, 1:6], expected, atol=0.51)
+
+
+def test_the_largest_contribution_wins_where_the_instance_itself_is_not_faint():
+    alphas = np.array([[[0.9, 0.9, 0.4, 0.0]], [[0.4, 0.6, 0.4, 0.4]]])
+    np.testing.assert_array_equal(composites.visible_labels(alphas, min_visible=0.0), [[1, 2, 0, 0]])
+
+
+def test_fragments_become_ground():
+    alphas = np.zeros((2, 1, 10))
+    alphas[0], alphas[1, :, :9] = 1.0, 1.0
+    assert composites.visible_labels(alphas, min_visible=0.15).tolist() == [[2] * 9 + [0]]
+    assert composites.visible_labels(alphas, min_visible=0.05).tolist() == [[2] * 9 + [1]]
+    assert composites.visible_labels(alphas[:0], min_visible=0.1).tolist() == [[0] * 10]
+
+
+def test_a_shadow_darkens_what_is_below_and_not_the_instance():
+    ground, above = square(0.8, size=8), square(0.8, size=4, opacity=0.5)
+    above = above._replace(rgba=np.where(np.arange(4)[:, np.newaxis, np.newaxis] < 2, above.rgba, 0.0))
+    image = composites.compose([Placed(ground, 0, 0), Placed(above, 2, 2)], size=8, min_visible=0.0).image
+    assert image[2, 2, 0] == 204 and image[4, 2, 0] == 102 and image[0, 0, 0] == 204
+
+
+def test_a_dense_composite_has_no_ground_and_a_black_one_has():
+    dense, = composites.make(disks(), Recipe(size=64, shadow_strength=0.0, min_visible=0.0), count=1, seed=0)
+    assert (dense.labels == 0).mean() < 2 * composites.MOST_UNCOVERED
+    numbers = set()
+    for made in composites.make(disks(), Recipe(size=64, ground="black", shadow_strength=0.0), count=6, seed=0):
+        numbers.add(len(made.full))
+        assert np.median(made.image[~made.full.any(axis=0)]) == 0  # black but for soft edges
+    assert len(numbers) > 2
+
+
+def test_equal_seeds_make_equal_composites_and_the_number_is_any():
+    first, again, other = (list(composites.make(disks(), Recipe(size=64), count=count, seed=seed))
+                           for count, seed in ((2, 3), (3, 3), (2, 4)))
+    for one, two in zip(first, again):
+        for name in one._fields:
+            np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    assert not np.array_equal(first[0].image, first[1].image)
+    assert not np.array_equal(first[0].image, other[0].image)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_instances_are_scaled_and_stay_whole_however_they_are_turned(scale):
+    corners = np.zeros((1, 32, 32, 4), np.float32)
+    corners[0, 2:30, 2:30] = 1.0
+    recipe = Recipe(min_scale=scale, max_scale=scale, shadow_strength=0.5)
+    for sprite in composites.make_sprites(np.repeat(corners, 4, axis=0), recipe, seed=1):
+        assert sprite.rgba[..., 3].sum() == pytest.approx((28 * scale) ** 2, rel=0.02)
+        assert sprite.shadow.max() > 0.0
+    assert composites.median_diameter(corners) == pytest.approx(2 * 28 / np.pi**0.5)
+
+
+@pytest.mark.parametrize("side, radius", [(32, 3), (33, 4), (32, 20)])
+def test_pictures_are_cut_about_their_own_middle(side, radius):
+    picture = np.zeros((1, side, side, 4), np.float32)
+    offset = np.abs(np.arange(side) + 0.5 - side / 2)
+    picture[0, np.maximum(offset[:, np.newaxis], offset) < radius] = 1.0
+    cut, found = composites._central(picture)
+    assert cut.shape[1] == 2 * found and cut.sum() == picture.sum()
+    np.testing.assert_array_equal(cut, cut[:, ::-1, ::-1])
+
+
+def test_what_no_composite_can_be_made_of_is_refused():
+    with pytest.raises(ValueError, match="ground is 'grey'"):
+        Recipe(ground="grey")
+    with pytest.raises(ValueError, match="scales"):
+        Recipe(min_scale=2.0)
+    with pytest.raises(ValueError, match="no instance"):
+        list(composites.make(np.zeros((2, 32, 32, 4), np.float32), Recipe(), count=1, seed=0))

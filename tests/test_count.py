@@ -1,0 +1,118 @@
+"""count.py as users start it, in a very small form."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import count
+from conftest import ROOT
+from counting import generator, outputs
+from counting.student import Found
+from errors import UserError
+from models.instance_generator import build_generator
+from storage.weights import save_weights
+
+LIMES = ("--weights=pretrained/limes.npz", "--image=data/samples/hoc/limes.png")
+SMALL = ("--num_composites=4", "--composite_size=64", "--num_steps=6", "--student_width=4", "--batch_size=2")
+
+
+@pytest.fixture(scope="module", name="stardist")
+def stardist_fixture():
+    """Skips where StarDist is not installed."""
+    return pytest.importorskip("stardist", reason="needs StarDist; `make count-install` installs it")
+
+
+@pytest.fixture(scope="module", name="counted")
+def counted_fixture(stardist, run_script, tmp_path_factory):
+    """The folder of a count of limes."""
+    folder = tmp_path_factory.mktemp("counted") / "limes"
+    result = run_script("count.py", *LIMES, *SMALL, f"--out={folder}")
+    assert result.returncode == 0, result.stderr
+    assert f"instances in data/samples/hoc/limes.png; overlay.png, instances.csv and what else was found are in {folder}" in result.stdout
+    return folder
+
+
+def test_a_count_leaves_its_files_which_agree(counted):
+    assert {path.name for path in counted.iterdir()} == set(outputs.NAMES)
+    summary = json.loads((counted / "count.json").read_text())
+    with Image.open(ROOT / "data/samples/hoc/limes.png") as photograph, Image.open(counted / "labels.png") as labels:
+        assert photograph.size == labels.size == (summary["width"], summary["height"])
+        areas = np.bincount(np.asarray(labels).ravel())[1:]
+    with open(counted / "instances.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    annotations = json.loads((counted / "instances.json").read_text())["annotations"]
+    assert summary["count"] == len(rows) == len(areas) == len(annotations) > 0
+    assert [int(row["area"]) for row in rows] == areas.tolist() == [one["area"] for one in annotations]
+    assert summary["window_size"] == 52 and summary["settings"]["composites"]["num_composites"] == 4
+
+
+def test_its_student_finds_the_same_without_training(counted, run_script, tmp_path):
+    result = run_script("count.py", f"--student={counted / 'student.npz'}", LIMES[1], f"--out={tmp_path / 'again'}")
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in (tmp_path / "again").iterdir()} == set(outputs.RESULTS)
+    for name in ("labels.png", "instances.csv", "overlay.png"):
+        assert (tmp_path / "again" / name).read_bytes() == (counted / name).read_bytes()
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("--weights=pretrained/birds_compact.npz", LIMES[1]), "holds a 'unet', expected an 'instance_generator'"),
+    (("--student=pretrained/limes.npz", LIMES[1]), "holds a 'instance_generator', expected a 'stardist_student'"),
+    ((LIMES[1],), "give either --run_dir"),
+    ((*LIMES, "--student=student.npz"), "--student is used as it is, and needs neither --weights nor --run_dir"),
+    ((*LIMES, "--window_size=400"), "smaller than a window of --window_size=400"),
+    ((*LIMES, "--window_size=8"), "--window_size is 8 pixels, expected at least 16"),
+    ((*LIMES, "--min_scale=2"), "--min_scale=2 is above --max_scale=1.7"),
+    ((*LIMES, "--composite_size=72"), "must be a multiple of 16"),
+    ((LIMES[0], "--image=nowhere.png"), "nowhere.png"),
+    ((*LIMES, "--out=README.md"), "--out=README.md is no folder"),
+    ((LIMES[0], "--image=out/overlay.png", "--out=out"), "which is to be read, would be overwritten"),
+])
+def test_what_cannot_be_counted_is_refused_in_a_sentence(stardist, run_script, tmp_path, arguments, message):
+    out = [] if any(one.startswith("--out") for one in arguments) else [f"--out={tmp_path / 'out'}"]
+    result = run_script("count.py", *arguments, *out)
+    assert result.returncode == 1
+    assert message in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_do_not_say_their_window_size_need_it(stardist, run_script, tmp_path):
+    save_weights(tmp_path / "w.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
+        "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": {}})
+    result = run_script("count.py", f"--weights={tmp_path / 'w.npz'}", LIMES[1], f"--out={tmp_path / 'out'}")
+    assert result.returncode == 1 and "the weights do not say their window size; give --window_size" in result.stderr
+
+
+@pytest.mark.parametrize("flags, expected", [
+    ({}, None), ({"window_size": "--window_size=52"}, 52), ({"seed": "--seed=1"}, 78),
+    ({"drawn_cluster": "--drawn_cluster=beans"}, 64)])
+def test_the_window_size_is_that_of_the_run(flags, expected):
+    assert generator.window_size(flags) == expected
+
+
+class Stub:
+    """A student that finds squares of one size."""
+
+    metadata = {"learnt": {"diameter": 30.0, "min_scale": 0.6, "max_scale": 1.7}}
+
+    def __init__(self, side, number):
+        self._side, self._number = side, number
+
+    def find(self, picture):
+        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * self._side
+        return Found(np.stack([corners + [0, index * self._side] for index in range(self._number)])
+                     if self._number else np.zeros((0, 4, 2), np.float32), np.ones(self._number, np.float32))
+
+
+def test_nothing_and_another_size_than_was_learnt_are_refused():
+    photograph = np.zeros((104, 104, 3), np.uint8)
+    scaled = np.zeros((128, 128, 3), np.uint8)
+    assert len(count.find(Stub(27, 3), photograph, scaled, name="a.png", window_size=52).scores) == 3
+    with pytest.raises(UserError, match="no instance was found in a.png with --window_size=52"):
+        count.find(Stub(27, 0), photograph, scaled, name="a.png", window_size=52)
+    with pytest.raises(UserError, match="--window_size=8. would fit better"):
+        count.find(Stub(43, 2), photograph, scaled, name="a.png", window_size=52)
+    with pytest.raises(UserError, match="--window_size=2. would fit better"):
+        count.find(Stub(13, 2), photograph, scaled, name="a.png", window_size=52)
