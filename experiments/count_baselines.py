@@ -174,6 +174,8 @@ def main(argv: list[str]) -> None:
             raise UserError(f"--{name}={','.join(given)}: {unknown if given else 'nothing'} is not among "
                             f"{', '.join(allowed)}; give some of them.")
     pictures = count_pictures.load(options.data, groups=options.groups)
+    if not pictures:
+        raise UserError(f"There is no picture of --groups={','.join(options.groups)}; give more groups, or --data.")
     rows = compare(pictures, methods=options.methods, templates=options.templates)
     tuned_on = {row.group: row.tuned_on for row in rows}
     print("Tuned on " + ", ".join(f"{name} ({group})" for group, name in tuned_on.items()) + ", marked *; the same settings "

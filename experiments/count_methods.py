@@ -92,7 +92,7 @@ def log_blobs(grey: np.ndarray, diameter: float, *, smallest: float, largest: fl
     return np.asarray(blobs, np.float64)[:, 1::-1].reshape(-1, 2)
 
 
-def match_template(grey: np.ndarray, diameter: float, *, template: np.ndarray, scale: float, turns: int,
+def match_template(grey: np.ndarray, diameter: float, *, template: np.ndarray, scale: float, rim: float, turns: int,
                    threshold: float, distance: float) -> np.ndarray:
     """Middles of places that correlate with a mean instance, the best first, none near a better one.
 
@@ -101,16 +101,17 @@ def match_template(grey: np.ndarray, diameter: float, *, template: np.ndarray, s
       diameter: pixels.
       template: RGBA, uint8 [h, w, 4].
       scale: diameter of the disk of the template's area, once it is scaled.
+      rim: width of the black rim about the instance that belongs to the template.
       turns: at how many angles, in equal steps over the full circle.
       threshold: of the normalized correlation, in [-1, 1].
       distance: least one between middles.
     """
     best = np.full(grey.shape, -1.0, np.float32)
     for angle in np.arange(turns) * 360.0 / turns:
-        pattern, alpha = _turned(template, diameter=scale * diameter, angle=angle)
+        pattern, mask = _turned(template, diameter=scale * diameter, rim=round(rim * diameter), angle=angle)
         reach = pattern.shape[0] // 2
         padded = cv2.copyMakeBorder(grey, reach, reach, reach, reach, cv2.BORDER_REFLECT)
-        response = cv2.matchTemplate(padded, pattern, cv2.TM_CCOEFF_NORMED, mask=alpha)
+        response = cv2.matchTemplate(padded, pattern, cv2.TM_CCOEFF_NORMED, mask=mask)
         usable = np.isfinite(response) & (np.abs(response) <= 1.001)  # flat places give anything
         best = np.maximum(best, np.where(usable, response, -1.0))
     peaks = optional.load("skimage.feature").peak_local_max(
@@ -119,18 +120,20 @@ def match_template(grey: np.ndarray, diameter: float, *, template: np.ndarray, s
     return peaks[:, ::-1].astype(np.float64)
 
 
-def _turned(template: np.ndarray, *, diameter: float, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """A template's grey values and alpha, scaled and turned (degrees): float32 [S, S] each, S odd."""
+def _turned(template: np.ndarray, *, diameter: float, rim: int, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """A template's grey values on black, scaled and turned (degrees), and where they count: float32 [S, S], S odd."""
     alpha = template[..., 3].astype(np.float32) / 255.0
     grey = cv2.cvtColor(template[..., :3], cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
     factor = diameter / (2.0 * np.sqrt(max(alpha.sum(), 1.0) / np.pi))
-    side = 2 * int(np.ceil(max(alpha.shape) * factor / 2.0)) + 1
-    rows, columns = np.nonzero(alpha >= 0.5)
-    middle = (float(columns.mean()), float(rows.mean())) if len(rows) else tuple((np.array(alpha.shape[::-1]) - 1) / 2)
+    side = 2 * (int(np.ceil(max(alpha.shape) * factor / 2.0)) + rim) + 1
+    rows, columns = np.nonzero(alpha >= 0.5 * alpha.max())
+    middle = (float(columns.mean()), float(rows.mean()))
     matrix = cv2.getRotationMatrix2D(middle, angle, factor)
     matrix[:, 2] += side // 2 - np.array(middle)
-    grey, alpha = (cv2.warpAffine(plane, matrix, (side, side), flags=cv2.INTER_LINEAR) for plane in (grey, alpha))
-    return grey, (alpha >= 0.5).astype(np.float32)
+    pattern, alpha = (cv2.warpAffine(plane, matrix, (side, side)) for plane in (grey * alpha, alpha))
+    mask = (alpha >= 0.5 * alpha.max()).astype(np.float32)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
+    return pattern, cv2.dilate(mask, kernel)
 
 
 def lattice(grey: np.ndarray, diameter: float, *, spacing: float) -> np.ndarray:
@@ -155,8 +158,8 @@ METHODS = {
     "hough": Method(hough_circles, {"edge": (50, 100, 200), "votes": (5, 7, 9, 12, 16, 22), "distance": (0.4, 0.6, 0.8)}),
     "log": Method(log_blobs, {"smallest": (0.5, 0.8), "largest": (0.8, 1.2), "threshold": (0.03, 0.06, 0.12, 0.2),
                               "overlap": (0.2, 0.4, 0.6)}),
-    "template": Method(match_template, {"scale": (0.8, 1.0, 1.2), "turns": (1, 12), "threshold": (0.2, 0.35, 0.5, 0.65),
-                                        "distance": (0.3, 0.5, 0.7)}, needs_template=True),
+    "template": Method(match_template, {"scale": (0.8, 1.0, 1.2), "rim": (0.0, 0.15), "turns": (1, 12),
+                                        "threshold": (0.2, 0.35, 0.5, 0.65), "distance": (0.3, 0.5)}, needs_template=True),
 }
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data import points
+from data import images, points, samples
 from errors import UserError
 
 POINT = {"x": 1.5, "y": 2}
@@ -54,3 +54,16 @@ def test_a_file_of_another_form_is_refused_in_a_sentence(tmp_path, content, mess
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="There is no file"):
         points.read_points(str(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize("path, picture, count", [
+    (samples.LIMES_POINTS, samples.LIMES_IMAGE, 100), (samples.FRUIT_POINTS, samples.FRUIT_IMAGE, 122),
+    (samples.HAZELNUTS_POINTS, samples.HAZELNUTS_IMAGE, 180)])
+def test_points_of_the_samples_lie_in_their_pictures_and_apart(path, picture, count):
+    read = points.read_points(path)
+    height, width = images.load_image(picture).shape[:2]
+    assert picture.endswith(read.image) and len(read.points) == count and len(read.annotators) == 2
+    for listed in (read.points, *read.annotators):
+        assert (listed >= 0).all() and (listed < [width, height]).all()
+        apart = np.linalg.norm(listed[:, np.newaxis] - listed, axis=-1)[~np.eye(len(listed), dtype=bool)]
+        assert apart.min() > 0.15 * read.median_diameter
