@@ -6,10 +6,11 @@
 For each method the settings of a small grid are tried on one picture: nuclei 07fb37aa, drawn long_ellipses, fruit limes.
 The best, by AP at IoU 0.5 for methods that find regions of a picture with labels, by F1 of centres otherwise, is then
 used on the group's other pictures, lengths scaled by the instances' median diameter, which methods know. The crowd is of
-the group of fruit. A centre counts within half that diameter.
+the group of fruit. A centre counts within half that diameter; another column has a quarter of it.
 
-'template' looks for a mean instance: an RGBA picture DIR/PICTURE.png of --templates=DIR, else the mean of the true
-instances of the picture that is tuned on. 'lattice' does not look at the picture at all. Needs `make count-install`.
+'template' looks for a mean instance. With --templates=DIR it is the RGBA picture DIR/PICTURE.png, or the mean of
+DIR/PICTURE/instance_*.png (as `sample.py --out=DIR/PICTURE` writes), else the mean of the true instances of the picture
+that is tuned on. 'lattice' does not look at the picture at all. Needs `make count-install`.
 """
 
 import dataclasses
@@ -93,7 +94,8 @@ def tune(picture: Picture, method: str, *, template: Optional[np.ndarray]) -> di
     grid = count_methods.METHODS[method].grid
     candidates = [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
     more = {"template": template} if count_methods.METHODS[method].needs_template else {}
-    merits = [merit(count_pictures.measure(picture, find(picture, method, {**settings, **more})))
+    merits = [merit(count_pictures.measure(picture, find(picture, method, {**settings, **more}),
+                                              thresholds=(0.5,)))
               for settings in tqdm(candidates, desc=f"{picture.name}, {method}", mininterval=2.0, leave=False)]
     return candidates[int(np.argmax(merits))]
 
@@ -102,21 +104,30 @@ def template_of(picture: Picture, tuned: Picture, folder: Optional[str]) -> np.n
     """Returns a picture's mean instance, RGBA uint8 [h, w, 4].
 
     Args:
-      picture: whose NAME.png is taken if the folder has one.
+      picture: whose NAME.png, or the mean of NAME/instance_*.png, is taken if the folder has it.
       tuned: the picture that its group is tuned on, of whose true instances it is made otherwise.
       folder: of templates, or None.
 
     Raises:
-      UserError: the file cannot be read or is not RGBA.
+      UserError: a file cannot be read or is not RGBA, or instances differ in size.
     """
-    path = folder and Path(folder, f"{picture.name}.png")
-    if not path or not path.is_file():
+    paths = [] if not folder else [*Path(folder).glob(f"{picture.name}.png"),
+                                   *sorted(Path(folder, picture.name).glob("instance_*.png"))]
+    if not paths:
         return count_methods.mean_instance(tuned.rgb, tuned.points, diameter=tuned.diameter, labels=tuned.labels)
+    instances = [_read_instance(path) for path in paths]
+    if len({instance.shape for instance in instances}) > 1:
+        raise UserError(f"The instances of {picture.name} in {folder} differ in size; give those of one run of sample.py.")
+    return count_methods.mean_rgba(np.array(instances))
+
+
+def _read_instance(path: Path) -> np.ndarray:
+    """Reads an RGBA picture: uint8 [h, w, 4]; UserError where it is none."""
     try:
         with Image.open(path) as image:
             pixels = np.asarray(image)
     except OSError as error:
-        raise UserError(f"{path} is no picture ({error}); give the PNG of a mean instance.") from error
+        raise UserError(f"{path} is no picture ({error}); give the PNG of an instance.") from error
     if pixels.ndim != 3 or pixels.shape[2] != 4 or not pixels[..., 3].any():
         raise UserError(f"{path} has no alpha channel with an instance in it; give an RGBA PNG.")
     return pixels
@@ -150,13 +161,14 @@ def compare(pictures: list[Picture], *, methods: list[str], templates: Optional[
 
 def table(rows: list[Row]) -> str:
     """Returns the rows as a table in Markdown; '*' marks the pictures that were tuned on."""
-    lines = ["| picture | method | AP at 0.5 | F1 at 0.5 | PQ at 0.5 | F1 of centres | found | true | count error |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| picture | method | AP at 0.5 | F1 at 0.5 | PQ at 0.5 | F1 of centres | within 1/4 | found | true | count error |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
         measures = row.measures
         ap = measures.average_precision and measures.average_precision[0]
         shares = ["" if share is None else f"{share:.3f}"
-                  for share in (ap, measures.f1, measures.panoptic_quality, measures.centre_f1)]
+                  for share in (ap, measures.f1, measures.panoptic_quality, measures.centre_f1,
+                                measures.near_f1)]
         name = row.picture + ("*" if row.picture == row.tuned_on else "")
         lines.append("| " + " | ".join([name, row.method, *shares, str(measures.num_found), str(measures.num_true),
                                         f"{measures.count_error:+.3f}"]) + " |")

@@ -152,14 +152,16 @@ def lattice(grey: np.ndarray, diameter: float, *, spacing: float) -> np.ndarray:
 
 
 METHODS = {
-    "lattice": Method(lattice, {"spacing": (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)}),
-    "watershed": Method(watershed, {"window": (1.2, 1.8, 2.4), "offset": (0.0, 0.02, 0.05), "blur": (0.0, 0.05, 0.1),
-                                    "smoothing": (0.05, 0.1), "distance": (0.25, 0.4)}),
-    "hough": Method(hough_circles, {"edge": (50, 100, 200), "votes": (5, 7, 9, 12, 16, 22), "distance": (0.4, 0.6, 0.8)}),
-    "log": Method(log_blobs, {"smallest": (0.5, 0.8), "largest": (0.8, 1.2), "threshold": (0.03, 0.06, 0.12, 0.2),
-                              "overlap": (0.2, 0.4, 0.6)}),
-    "template": Method(match_template, {"scale": (0.8, 1.0, 1.2), "rim": (0.0, 0.15), "turns": (1, 12),
-                                        "threshold": (0.2, 0.35, 0.5, 0.65), "distance": (0.3, 0.5)}, needs_template=True),
+    "lattice": Method(lattice, {"spacing": (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)}),
+    "watershed": Method(watershed, {"window": (0.8, 1.2, 1.8, 2.6), "offset": (-0.02, 0.0, 0.03),
+                                    "blur": (0.0, 0.05, 0.1), "smoothing": (0.05, 0.1), "distance": (0.15, 0.25, 0.4)}),
+    "hough": Method(hough_circles, {"edge": (25, 50, 100, 200), "votes": (5, 7, 9, 12, 16, 22),
+                                    "distance": (0.4, 0.6, 0.8)}),
+    "log": Method(log_blobs, {"smallest": (0.35, 0.5, 0.8), "largest": (0.8, 1.2),
+                              "threshold": (0.01, 0.03, 0.06, 0.12), "overlap": (0.2, 0.4, 0.6, 0.8)}),
+    "template": Method(match_template, {"scale": (0.65, 0.8, 1.0, 1.2), "rim": (0.0, 0.15), "turns": (1, 12),
+                                        "threshold": (0.1, 0.2, 0.35, 0.5), "distance": (0.3, 0.45)},
+                       needs_template=True),
 }
 
 
@@ -193,6 +195,13 @@ def mean_instance(rgb: np.ndarray, points: np.ndarray, *, diameter: float, label
         weights += weight[..., np.newaxis]
     rgb = colours / np.maximum(weights, 1e-6)
     return np.concatenate([np.rint(rgb), np.rint(255.0 * weights / max(1, len(chosen)))], axis=-1).astype(np.uint8)
+
+
+def mean_rgba(instances: np.ndarray) -> np.ndarray:
+    """Averages RGBA pictures, uint8 [n, h, w, 4], colours weighted by alpha: uint8 [h, w, 4]."""
+    colours, alpha = instances[..., :3].astype(np.float64), instances[..., 3:].astype(np.float64)
+    rgb = (colours * alpha).sum(axis=0) / np.maximum(alpha.sum(axis=0), 1e-6)
+    return np.rint(np.concatenate([rgb, alpha.mean(axis=0)], axis=-1)).astype(np.uint8)
 
 
 def _axis(mask: np.ndarray) -> float:

@@ -79,7 +79,7 @@ def test_settings_are_chosen_on_one_picture_and_kept(monkeypatch):
     assert {row.settings.get("offset", row.settings.get("threshold")) for row in rows} == {0.02, 0.5}
     assert {row.measures.centre_f1 for row in rows} == {1.0}
     lines = count_baselines.table(rows).splitlines()
-    assert lines[2].startswith("| other | watershed | 1.000 | 1.000 | ") and lines[2].endswith(" | 1.000 | 12 | 12 | +0.000 |")
+    assert lines[2].startswith("| other | watershed | 1.000 | 1.000 | ") and lines[2].endswith(" | 1.000 | 1.000 | 12 | 12 | +0.000 |")
     assert lines[5].startswith("| 07fb37aa* | template |  |  |  | 1.000 |")
     with pytest.raises(UserError, match="07fb37aa, on which methods are tuned, is not among"):
         count_baselines.compare([disks("other")], methods=["watershed"])
@@ -111,12 +111,25 @@ def test_the_mean_instance_lies_level():
 
 def test_a_given_template_is_taken(tmp_path):
     picture = disks()
-    own = np.zeros((9, 9, 4), np.uint8) + 255
+    own = np.full((9, 9, 4), 255, np.uint8)
     Image.fromarray(own).save(tmp_path / "07fb37aa.png")
     np.testing.assert_array_equal(count_baselines.template_of(picture, picture, str(tmp_path)), own)
+    np.testing.assert_array_equal(count_baselines.template_of(disks("other"), picture, str(tmp_path)), template_of(picture))
     Image.fromarray(own[..., :3]).save(tmp_path / "07fb37aa.png")
     with pytest.raises(UserError, match="has no alpha channel"):
         count_baselines.template_of(picture, picture, str(tmp_path))
+
+
+def test_given_instances_are_averaged(tmp_path):
+    (tmp_path / "07fb37aa").mkdir()
+    for number, (grey, alpha) in enumerate([(100, 200), (200, 100)]):
+        Image.fromarray(np.full((9, 9, 4), (grey, grey, grey, alpha), np.uint8)).save(
+            tmp_path / "07fb37aa" / f"instance_{number:04}.png")
+    template = count_baselines.template_of(disks(), disks(), str(tmp_path))
+    assert {tuple(pixel) for pixel in template.reshape(-1, 4)} == {(133, 133, 133, 150)}
+    Image.fromarray(np.full((8, 8, 4), 255, np.uint8)).save(tmp_path / "07fb37aa" / "instance_0002.png")
+    with pytest.raises(UserError, match="differ in size"):
+        count_baselines.template_of(disks(), disks(), str(tmp_path))
 
 
 def test_the_script_prints_and_writes_a_table(run_script, tmp_path):
