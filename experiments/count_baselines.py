@@ -117,7 +117,8 @@ def template_of(picture: Picture, tuned: Picture, folder: Optional[str]) -> np.n
         return count_methods.mean_instance(tuned.rgb, tuned.points, diameter=tuned.diameter, labels=tuned.labels)
     instances = [_read_instance(path) for path in paths]
     if len({instance.shape for instance in instances}) > 1:
-        raise UserError(f"The instances of {picture.name} in {folder} differ in size; give those of one run of sample.py.")
+        raise UserError(f"The instances of {picture.name} in {folder} differ in size; give those of one run of "
+                        "sample.py.")
     return count_methods.mean_rgba(np.array(instances))
 
 
@@ -161,8 +162,9 @@ def compare(pictures: list[Picture], *, methods: list[str], templates: Optional[
 
 def table(rows: list[Row]) -> str:
     """Returns the rows as a table in Markdown; '*' marks the pictures that were tuned on."""
-    lines = ["| picture | method | AP at 0.5 | F1 at 0.5 | PQ at 0.5 | F1 of centres | within 1/4 | found | true | count error |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
+    heads = ("picture", "method", "AP at 0.5", "F1 at 0.5", "PQ at 0.5", "F1 of centres", "within 1/4", "found", "true",
+             "count error")
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for row in rows:
         measures = row.measures
         ap = measures.average_precision and measures.average_precision[0]
@@ -190,8 +192,8 @@ def main(argv: list[str]) -> None:
         raise UserError(f"There is no picture of --groups={','.join(options.groups)}; give more groups, or --data.")
     rows = compare(pictures, methods=options.methods, templates=options.templates)
     tuned_on = {row.group: row.tuned_on for row in rows}
-    print("Tuned on " + ", ".join(f"{name} ({group})" for group, name in tuned_on.items()) + ", marked *; the same settings "
-          "on the others.\n")
+    listed = ", ".join(f"{name} ({group})" for group, name in tuned_on.items())
+    print(f"Tuned on {listed}, marked *; the same settings on the others.\n")
     print(table(rows))
     if options.out:
         atomic.write(options.out, json.dumps({"tuned_on": tuned_on, "thresholds": detection.IOU_THRESHOLDS,

@@ -43,7 +43,8 @@ def test_no_points_are_an_empty_array(tmp_path):
     ([{"x": "1", "y": 2}], "number 1"), ("[{\"x\": NaN, \"y\": 2}]", "number 1"), ([[1, 2]], "number 1"),
     ([{"x": True, "y": 2}], "number 1"), ([{"x": 10**400, "y": 2}], "number 1"),
     ({"points": [], "median_diameter": 0}, "'median_diameter' is 0"), ({"points": [], "image": 3}, "'image' is 3"),
-    ({"points": [], "annotators": {}}, "'annotators' is {}"), ({"points": [], "annotators": [[3]]}, "annotator 1, number 1"),
+    ({"points": [], "annotators": {}}, "'annotators' is {}"),
+    ({"points": [], "annotators": [[3]]}, "annotator 1, number 1"),
 ])
 def test_a_file_of_another_form_is_refused_in_a_sentence(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as error:
