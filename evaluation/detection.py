@@ -97,11 +97,11 @@ def score_labels(found: np.ndarray, true: np.ndarray, *, ignored: Optional[np.nd
     """Compares a label image with the true one.
 
     Args:
-      found: int [H, W], 0 background; other numbers, in any order, one for each instance.
+      found: int [H, W], 0 background; other numbers, small ones, in any order, one for each instance.
       true: likewise, of the same shape.
       ignored: bool [H, W], where it is not known or does not matter what is there. No true instance is there, and found
         instances with more than half of their pixels there do not count. None: nowhere.
-      thresholds: of the IoU, each in (0, 1].
+      thresholds: of the IoU, each in (0, 1]; at least one.
 
     Raises:
       UserError: stardist is not installed.
@@ -115,7 +115,7 @@ def score_labels(found: np.ndarray, true: np.ndarray, *, ignored: Optional[np.nd
         found, true = without_ignored(found, ignored), np.where(ignored, 0, true)
     matching = optional.load("stardist.matching").matching
     results = matching(true, found, thresh=tuple(thresholds))
-    num_found, num_true = (int(np.count_nonzero(np.unique(labels))) for labels in (found, true))
+    num_found, num_true = int(results[0].n_pred), int(results[0].n_true)
     agree = float(num_found == num_true == 0)
     return LabelScores(
         thresholds=tuple(thresholds),
@@ -207,12 +207,13 @@ def centres(labels: np.ndarray) -> np.ndarray:
     Raises:
       ValueError: as `as_labels`.
     """
-    labels = as_labels(labels)
-    numbers, places = np.unique(labels, return_inverse=True)
-    rows, columns = np.divmod(np.arange(labels.size), max(1, labels.shape[1]))
-    areas = np.bincount(places.ravel(), minlength=len(numbers))
-    middles = [np.bincount(places.ravel(), weights=axis, minlength=len(numbers)) / areas for axis in (columns, rows)]
-    return np.stack(middles, axis=-1)[numbers > 0]
+    flat = as_labels(labels).ravel()
+    rows, columns = np.divmod(np.arange(flat.size), max(1, labels.shape[1]))
+    areas = np.bincount(flat)
+    present = np.flatnonzero(areas)
+    present = present[present > 0]
+    sums = [np.bincount(flat, weights=axis)[present] for axis in (columns, rows)]
+    return np.stack(sums, axis=-1) / areas[present, np.newaxis]
 
 
 def median_diameter(labels: np.ndarray) -> float:
@@ -238,10 +239,10 @@ def without_ignored(labels: np.ndarray, ignored: np.ndarray) -> np.ndarray:
     Returns:
       int64 [H, W], 0 where they were.
     """
-    numbers, places = np.unique(as_labels(labels), return_inverse=True)
-    places = places.reshape(labels.shape)
-    kept = np.bincount(places.ravel()) >= 2 * np.bincount(places[ignored], minlength=len(numbers))
-    return np.where(kept, numbers, 0)[places]
+    labels = as_labels(labels)
+    areas = np.bincount(labels.ravel())
+    kept = areas >= 2 * np.bincount(labels[ignored], minlength=len(areas))
+    return np.where(kept, np.arange(len(areas)), 0)[labels]
 
 
 def as_labels(labels: np.ndarray) -> np.ndarray:

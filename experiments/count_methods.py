@@ -153,15 +153,13 @@ def lattice(grey: np.ndarray, diameter: float, *, spacing: float) -> np.ndarray:
 
 METHODS = {
     "lattice": Method(lattice, {"spacing": (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)}),
-    "watershed": Method(watershed, {"window": (0.8, 1.2, 1.8, 2.6), "offset": (-0.02, 0.0, 0.03),
-                                    "blur": (0.0, 0.05, 0.1), "smoothing": (0.05, 0.1), "distance": (0.15, 0.25, 0.4)}),
-    "hough": Method(hough_circles, {"edge": (25, 50, 100, 200), "votes": (5, 7, 9, 12, 16, 22),
-                                    "distance": (0.4, 0.6, 0.8)}),
-    "log": Method(log_blobs, {"smallest": (0.35, 0.5, 0.8), "largest": (0.8, 1.2),
-                              "threshold": (0.01, 0.03, 0.06, 0.12), "overlap": (0.2, 0.4, 0.6, 0.8)}),
-    "template": Method(match_template, {"scale": (0.65, 0.8, 1.0, 1.2), "rim": (0.0, 0.15), "turns": (1, 12),
-                                        "threshold": (0.1, 0.2, 0.35, 0.5), "distance": (0.3, 0.45)},
-                       needs_template=True),
+    "watershed": Method(watershed, {"window": (0.8, 1.2, 1.8, 2.6), "offset": (-0.02, 0.0), "blur": (0.0, 0.1),
+                                    "smoothing": (0.05, 0.1), "distance": (0.15, 0.25)}),
+    "hough": Method(hough_circles, {"edge": (50, 100), "votes": (5, 7, 9, 12, 16, 22), "distance": (0.4, 0.6, 0.8)}),
+    "log": Method(log_blobs, {"smallest": (0.35, 0.5), "largest": (0.8, 1.2), "threshold": (0.01, 0.03, 0.06, 0.12),
+                              "overlap": (0.2, 0.4, 0.6)}),
+    "template": Method(match_template, {"scale": (0.65, 0.8, 1.0, 1.2), "rim": (0.0, 0.15), "turns": (8,),
+                                        "threshold": (0.1, 0.2, 0.35), "distance": (0.3, 0.45)}, needs_template=True),
 }
 
 

@@ -24,6 +24,7 @@ TUNED_ON = {"nuclei": "07fb37aa", "drawn": "long_ellipses", "fruit": "limes"}
 DRAWN = ("long_ellipses", "bent_beans")
 DRAWN_SIZE = 768
 LEAST_SEEN = 0.25  # share of a drawn instance that is seen; what is hidden more neither has to be found nor counts
+CORNER, MOST_TUNED = 400, 400_000  # pixels of the side of a corner, and of a picture that is taken whole
 CROWD_DIAMETER = 23.0  # pixels; heads are 18 to 28 wide
 WORKING_DIAMETER = 24.0  # pixels to which bigger instances are scaled down where points are sought
 _STRETCH = (1.0, 99.8)  # percentiles of a picture's grey values that become black and white
@@ -61,6 +62,15 @@ class Picture:
         """By how much methods scale it, at most 1; pictures with labels stay as they are."""
         return 1.0 if self.labels is not None else min(1.0, WORKING_DIAMETER / self.diameter)
 
+    def corner(self) -> "Picture":
+        """Returns what settings are chosen on: the picture, or of a big one with labels its upper left 400 x 400."""
+        if self.labels is None or self.labels.size <= MOST_TUNED:
+            return self
+        part = np.s_[:CORNER, :CORNER]
+        labels = self.labels[part]
+        return dataclasses.replace(self, rgb=self.rgb[part], labels=labels, points=detection.centres(labels),
+                                   ignored=None if self.ignored is None else self.ignored[part])
+
     def grey(self) -> np.ndarray:
         """Returns it scaled by `scale`, grey, its contrast stretched: float32 [h, w] in [0, 1]."""
         size = [max(1, round(side * self.scale)) for side in self.rgb.shape[1::-1]]
@@ -85,8 +95,7 @@ class Measures:
     num_true: int
 
 
-def measure(picture: Picture, found: np.ndarray, *,
-            thresholds: tuple[float, ...] = detection.IOU_THRESHOLDS) -> Measures:
+def measure(picture: Picture, found: np.ndarray) -> Measures:
     """Measures what was found in a picture.
 
     Where things cover a picture densely, half a diameter is little to ask: a blind lattice has an F1 of centres above
@@ -95,25 +104,50 @@ def measure(picture: Picture, found: np.ndarray, *,
     Args:
       picture: the picture.
       found: a label image int [H, W], or points float [n, 2], x and y in pixels of the picture.
-      thresholds: of the IoU, the first being 0.5.
     """
-    is_labels = found.shape == picture.rgb.shape[:2] and np.issubdtype(found.dtype, np.integer)
-    if is_labels and picture.ignored is not None:
-        found = detection.without_ignored(found, picture.ignored)
-    points = detection.centres(found) if is_labels else found
-    if not is_labels and picture.ignored is not None and len(points):
-        columns, rows = np.clip(np.rint(points).astype(int), 0, np.array(picture.rgb.shape[1::-1]) - 1).T
-        points = points[~picture.ignored[rows, columns]]
+    points = found_points(picture, found)
     centres, near = (detection.score_points(points, picture.points, radius=picture.diameter * share)
                      for share in (0.5, 0.25))
     labels = None
-    if is_labels and picture.labels is not None:
-        labels = detection.score_labels(found, picture.labels, thresholds=thresholds)
+    if is_label_image(picture, found) and picture.labels is not None:
+        labels = detection.score_labels(found, picture.labels, ignored=picture.ignored)
     return Measures(average_precision=labels and labels.average_precision, f1=labels and labels.f1[0],
                     panoptic_quality=labels and labels.panoptic_quality[0], centre_f1=centres.f1,
                     centre_precision=centres.precision, centre_recall=centres.recall, near_f1=near.f1,
-                    count_error=centres.count_error,
-                    num_found=centres.num_found, num_true=centres.num_true)
+                    count_error=centres.count_error, num_found=centres.num_found, num_true=centres.num_true)
+
+
+def merit(picture: Picture, found: np.ndarray) -> float:
+    """Returns by what settings are chosen: AP at IoU 0.5 of labels where the true ones are known, else F1 of centres.
+
+    Args:
+      picture: the picture.
+      found: as of `measure`.
+    """
+    if is_label_image(picture, found) and picture.labels is not None:
+        scores = detection.score_labels(found, picture.labels, ignored=picture.ignored, thresholds=(0.5,))
+        return scores.average_precision[0]
+    return detection.score_points(found_points(picture, found), picture.points, radius=picture.diameter / 2.0).f1
+
+
+def is_label_image(picture: Picture, found: np.ndarray) -> bool:
+    """Says whether what was found is a label image of the picture; otherwise it is points."""
+    return found.shape == picture.rgb.shape[:2] and np.issubdtype(found.dtype, np.integer)
+
+
+def found_points(picture: Picture, found: np.ndarray) -> np.ndarray:
+    """Returns the middles that were found where it matters, float64 [n, 2].
+
+    Args:
+      picture: the picture.
+      found: as of `measure`.
+    """
+    if is_label_image(picture, found):
+        return detection.centres(found if picture.ignored is None else detection.without_ignored(found, picture.ignored))
+    if picture.ignored is None or not len(found):
+        return found
+    columns, rows = np.clip(np.rint(found).astype(int), 0, np.array(picture.rgb.shape[1::-1]) - 1).T
+    return found[~picture.ignored[rows, columns]]
 
 
 def load(data: Optional[str], *, groups: Sequence[str] = tuple(TUNED_ON)) -> list[Picture]:

@@ -99,6 +99,18 @@ def test_of_a_drawn_cluster_hidden_instances_neither_count_nor_harm():
     assert 0.1 < measures.average_precision[0] < 0.9 and 0.4 < measures.centre_f1 < 0.95
 
 
+def test_settings_are_chosen_on_a_corner_of_a_big_picture(monkeypatch):
+    picture = disks()
+    assert picture.corner() is picture
+    monkeypatch.setattr(count_pictures, "MOST_TUNED", 100)
+    monkeypatch.setattr(count_pictures, "CORNER", 60)
+    corner = picture.corner()
+    assert corner.rgb.shape == (60, 60, 3) and corner.labels.shape == (60, 60)
+    np.testing.assert_allclose(corner.points[0], [20, 15])
+    assert len(corner.points) == 6  # two columns and the edge of a third, in two rows
+    assert count_pictures.merit(corner, corner.points) == 1.0
+
+
 def test_the_mean_instance_lies_level():
     rows, columns = np.mgrid[:80, :80]
     labels = np.zeros((80, 80), np.int64)
