@@ -153,7 +153,7 @@ def lattice(grey: np.ndarray, diameter: float, *, spacing: float) -> np.ndarray:
 
 METHODS = {
     "lattice": Method(lattice, {"spacing": (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)}),
-    "watershed": Method(watershed, {"window": (0.8, 1.2, 1.8, 2.6), "offset": (-0.02, 0.0), "blur": (0.0, 0.1),
+    "watershed": Method(watershed, {"window": (0.8, 1.2, 1.8, 2.4), "offset": (-0.02, 0.0), "blur": (0.0, 0.1),
                                     "smoothing": (0.05, 0.1), "distance": (0.15, 0.25)}),
     "hough": Method(hough_circles, {"edge": (50, 100), "votes": (5, 7, 9, 12, 16, 22), "distance": (0.4, 0.6, 0.8)}),
     "log": Method(log_blobs, {"smallest": (0.35, 0.5), "largest": (0.8, 1.2), "threshold": (0.01, 0.03, 0.06, 0.12),
