@@ -4,6 +4,7 @@ All constants but one are absolute paths. Images, masks and boxes are arguments 
 `BACKGROUNDS` is one for `data.backgrounds.load_folder`. `..._BOXES_SEEN` and `..._BOXES_UNSEEN` are the two parts of the
 boxes that a pretrained student has seen and has not. `FRUIT_IMAGE`, `LIMES_IMAGE` and `HAZELNUTS_IMAGE` are clusters of
 many instances of one kind, and so is the micrograph `NUCLEI_IMAGE`, whose labels are uint16 [H, W].
+The middles of a fruit cluster's instances are in `..._POINTS` (`data.points`).
 """
 
 import os
@@ -24,5 +25,7 @@ FRUIT_IMAGE = os.path.join(_ROOT, "hoc", "oranges.png")
 FRUIT_WINDOW_SIZE = 78  # pixels of it: 1.5 times the width of the biggest orange
 LIMES_IMAGE = os.path.join(_ROOT, "hoc", "limes.png")
 HAZELNUTS_IMAGE = os.path.join(_ROOT, "hoc", "hazelnuts.jpg")
+FRUIT_POINTS, LIMES_POINTS, HAZELNUTS_POINTS = (
+    os.path.join(_ROOT, "hoc", f"{name}.points.json") for name in ("oranges", "limes", "hazelnuts"))
 NUCLEI_IMAGE = os.path.join(_ROOT, "nuclei", "07fb37aa.png")
 NUCLEI_LABELS = os.path.join(_ROOT, "nuclei", "07fb37aa_labels.png")
