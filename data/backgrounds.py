@@ -119,7 +119,8 @@ def outside_boxes(
     groups = _by_image(photographs)
 
     def cut(group: list[Photograph]) -> list[np.ndarray]:
-        return [_scale(strip, patch_size) for strip in _strips(group, min_size=least)]
+        # Copies, since a view would keep its whole picture in memory.
+        return [_scale(strip, patch_size).copy() for strip in _strips(group, min_size=least)]
 
     pictures = [picture for pictures in map_in_threads(cut, groups) for picture in pictures]
     if not pictures:
