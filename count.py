@@ -28,7 +28,7 @@ from training import environment
 
 NUM_INSTANCES = 1024  # that composites are made of, at most
 INSTANCES_EACH = 16  # for each composite, where there are few
-SHADOW_STRENGTH = {"dense": 0.7, "black": 0.0}
+SHADOW_STRENGTH = {"dense": 0.7, "black": 0.0, "own": 0.0}
 
 
 def check(options: config.Counting) -> None:
@@ -70,14 +70,18 @@ def load_photograph(options: config.Counting, *, trained: Any) -> tuple[np.ndarr
     return photograph, scaled, window_size
 
 
-def train(options: config.Counting, instances: np.ndarray, *,
+def train(options: config.Counting, instances: np.ndarray, *, scaled: np.ndarray,
           window_size: int) -> tuple[student.Student, np.ndarray, np.ndarray]:
     """Makes composites of instances and trains a student; returns it and the composites with their labels."""
     made = options.composites
+    if made.ground == "own" and min(scaled.shape[:2]) < made.composite_size:
+        raise UserError(f"{options.image} is smaller than a composite, whose ground is to be cut from it; give a smaller "
+                        f"--composite_size than {made.composite_size}, or --ground=black.")
     strength = SHADOW_STRENGTH[made.ground] if made.shadow_strength is None else made.shadow_strength
     recipe = composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
                                max_scale=made.max_scale, shadow_strength=strength, min_visible=made.min_visible)
-    stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed)
+    stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
+                             ground=hoc.ground_of(scaled) if made.ground == "own" else None)
     images, labels = map(np.stack, zip(*((one.image, one.labels) for one in tqdm(
         stream, total=made.num_composites, desc="composites", unit="picture", disable=None))))
     learnt = {"diameter": composites.median_diameter(instances), **dataclasses.asdict(recipe)}
@@ -113,7 +117,7 @@ def main(argv: list[str]) -> None:
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
         photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size)
-        applied, images, labels = train(options, sampled.instances, window_size=window_size)
+        applied, images, labels = train(options, sampled.instances, scaled=scaled, window_size=window_size)
         made = {outputs.STUDENT: applied.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
     try:
         instances = find(applied, photograph, scaled, name=options.image, window_size=window_size)

@@ -377,9 +377,10 @@ def define_counting() -> None:
     absl_flags.DEFINE_integer("composite_size", 128, "Their side in pixels, a multiple of 16.", lower_bound=64,
                               upper_bound=512)
     absl_flags.register_validator("composite_size", lambda value: value % 16 == 0, message="must be a multiple of 16")
-    absl_flags.DEFINE_enum("ground", "dense", ["dense", "black"],  # `counting.composites.GROUNDS`
+    absl_flags.DEFINE_enum("ground", "dense", ["dense", "black", "own"],  # `counting.composites.GROUNDS`
                            "What is between instances: 'dense' pastes instances until hardly any ground is seen, 'black' "
-                           "pastes a random number of them on black, as in a micrograph.")
+                           "pastes a random number of them on black, 'own' on the photograph's dark ground with the "
+                           "bright things on it taken away, as in a micrograph.")
     absl_flags.DEFINE_float("min_scale", 0.6, "Smallest size of an instance in composites, as a factor.",
                             lower_bound=0.1, upper_bound=4.0)
     absl_flags.DEFINE_float("max_scale", 1.7, "Largest.", lower_bound=0.1, upper_bound=4.0)

@@ -5,7 +5,7 @@ Axis letters: n instances, k of them in a composite, S the side of an instance's
 
 import dataclasses
 import math
-from typing import Iterator, NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +13,10 @@ import tensorflow as tf
 from extensions import shadow
 from models import composition, layout
 
-GROUNDS = ("dense", "black")  # instances until the ground is hidden; a random number of them on black
+GROUNDS = ("dense", "black", "own")  # instances until the ground is hidden; a random number on black, or on a picture
 VARIANTS = 2  # how often each instance is turned and scaled anew
 MOST_UNCOVERED = 0.02  # share of a dense composite's pixels at which its ground counts as hidden
-MOST_COVERED = 0.7  # of a composite's area, at most, is covered on black ground
+MOST_COVERED = 0.7  # of a composite's area, at most, is covered where the ground is seen
 MOST_PLACED = 2000
 _FAINT = 0.02  # alpha below which a pixel of a sprite is cut off
 _BATCH_SIZE = 64
@@ -87,7 +87,8 @@ class Placed(NamedTuple):
     column: int
 
 
-def make(instances: np.ndarray, recipe: Recipe, *, count: int, seed: int) -> Iterator[Composite]:
+def make(instances: np.ndarray, recipe: Recipe, *, count: int, seed: int,
+         ground: Optional[np.ndarray] = None) -> Iterator[Composite]:
     """Makes composites of instances. Uses Eq. (4) and (5); equal arguments make equal composites.
 
     Args:
@@ -95,14 +96,29 @@ def make(instances: np.ndarray, recipe: Recipe, *, count: int, seed: int) -> Ite
       recipe: how.
       count: of the composites.
       seed: any integer of 32 bits.
+      ground: where the recipe says 'own', the picture whose windows are the ground, uint8 [H, W, 3], both sides at
+        least the composites'.
 
     Yields:
       `count` composites.
+
+    Raises:
+      ValueError: the ground is missing or too small, or no instance can be seen.
     """
+    if recipe.ground == "own" and (ground is None or min(ground.shape[:2]) < recipe.size):
+        raise ValueError(f"the ground is a picture of at least {recipe.size} pixels a side.")
     sprites = make_sprites(instances, recipe, seed=seed)
     for index in range(count):
-        placed = arrange(sprites, recipe, rng=np.random.default_rng([seed, index]))
-        yield compose(placed, size=recipe.size, min_visible=recipe.min_visible)
+        rng = np.random.default_rng([seed, index])
+        placed = arrange(sprites, recipe, rng=rng)
+        bottom = _window(ground, recipe.size, rng=rng) if recipe.ground == "own" else None
+        yield compose(placed, size=recipe.size, min_visible=recipe.min_visible, bottom=bottom)
+
+
+def _window(picture: np.ndarray, size: int, *, rng: np.random.Generator) -> np.ndarray:
+    """Cuts a window at random: float32 [size, size, 3] in [0, 1]."""
+    top, left = (rng.integers(side - size + 1) for side in picture.shape[:2])
+    return picture[top:top + size, left:left + size].astype(np.float32) / 255.0
 
 
 def median_diameter(instances: np.ndarray) -> float:
@@ -183,7 +199,7 @@ def arrange(sprites: Sequence[Sprite], recipe: Recipe, *, rng: np.random.Generat
     free = np.ones((side, side), bool)
     inner = free[reach:reach + recipe.size, reach:reach + recipe.size]
     most = MOST_PLACED
-    if recipe.ground == "black":
+    if recipe.ground != "dense":
         area = np.mean([np.count_nonzero(sprite.rgba[..., 3] >= 0.5) for sprite in sprites])
         most = int(rng.integers(1, max(2, MOST_COVERED * side**2 / area + 1)))
     found = []
@@ -205,9 +221,13 @@ def _overlap(row: int, column: int, shape: Sequence[int], side: int) -> tuple[tu
     return window, tuple(slice(axis.start - start, axis.stop - start) for axis, start in zip(window, (row, column)))
 
 
-def compose(placed: Sequence[Placed], *, size: int, min_visible: float) -> Composite:
-    """Blends placed sprites, bottom first, each above its shadow; see `visible_labels`. Uses Eq. (5)."""
-    image = np.zeros((size, size, 3), np.float32)
+def compose(placed: Sequence[Placed], *, size: int, min_visible: float,
+            bottom: Optional[np.ndarray] = None) -> Composite:
+    """Blends placed sprites, bottom first, each above its shadow; see `visible_labels`. Uses Eq. (5).
+
+    Below them is `bottom`, float32 [size, size, 3] in [0, 1], or black.
+    """
+    image = np.zeros((size, size, 3), np.float32) if bottom is None else bottom.copy()
     alphas = np.zeros((len(placed), size, size), np.float32)
     for index, (sprite, row, column) in enumerate(placed):
         window, part = _overlap(row, column, sprite.rgba.shape[:2], size)

@@ -34,6 +34,7 @@ from experiments import discriminator_start as start  # noqa: E402
 from models import layout, providers, scene_generator  # noqa: E402
 from models.discriminator import TABLE_2_WIDTHS  # noqa: E402
 from storage import atomic  # noqa: E402
+from training import environment  # noqa: E402
 
 NUM_INSTANCES = 2048
 CUTS = ("true", "shapes", "disks", "larger", "smaller")
@@ -51,6 +52,7 @@ class Options:
     spectral_norm: str
     score_activation: str
     discriminator_learning_rate: float
+    mixed_precision: str
     batch_size: int
     num_steps: int
     seed: int
@@ -123,6 +125,7 @@ def main(argv: list) -> None:
     """Measures each layout with each cut."""
     del argv
     options = config.from_flags(Options)
+    environment.set_up(seed=options.seed, deterministic=True, mixed_precision=options.mixed_precision)
     cluster = synthetic.drawn_cluster(options.drawn_cluster, size=1024, seed=options.seed)[0]
     instances = synthetic.drawn_instances(options.drawn_cluster, num_instances=NUM_INSTANCES, seed=options.seed)
     places = np.random.default_rng(options.seed).integers(0, len(cluster) - hoc.WINDOW + 1, (NUM_INSTANCES, 2))
@@ -150,6 +153,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_enum("spectral_norm", "sngan", ["sngan", "none"], "The discriminator's normalization.")
     absl_flags.DEFINE_enum("score_activation", "linear", ["lrelu", "linear"], "Before the sigmoid.")
     absl_flags.DEFINE_float("discriminator_learning_rate", 2e-4, "Adam's rate.", lower_bound=0.0)
+    absl_flags.DEFINE_enum("mixed_precision", "none", ["none", "bfloat16"], "Type of the inner activations.")
     absl_flags.DEFINE_integer("batch_size", 16, "Real pictures, and composites, per update.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the discriminator.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")

@@ -1,0 +1,153 @@
+"""How well a counting student does with true instances, and with those of a learnt generator: the ceiling and the gap.
+
+    python experiments/count_gates.py --data=DIR --groups=nuclei                       # true nuclei, cut out by the labels
+    python experiments/count_gates.py --groups=drawn                                   # drawn instances
+    python experiments/count_gates.py --groups=nuclei --weights=runs/nuclei/weights.npz --pictures=07fb37aa
+
+Composites are made, a student is trained and applied as count.py does, and what it finds is measured as the baselines of
+count_baselines.py are. With true instances nothing but composites and student can be wrong: if that is not well above the
+baselines, they are.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from typing import Optional
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import flags  # noqa: E402  before TensorFlow
+from absl import flags as absl_flags  # noqa: E402
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+import config  # noqa: E402
+import errors  # noqa: E402
+from counting import composites, found, generator, student  # noqa: E402
+from data import hoc, synthetic  # noqa: E402
+from errors import UserError  # noqa: E402
+from experiments import count_pictures  # noqa: E402
+from storage import atomic  # noqa: E402
+from training import environment  # noqa: E402
+
+WINDOW_DIAMETERS = 1.7  # window size as a multiple of the picture's median diameter, where none is given
+NUM_INSTANCES = 1024
+_SMALLEST_TRUE = 0.3  # of the median area; smaller labels are fragments
+
+
+@config.frozen
+class Options:
+    """The script's flags."""
+
+    data: Optional[str]
+    groups: list
+    pictures: list
+    weights: Optional[str]
+    window_size: Optional[int]
+    ground: Optional[str]
+    min_scale: float
+    max_scale: float
+    num_composites: int
+    num_steps: int
+    seed: int
+    out: Optional[str]
+
+
+def true_instances(picture: count_pictures.Picture, *, window_size: int) -> np.ndarray:
+    """Cuts the true instances out of a picture, or draws them: RGBA, float32 [n, 64, 64, 4] in [0, 1].
+
+    Those at the picture's border and fragments are left out, and what is too large for its 64 pixels.
+    """
+    if picture.group == "drawn":
+        return synthetic.drawn_instances(picture.name, num_instances=NUM_INSTANCES, seed=1)
+    if picture.labels is None:
+        raise UserError(f"nothing is known of {picture.name} but points; give --weights.")
+    height, width = (max(hoc.WINDOW, round(side * hoc.WINDOW / window_size)) for side in picture.labels.shape)
+    rgb = cv2.resize(picture.rgb, (width, height), interpolation=cv2.INTER_LANCZOS4).astype(np.float32) / 255.0
+    labels = cv2.resize(picture.labels.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST).astype(int)
+    half = hoc.WINDOW // 2
+    rgb, labels = (np.pad(values, [(half, half)] * 2 + [(0, 0)] * (values.ndim - 2)) for values in (rgb, labels))
+    border = set(np.unique(np.concatenate([labels[half], labels[-half - 1], labels[:, half], labels[:, -half - 1]])))
+    areas = np.bincount(labels.ravel())
+    least = _SMALLEST_TRUE * np.median(areas[1:][areas[1:] > 0])
+    cut = []
+    for number in np.flatnonzero(areas[1:] >= least) + 1:
+        rows, columns = np.nonzero(labels == number)
+        top, left = (round((places.min() + places.max() + 1) / 2) - half for places in (rows, columns))
+        if number in border or max(np.ptp(rows), np.ptp(columns)) >= hoc.WINDOW or min(top, left) < 0:
+            continue
+        window = np.s_[top:top + hoc.WINDOW, left:left + hoc.WINDOW]
+        mask = cv2.GaussianBlur((labels[window] == number).astype(np.float32), (0, 0), 0.7)
+        if mask.shape == (hoc.WINDOW, hoc.WINDOW):
+            cut.append(np.concatenate([rgb[window], mask[..., np.newaxis]], axis=-1))
+    return np.stack(cut)
+
+
+def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
+    """Returns the window size in the picture's pixels: as given, 64 for drawn pictures, or by the median diameter."""
+    return given or (hoc.WINDOW if picture.group == "drawn" else round(WINDOW_DIAMETERS * picture.diameter))
+
+
+def measure(options: Options, picture: count_pictures.Picture) -> dict:
+    """Composes, trains, finds, measures; returns the figures and the seconds that it took."""
+    start, window_size = time.time(), window_of(picture, given=options.window_size)
+    instances = (generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances if options.weights
+                 else true_instances(picture, window_size=window_size))
+    ground = options.ground or ("own" if picture.group == "nuclei" else "dense")
+    recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
+                               shadow_strength=0.7 if picture.group == "fruit" else 0.0)
+    scaled = hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name)
+    made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
+                                ground=hoc.ground_of(scaled) if ground == "own" else None))
+    trained = student.train(np.stack([one.image for one in made]), np.stack([one.labels for one in made]),
+                            seed=options.seed, num_steps=options.num_steps)
+    labels = found.in_photograph(trained.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2]).labels
+    measures = count_pictures.measure(picture, labels.astype(np.int64))
+    return {"picture": picture.name, "instances": len(instances), "window_size": window_size, "seed": options.seed,
+            **dataclasses.asdict(measures), "seconds": round(time.time() - start)}
+
+
+def line(row: dict) -> str:
+    """Returns one picture's figures as a line."""
+    shown = {"AP at 0.5": row["average_precision"] and row["average_precision"][0], "F1": row["f1"],
+             "PQ": row["panoptic_quality"], "F1 of centres": row["centre_f1"], "within 1/4": row["near_f1"]}
+    figures = "  ".join(f"{name} {value:.3f}" for name, value in shown.items() if value is not None)
+    return (f"{row['picture']:14s} {figures}  found {row['num_found']} of {row['num_true']} ({row['count_error']:+.3f})  "
+            f"{row['instances']} instances, {row['seconds']} s")
+
+
+def main(argv: list) -> None:
+    """Measures picture after picture."""
+    del argv
+    options = config.from_flags(Options)
+    student.check_installed()
+    environment.set_up(seed=options.seed, deterministic=True, mixed_precision="none")
+    rows = []
+    for picture in count_pictures.load(options.data, groups=options.groups):
+        if options.pictures and picture.name not in options.pictures:
+            continue
+        rows.append(measure(options, picture))
+        print(line(rows[-1]), flush=True)
+        if options.out:
+            atomic.write(options.out, json.dumps(rows, indent=2) + "\n")
+    if not rows:
+        raise UserError(f"there is no picture {', '.join(options.pictures)} in the groups {', '.join(options.groups)}.")
+
+
+if __name__ == "__main__":
+    flags.define_path("data", None, "Folder with nuclei/ and hoc/. Default: what comes with the project.")
+    absl_flags.DEFINE_multi_enum("groups", ["nuclei"], list(count_pictures.TUNED_ON), "Groups of pictures.")
+    absl_flags.DEFINE_list("pictures", [], "Names of pictures. Default: all of the groups.")
+    flags.define_path("weights", None, "Weights of a generator. Default: the true instances of each picture.")
+    absl_flags.DEFINE_integer("window_size", None, "Side of a window in the picture's pixels, as the generator was trained. "
+                              "Default: 64 for drawn pictures, otherwise 1.7 times the median diameter.", lower_bound=16)
+    absl_flags.DEFINE_enum("ground", None, composites.GROUNDS, "Default: 'own' for nuclei, otherwise 'dense'.")
+    absl_flags.DEFINE_float("min_scale", 0.8, "Smallest size of an instance, as a factor.", lower_bound=0.1)
+    absl_flags.DEFINE_float("max_scale", 1.25, "Largest.", lower_bound=0.1)
+    absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
+    absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
+    absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
+    flags.define_path("out", None, "JSON file for the figures.")
+    errors.run(main)
