@@ -85,7 +85,7 @@ def check_installed() -> None:
 
 def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, batch_size: int = 4, width: int = 16,
           metadata: dict[str, Any] = {}) -> Student:
-    """Trains a student; equal arguments make equal students.
+    """Trains a student; equal arguments make equal students, where `training.environment.set_up` was deterministic.
 
     Args:
       images: of composites, or of anything whose instances are labelled, uint8 [n, H, W, 3], n at least 2, H and W
