@@ -9,6 +9,7 @@ from counting import student
 from counting.augmenter import Augmenter
 from errors import UserError
 from storage import weights
+from training import environment
 
 
 def pictures(count=4, size=64):
@@ -28,6 +29,7 @@ def pictures(count=4, size=64):
 def trained_fixture():
     """A student of a few steps, and what it was taught on."""
     pytest.importorskip("stardist", reason="needs StarDist; `make count-install` installs it")
+    environment.set_up(seed=0, deterministic=True, mixed_precision="none")
     images, labels = pictures()
     return student.train(images, labels, seed=0, num_steps=12, batch_size=2, width=4, metadata={
         "window_size": 52, "learnt": {"diameter": 15.0, "min_scale": 0.6, "max_scale": 1.7}}), images, labels
@@ -35,9 +37,8 @@ def trained_fixture():
 
 def test_equal_seeds_make_equal_students(trained):
     first, images, labels = trained
-    again, other = (student.train(images, labels, seed=seed, num_steps=12, batch_size=2, width=4, metadata=first.metadata)
-                    for seed in (0, 1))
-    assert again.to_bytes() == first.to_bytes() != other.to_bytes()
+    again = student.train(images, labels, seed=0, num_steps=12, batch_size=2, width=4, metadata=first.metadata)
+    assert again.to_bytes() == first.to_bytes()
     for one, two in zip(first.find(images[0]), again.find(images[0])):
         np.testing.assert_array_equal(one, two)
 
