@@ -8,7 +8,7 @@ from training import hoc
 
 _WINDOW_DIAMETERS = 1.7  # the paper: 1.5 times the biggest instance, which is somewhat larger than the usual one
 _AREA_SHARE = 0.9  # of a disk of that diameter: a mask rather too small than too large
-_MOST_UNCOVERED = 0.01
+_MOST_UNCOVERED = 0.005
 _NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 16
 
 
