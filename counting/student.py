@@ -4,6 +4,7 @@ StarDist (Schmidt et al. 2018) is one more install, `make count-install`, and is
 """
 
 import contextlib
+import importlib
 import importlib.util
 import io
 import math
@@ -100,6 +101,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
     """
     if len(images) < 2 or len(images) != len(labels):
         raise ValueError(f"{len(images)} images and {len(labels)} label images; there are as many, at least 2.")
+    importlib.import_module("stardist.models")  # before the seed, since importing it draws random colours
     tf.keras.utils.set_random_seed(seed)
     channels = _channels(images)
     num_held_out = min(MOST_HELD_OUT, max(1, round(HELD_OUT * len(images))))
