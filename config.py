@@ -136,6 +136,7 @@ class Scenes:
 
     image: Optional[str]
     max_megapixels: float
+    labels: Optional[str]
     drawn_cluster: Optional[str]
     drawn_size: int
     drawn_shadows: float

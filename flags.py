@@ -249,6 +249,8 @@ def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
     _define_max_megapixels()
     define_path("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
+    define_path("labels", None, "PNG that numbers the true instances of --image, 0 where there is none; they are measured "
+                "against and not learnt from.")
     define_drawn_cluster()
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
                               "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78.")

@@ -20,6 +20,7 @@ import numpy as np
 import config
 import errors
 from data import hoc, images
+from evaluation import wholeness
 from inference.sampler import write_samples
 from training import hoc as task
 from training import loop, suggestion
@@ -31,14 +32,15 @@ def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, sh
     """Builds, trains, and writes weights and samples; `cluster` and `shapes` as of `data.hoc.load`."""
     run.check_data(images.fingerprint(cluster))
     built = task.build(options, cluster=cluster, is_new=not run.continues)
-    monitor = task.monitor(options, built, shapes=shapes)
+    darkest = wholeness.dark_level(cluster)
+    monitor = task.monitor(options, built, darkest=darkest, shapes=shapes)
     print(task.describe(options, cluster), flush=True)
     num_steps = run.train(built.training, make_batches=task.batch_maker(options, built, **run.replicas.shards()),
                           monitor=monitor)
     run.save_weights(built.scenes.foreground_provider.network, task="hoc", network="instance_generator",
                      width=options.generator.generator_width, latent_dim=options.scenes.latent_dim,
                      area_constant=options.objective.area_constant, disk_area=task.disk_area(options),
-                     num_steps=num_steps)
+                     dark_level=darkest, num_steps=num_steps)
     if options.scenes.num_samples and run.replicas.is_chief:
         write_samples(monitor.sampler, run.folder.path / "samples", num_samples=options.scenes.num_samples)
 

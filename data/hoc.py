@@ -13,7 +13,7 @@ from PIL import Image
 import tensorflow as tf
 
 import config
-from data import decoding, samples, synthetic
+from data import decoding, label_images, samples, synthetic
 from errors import UserError
 
 WINDOW = 64  # Table 2's size
@@ -77,11 +77,13 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
 
     Returns:
       picture: scaled for windows, uint8 [H, W, 3].
-      shapes: of a drawn cluster's instances, bool [m, T, T]; None for a photograph.
+      shapes: of a drawn cluster's instances, or of those that `--labels` numbers, bool [m, T, T]; None where unknown.
 
     Raises:
       UserError: flags contradict each other, or the photograph cannot be used (`load_cluster`).
     """
+    if scenes.labels and not scenes.image:
+        raise UserError("--labels number the instances of --image; give both.")
     if scenes.drawn_cluster and (scenes.image or scenes.window_size is not None):
         raise UserError("--drawn_cluster needs no --image and no --window_size; give one or the other.")
     drawn = {"size": scenes.drawn_size, "shadows": scenes.drawn_shadows, "noise": scenes.drawn_noise}
@@ -95,7 +97,11 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
                         "image.")
     decoding.allow_megapixels(scenes.max_megapixels)
     window_size = samples.FRUIT_WINDOW_SIZE if scenes.window_size is None else scenes.window_size
-    return load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size), None
+    cluster = load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size)
+    if not scenes.labels:
+        return cluster, None
+    labels = label_images.read_labels(scenes.labels, shape=decoding.load_image(scenes.image).shape[:2], picture=scenes.image)
+    return cluster, label_images.shapes_of(labels, scale=WINDOW / window_size)
 
 
 def load_unscaled(scenes: config.Scenes) -> np.ndarray:

@@ -166,6 +166,21 @@ def disk_shape_iou(shapes: np.ndarray) -> float:
     return float(best_shape_ious(disk[np.newaxis], shapes)[0])
 
 
+def shape_metrics(masks: np.ndarray, shapes: np.ndarray) -> dict[str, float]:
+    """Measures how well soft masks [n, S, S, 1] fit true shapes, bool [m, T, T], and what a plain disk and the mean mask get.
+
+    Returns:
+      `best_shape_iou`, `best_shape_iou_of_disk`, `best_shape_iou_of_mean`; `elongation_of_shapes`; and of the shapes'
+      areas in pixels, as shares of the masks' picture, `area_mean_of_shapes` and `area_std_of_shapes`.
+    """
+    mean = metrics.binarize(masks.mean(axis=0))[np.newaxis, ..., 0]
+    areas = shapes.sum(axis=(1, 2)) / np.prod(masks.shape[1:3])
+    return {"best_shape_iou": float(best_shape_ious(metrics.binarize(masks)[..., 0], shapes).mean()),
+            "best_shape_iou_of_disk": disk_shape_iou(shapes), "best_shape_iou_of_mean": float(best_shape_ious(mean, shapes)[0]),
+            "elongation_of_shapes": float(elongations(shapes).mean()), "area_mean_of_shapes": float(areas.mean()),
+            "area_std_of_shapes": float(areas.std())}
+
+
 def _centred(masks: np.ndarray, canvas: int) -> np.ndarray:
     """Masks [n, S, S] on canvases [n, canvas, canvas], centroids at the canvas's middle to half a pixel."""
     placed = np.zeros((len(masks), canvas, canvas), bool)

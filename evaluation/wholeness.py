@@ -45,14 +45,40 @@ def dark_level(photograph: np.ndarray) -> float:
     return float(low + DARK_LEVEL * (high - low))
 
 
-def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, photograph: np.ndarray,
+def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, darkest: float,
                   shapes: Optional[np.ndarray] = None) -> dict[str, float]:
     """Measures how many instances are whole.
 
     Args:
       appearances: float [n, S, S, 3] in [0, 1].
       masks: soft masks, float [n, S, S, 1] in [0, 1].
-      photograph: uint8 [H, W, 3], by whose luminance pixels are dark.
+      darkest: luminance in [0, 1] below which pixels are dark, the `dark_level` of the photograph.
+      shapes: bool [m, T, T] at the instances' scale, the true shapes, where they are known.
+
+    Returns:
+      `whole_fraction`; the shares that meet a condition, `decided_fraction`, `not_dark_fraction` and, with shapes,
+      `better_than_disk_fraction` (that of one piece is among `instances.KEYS`); `dark_share`, the mean.
+    """
+    binary = metrics.binarize(masks)[..., 0]
+    dark = (appearances @ _LUMINANCE < darkest) & binary
+    count = binary.sum(axis=(1, 2))
+    return np.where(count > 0, dark.sum(axis=(1, 2)) / np.maximum(count, 1), 1.0)
+
+
+def dark_level(photograph: np.ndarray) -> float:
+    """Returns the luminance in [0, 1] below which pixels of a photograph, uint8 [H, W, 3], are dark."""
+    low, high = np.percentile(photograph.astype(np.float32) / 255 @ _LUMINANCE, [1, 99])
+    return float(low + DARK_LEVEL * (high - low))
+
+
+def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, darkest: float,
+                  shapes: Optional[np.ndarray] = None) -> dict[str, float]:
+    """Measures how many instances are whole.
+
+    Args:
+      appearances: float [n, S, S, 3] in [0, 1].
+      masks: soft masks, float [n, S, S, 1] in [0, 1].
+      darkest: luminance in [0, 1] below which pixels are dark, the `dark_level` of the photograph.
       shapes: bool [m, T, T] at the instances' scale, the true shapes, where they are known.
 
     Returns:
@@ -63,14 +89,11 @@ def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, photograph: np.
     binary = metrics.binarize(masks)[..., 0]
     low, high = metrics.UNDECIDED
     undecided = ((masks > low) & (masks < high)).mean(axis=(1, 2, 3))
-    dark = dark_shares(appearances, masks, darkest=dark_level(photograph))
-    conditions, figures = [instances.is_single_piece(binary), undecided < MOST_UNDECIDED, dark <= MOST_DARK], {}
+    dark = dark_shares(appearances, masks, darkest=darkest)
+    conditions = {"decided_fraction": undecided < MOST_UNDECIDED, "not_dark_fraction": dark <= MOST_DARK}
     if shapes is not None:
-        ious, of_disk = instances.best_shape_ious(binary, shapes), instances.disk_shape_iou(shapes)
-        mean = metrics.binarize(masks.mean(axis=0))[np.newaxis, ..., 0]
-        conditions.append(ious > of_disk)
-        figures = {"better_than_disk_fraction": float(conditions[-1].mean()), "best_shape_iou": float(ious.mean()),
-                   "best_shape_iou_of_disk": of_disk,
-                   "best_shape_iou_of_mean": float(instances.best_shape_ious(mean, shapes)[0])}
-    return {"whole_fraction": float(np.all(conditions, axis=0).mean()), "decided_fraction": float(conditions[1].mean()),
-            "not_dark_fraction": float(conditions[2].mean()), "dark_share": float(dark.mean()), **figures}
+        conditions["better_than_disk_fraction"] = (instances.best_shape_ious(binary, shapes)
+                                                   > instances.disk_shape_iou(shapes))
+    whole = np.all([instances.is_single_piece(binary), *conditions.values()], axis=0)
+    return {"whole_fraction": float(whole.mean()), **{name: float(met.mean()) for name, met in conditions.items()},
+            "dark_share": float(dark.mean())}

@@ -34,6 +34,7 @@ from training import environment  # noqa: E402
 
 WINDOW_DIAMETERS = 1.7  # window size as a multiple of the picture's median diameter, where none is given
 NUM_INSTANCES = 1024
+_EDGE = 2.0  # pixels of 64 to a window: standard deviation of the blur of a mask, as an outline of a photograph is soft
 _SMALLEST_TRUE = 0.3  # of the median area; smaller labels are fragments
 
 
@@ -79,7 +80,7 @@ def true_instances(picture: count_pictures.Picture, *, window_size: int) -> np.n
         if number in border or max(np.ptp(rows), np.ptp(columns)) >= hoc.WINDOW or min(top, left) < 0:
             continue
         window = np.s_[top:top + hoc.WINDOW, left:left + hoc.WINDOW]
-        mask = cv2.GaussianBlur((labels[window] == number).astype(np.float32), (0, 0), 0.7)
+        mask = cv2.GaussianBlur((labels[window] == number).astype(np.float32), (0, 0), _EDGE)
         if mask.shape == (hoc.WINDOW, hoc.WINDOW):
             cut.append(np.concatenate([rgb[window], mask[..., np.newaxis]], axis=-1))
     return np.stack(cut)

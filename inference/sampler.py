@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from data import synthetic
 from errors import UserError
-from evaluation import instances
+from evaluation import instances, wholeness
 from inference import pipeline
 from models.instance_generator import build_generator
 from storage import run_folder
@@ -52,7 +52,7 @@ class InstanceSampler:
 
     def __init__(self, network: tf.keras.Model, *, latent_dim: int, num_evaluated: int, seed: int,
                  recognition: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
-                 shapes: Optional[np.ndarray] = None) -> None:
+                 shapes: Optional[np.ndarray] = None, darkest: Optional[float] = None) -> None:
         """Takes the generator.
 
         Args:
@@ -63,11 +63,14 @@ class InstanceSampler:
           recognition: carved instances to estimated latents, or None.
           shapes: bool [m, T, T], the true instances' shapes, where they are known. The first 1200 are compared with,
             so that memory and metrics do not depend on a drawn picture's size.
+          darkest: `evaluation.wholeness.dark_level` of the photograph; None where it is not known: then it is not
+            measured which instances are whole.
         """
         self._network = tf.function(lambda latents: network(latents, training=False), autograph=False)
         self._recognize = tf.function(recognition, autograph=False) if recognition else None
         self._shapes = None if shapes is None else shapes[:MOST_SHAPES]
         self._latent_dim, self._seed, self._num_evaluated = latent_dim, seed, num_evaluated
+        self._darkest = darkest
 
     @classmethod
     def from_weights(cls, path: Path, *, num_evaluated: int,
@@ -92,7 +95,7 @@ class InstanceSampler:
         size = int(values.get("drawn_size", synthetic.CLUSTER_SIZE))  # earlier runs have no such flag
         shapes = synthetic.drawn_cluster(drawn, size=size, seed=run_seed)[1] if drawn else None
         return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,
-                   seed=run_seed + 1 if seed is None else seed), metadata
+                   darkest=metadata.get("dark_level"), seed=run_seed + 1 if seed is None else seed), metadata
 
     def _draw(self, count: int) -> np.ndarray:
         """Returns the first `count` of the seed's latents, float32 [count, Z]."""
@@ -109,10 +112,9 @@ class InstanceSampler:
             measured["latent_r2"] = float(r_squared.mean())
             measured.update({f"latent_r2_{index}": float(value) for index, value in enumerate(r_squared, start=1)})
         if self._shapes is not None:
-            measured["best_shape_iou"] = float(
-                instances.best_shape_ious(masks[..., 0] >= 0.5, self._shapes).mean())
-            measured["best_shape_iou_of_disk"] = instances.disk_shape_iou(self._shapes)
-            measured["elongation_of_shapes"] = float(instances.elongations(self._shapes).mean())
+            measured.update(instances.shape_metrics(masks, self._shapes))
+        if self._darkest is not None:
+            measured.update(wholeness.whole_metrics(appearances, masks, darkest=self._darkest, shapes=self._shapes))
         return measured
 
     def generate(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -156,7 +156,7 @@ def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, p
 
 def scenes_of(**given):
     """Returns the flags of a cluster as `config.Scenes` has them, those of defaults left as they are."""
-    return types.SimpleNamespace(**{"drawn_cluster": None, "drawn_size": 384, "drawn_shadows": 0.0, "drawn_noise": 0.0,
+    return types.SimpleNamespace(**{"drawn_cluster": None, "drawn_size": 384, "drawn_shadows": 0.0, "drawn_noise": 0.0, "labels": None,
                                     "image": None, "window_size": None, **given})
 
 

@@ -96,13 +96,13 @@ def batch_maker(options: config.Cluster, built: Built, **shards: int) -> Callabl
         batch_size=options.run.batch_size * options.players.num_discriminator_updates, **shards)
 
 
-def monitor(options: config.Cluster, built: Built, *, shapes: Optional[np.ndarray]) -> monitors.ClusterMonitor:
-    """Makes what draws panels and measures; `shapes` as of `data.hoc.load`."""
+def monitor(options: config.Cluster, built: Built, *, darkest: float, shapes: Optional[np.ndarray]) -> monitors.ClusterMonitor:
+    """Makes what draws panels and measures; `darkest` as `InstanceSampler` takes it, `shapes` as of `data.hoc.load`."""
     seed = options.run.seed + 1
     batch = next(iter(built.stream.batches(batch_size=options.run.num_panel_images, num_steps=1, seed=seed)))
     return monitors.ClusterMonitor(
         built.scenes, recognition=built.recognition, latent_dim=options.scenes.latent_dim, batch=batch, seed=seed,
-        shapes=shapes, num_evaluated=options.run.num_evaluation_images, num_panel_layers=options.scenes.num_panel_layers)
+        shapes=shapes, darkest=darkest, num_evaluated=options.run.num_evaluation_images, num_panel_layers=options.scenes.num_panel_layers)
 
 
 def describe(options: config.Cluster, cluster: np.ndarray) -> str:

@@ -173,7 +173,7 @@ class ClusterMonitor(Monitor):
           batch: one batch of `data.hoc.SceneStream`, for the panel; one scene per column.
           seed: seed of the sampled latents.
           num_panel_layers: how many of a scene's layers a panel shows, the topmost; 0: all.
-          **options: `latent_dim`, `num_evaluated`, `recognition` and `shapes` of `InstanceSampler`.
+          **options: `latent_dim`, `num_evaluated`, `recognition`, `shapes` and `darkest` of `InstanceSampler`.
         """
         self.sampler = InstanceSampler(scenes.foreground_provider.network, seed=seed, **options)
         self._compose = tf.function(lambda *inputs: scenes(*inputs, training=False), autograph=False)

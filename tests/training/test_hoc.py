@@ -229,7 +229,8 @@ def test_evaluation_has_every_figure_and_is_the_same_each_time(inspected):
     monitor = inspected[1]()
     figures = monitor.evaluate()
     names = (*instances.KEYS, "latent_r2", "latent_r2_1", "latent_r2_2", "best_shape_iou",
-             "best_shape_iou_of_disk", "elongation_of_shapes")
+             "best_shape_iou_of_disk", "best_shape_iou_of_mean", "elongation_of_shapes", "area_mean_of_shapes",
+             "area_std_of_shapes")
     assert set(figures) == {f"evaluation/{name}" for name in names} and np.isfinite(list(figures.values())).all()
     assert figures["evaluation/latent_r2"] == pytest.approx(
         (figures["evaluation/latent_r2_1"] + figures["evaluation/latent_r2_2"]) / 2)
