@@ -9,7 +9,7 @@ from training import hoc
 _WINDOW_DIAMETERS = 1.7  # the paper: 1.5 times the biggest instance, which is somewhat larger than the usual one
 _AREA_SHARE = 0.9  # of a disk of that diameter: a mask rather too small than too large
 _MOST_UNCOVERED = 0.005
-_NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 16
+_NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 20
 
 
 def suggest(picture: np.ndarray, *, on_black: bool) -> str:
@@ -40,5 +40,5 @@ def suggest(picture: np.ndarray, *, on_black: bool) -> str:
                  for padding in range(_SMALLEST_PADDING, _LARGEST_PADDING + 1)}
     padding = max((padding for padding, share in uncovered.items() if share <= _MOST_UNCOVERED),
                   default=_SMALLEST_PADDING)
-    return "\n".join([*lines, f"--num_layers={_NUM_LAYERS} --padding={padding}: about {100 * uncovered[padding]:.1f} % of a "
-                      "window's middle is covered by no instance"])
+    return "\n".join([*lines, f"--num_layers={_NUM_LAYERS} --padding={padding}: about {100 * uncovered[padding]:.1f} % of the "
+                      "hole is covered by no instance"])

@@ -245,25 +245,27 @@ def test_the_panel_shows_all_nine_scenes_and_of_six_layers_the_topmost_or_all(in
     np.testing.assert_array_equal(monitor.draw_panel(), panel)
 
 
-def test_the_uncovered_share_is_what_random_disks_leave():
-    """Disks of the area, placed as the layout places instances, leave the estimated share of the middle uncovered."""
-    generator, padding, area, num_layers = np.random.default_rng(0), 26, 0.17, 8
-    radius = 64 * np.sqrt(area / np.pi)
-    centres = generator.integers(-padding, padding + 1, [4000, num_layers, 2])
-    points = generator.uniform(-5, 5, [4000, 1, 2])
-    measured = (np.hypot(*np.moveaxis(points - centres, -1, 0)) > radius).all(axis=1).mean()
-    estimated = hoc.uncovered_fraction(num_layers=num_layers, area=area, padding=padding)
-    assert estimated == pytest.approx(measured, abs=0.03)
+@pytest.mark.parametrize("padding, radius", [(26, 20.0), (14, 20.0), (26, 0.0)])
+def test_the_uncovered_share_is_what_random_disks_leave(padding, radius):
+    """Disks of the area, placed as the layout places instances, leave the estimated share of the hole uncovered."""
+    generator, area, num_layers = np.random.default_rng(0), 0.12, 12
+    disk = 64 * np.sqrt(area / np.pi)
+    centres = generator.integers(-padding, padding + 1, [20000, num_layers, 2])
+    angles, distances = generator.uniform(0, 2 * np.pi, 20000), radius * np.sqrt(generator.uniform(0, 1, 20000))
+    points = np.stack([distances * np.cos(angles), distances * np.sin(angles)], axis=-1)[:, np.newaxis]
+    measured = (np.hypot(*np.moveaxis(points - centres, -1, 0)) > disk).all(axis=1).mean()
+    estimated = hoc.uncovered_fraction(num_layers=num_layers, area=area, padding=padding, disk_radius=radius)
+    assert estimated == pytest.approx(measured, rel=0.1, abs=0.003)
 
 
 def test_the_uncovered_share_counts_areas_of_scaled_instances():
     """Of one instance it is one less what it covers, and scales on [0.5, 2] have a mean square of 1.75."""
-    plain, scaled = (hoc.uncovered_fraction(num_layers=1, area=0.1, padding=26, max_magnification=magnification)
+    plain, scaled = (hoc.uncovered_fraction(num_layers=1, area=0.1, padding=26, disk_radius=0, max_magnification=magnification)
                      for magnification in (1.0, 2.0))
-    assert (1 - scaled) / (1 - plain) == pytest.approx(1.75)
+    assert (1 - scaled) / (1 - plain) == pytest.approx(1.75, rel=0.04)  # whole pixels
 
 
-@pytest.mark.parametrize("row, expected", [((8, 0.1, 30), 0.39), ((10, 0.25, 32), 0.06), ((12, 0.25, 26), 0.004)])
+@pytest.mark.parametrize("row, expected", [((8, 0.1, 30), 0.383), ((10, 0.25, 32), 0.063), ((12, 0.25, 26), 0.008)])
 def test_the_uncovered_share_of_table_4(row, expected):
     num_layers, area, padding = row
     share = hoc.uncovered_fraction(num_layers=num_layers, area=area, padding=padding)
