@@ -34,7 +34,7 @@ from training import environment  # noqa: E402
 
 WINDOW_DIAMETERS = 1.7  # window size as a multiple of the picture's median diameter, where none is given
 NUM_INSTANCES = 1024
-_EDGE = 2.0  # pixels of 64 to a window: standard deviation of the blur of a mask, as an outline of a photograph is soft
+_EDGE = 4.0  # pixels of 64 to a window: standard deviation of the blur of a mask, as an outline of a photograph is soft
 _SMALLEST_TRUE = 0.3  # of the median area; smaller labels are fragments
 
 
