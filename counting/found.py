@@ -15,7 +15,9 @@ from counting.student import Found
 from errors import UserError
 
 MOST_INSTANCES = 2**16 - 1  # that labels of 16 bits can number
-INNER = 0.7  # share of a range of sizes, in logarithms about 1, that counts as well learnt
+# Share of the range of sizes below and above 1, in logarithms, that counts as well learnt. Above it is smaller, since what
+# is too large is found in pieces, whose size is plausible.
+INNER = (0.7, 0.5)
 ALWAYS = (0.8, 1.25)  # sizes, as shares of the instances' own, that are never refused
 COLUMNS = ("number", "x", "y", "left", "top", "width", "height", "area", "equivalent_diameter", "score")
 
@@ -123,7 +125,7 @@ def check_scale(diameter: float, learnt: dict[str, Any], *, window_size: int, na
       name: what the message calls the photograph.
     """
     ratio = diameter / learnt["diameter"]
-    if min(learnt["min_scale"] ** INNER, ALWAYS[0]) <= ratio <= max(learnt["max_scale"] ** INNER, ALWAYS[1]):
+    if min(learnt["min_scale"] ** INNER[0], ALWAYS[0]) <= ratio <= max(learnt["max_scale"] ** INNER[1], ALWAYS[1]):
         return
     raise UserError(f"{name} shows instances of {ratio:.2f} times the learnt size, at the border of what was learnt "
                     f"({learnt['min_scale']:g} to {learnt['max_scale']:g} times) with --window_size={window_size}; "

@@ -16,7 +16,8 @@ from models.instance_generator import build_generator
 from storage.weights import save_weights
 
 LIMES = ("--weights=pretrained/limes.npz", "--image=data/samples/hoc/limes.png")
-SMALL = ("--num_composites=4", "--composite_size=64", "--num_steps=6", "--student_width=4", "--batch_size=2")
+SMALL = ("--num_composites=4", "--composite_size=64", "--num_steps=6", "--student_width=4", "--batch_size=2",
+         "--min_scale=0.3")
 
 
 @pytest.fixture(scope="module", name="stardist")

@@ -22,7 +22,8 @@ SMALL = {"train_fg.py": (*TINY, "--num_evaluation_images=2", "--generator_width=
          "distill.py": (*TINY, "--num_evaluation_images=2", "--student_width=0.0625", "--image_size=64"),
          "evaluate.py": ("--out=evaluation",), "sample.py": ("--num_samples=2", "--num_evaluation_images=2"),
          "segment.py": (), "export.py": (),
-         "count.py": ("--num_composites=4", "--composite_size=64", "--num_steps=6", "--student_width=4", "--batch_size=2")}
+         "count.py": ("--num_composites=4", "--composite_size=64", "--num_steps=6", "--student_width=4", "--batch_size=2",
+                      "--min_scale=0.3")}
 NEEDS_STARDIST = ("count.py",)  # `make count-install`
 # Placeholders of the pages, and the 200 pets that a command measures, as the workspace of the tests names them.
 NAMES = {"--images=DIR": "--images=my/photos", "--masks=DIR": "--masks=my/masks", "--boxes=FILE": "--boxes=my/boxes.txt",
