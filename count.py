@@ -117,7 +117,8 @@ def main(argv: list[str]) -> None:
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
         photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size)
-        applied, images, labels = train(options, sampled.instances, scaled=scaled, window_size=window_size)
+        usable = generator.usable(sampled.instances, photograph)
+        applied, images, labels = train(options, usable, scaled=scaled, window_size=window_size)
         made = {outputs.STUDENT: applied.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
     try:
         instances = find(applied, photograph, scaled, name=options.image, window_size=window_size)

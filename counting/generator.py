@@ -5,8 +5,16 @@ from typing import Any, Mapping, NamedTuple, Optional
 import numpy as np
 
 from data import hoc, samples
+from errors import UserError
+from evaluation import wholeness
+from evaluation.instances import is_single_piece
+from evaluation.metrics import binarize
 from inference import sampler
 from storage import run_folder
+
+
+_MOST_DARK = 0.5  # share of an instance's pixels; whole instances of fruit may hold a dark rim
+_LEAST_USABLE = 0.05
 
 
 class Sampled(NamedTuple):
@@ -26,6 +34,31 @@ def sample(path: str, *, count: int, seed: int) -> Sampled:
     network, metadata = sampler.load_generator(path)
     made = sampler.InstanceSampler(network, latent_dim=int(metadata["latent_dim"]), num_evaluated=count, seed=seed)
     return Sampled(made.sample(count), window_size(metadata.get("flags", {})))
+
+
+def usable(instances: np.ndarray, photograph: np.ndarray) -> np.ndarray:
+    """Leaves out instances that are no single thing that is seen: in several pieces, or dark (`evaluation.wholeness`).
+
+    A generator whose scenes have always as many instances hides those that it has no place for as dark patches; they
+    must not be labelled.
+
+    Args:
+      instances: RGBA, float32 [n, S, S, 4] in [0, 1].
+      photograph: uint8 [H, W, 3], which says what is dark.
+
+    Returns:
+      Those that are left, float32 [m, S, S, 4].
+
+    Raises:
+      UserError: hardly any is left.
+    """
+    appearances, masks = instances[..., :3], instances[..., 3:]
+    dark = wholeness.dark_shares(appearances, masks, darkest=wholeness.dark_level(photograph))
+    kept = (dark <= _MOST_DARK) & is_single_piece(binarize(masks)[..., 0])
+    if kept.mean() < _LEAST_USABLE:
+        raise UserError(f"of {len(kept)} instances of the generator {np.count_nonzero(kept)} are one piece and not dark; "
+                        "look at its samples, and train it anew.")
+    return instances[kept]
 
 
 def window_size(flags: Mapping[str, Any]) -> Optional[int]:

@@ -94,8 +94,9 @@ def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
 def measure(options: Options, picture: count_pictures.Picture) -> dict:
     """Composes, trains, finds, measures; returns the figures and the seconds that it took."""
     start, window_size = time.time(), window_of(picture, given=options.window_size)
-    instances = (generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances if options.weights
-                 else true_instances(picture, window_size=window_size))
+    instances = (generator.usable(generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances,
+                                  picture.rgb)
+                 if options.weights else true_instances(picture, window_size=window_size))
     ground = options.ground or ("own" if picture.group == "nuclei" else "dense")
     recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
                                shadow_strength=0.7 if picture.group == "fruit" else 0.0)
