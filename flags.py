@@ -386,7 +386,7 @@ def define_counting() -> None:
     absl_flags.DEFINE_float("min_scale", 0.6, "Smallest size of an instance in composites, as a factor.",
                             lower_bound=0.1, upper_bound=4.0)
     absl_flags.DEFINE_float("max_scale", 1.7, "Largest.", lower_bound=0.1, upper_bound=4.0)
-    absl_flags.DEFINE_float("min_visible", 0.2, "Share of an instance that others must leave to be seen; of a smaller rest "
+    absl_flags.DEFINE_float("min_visible", 0.33, "Share of an instance that others must leave to be seen; of a smaller rest "
                             "the student learns that it is ground.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("shadow_strength", None, "Largest opacity of the soft shadow below each instance; 0: none. "
                             "Default: 0.7 on dense ground, 0 on black.", lower_bound=0.0, upper_bound=1.0)

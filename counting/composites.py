@@ -40,7 +40,7 @@ class Recipe:
     min_scale: float = 0.6
     max_scale: float = 1.7
     shadow_strength: float = 0.7
-    min_visible: float = 0.2
+    min_visible: float = 0.33
 
     def __post_init__(self) -> None:
         """Refuses what no composite can be made of, as ValueError."""
