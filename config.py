@@ -284,6 +284,7 @@ class Composites:
     min_scale: float
     max_scale: float
     min_visible: float
+    spacing: float
     shadow_strength: Optional[float]
 
 

@@ -79,7 +79,8 @@ def train(options: config.Counting, instances: np.ndarray, *, scaled: np.ndarray
                         f"--composite_size than {made.composite_size}, or --ground=black.")
     strength = SHADOW_STRENGTH[made.ground] if made.shadow_strength is None else made.shadow_strength
     recipe = composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
-                               max_scale=made.max_scale, shadow_strength=strength, min_visible=made.min_visible)
+                               max_scale=made.max_scale, shadow_strength=strength, min_visible=made.min_visible,
+                               spacing=made.spacing)
     stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
                              ground=hoc.ground_of(scaled) if made.ground == "own" else None)
     images, labels = map(np.stack, zip(*((one.image, one.labels) for one in tqdm(

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from typing import Iterator, NamedTuple, Optional, Sequence
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -33,6 +34,8 @@ class Recipe:
       max_scale: largest.
       shadow_strength: largest opacity of the soft shadow that an instance casts on what is below it; 0: none.
       min_visible: share of an instance's pixels in the composite that must be seen; of less, no label is kept.
+      spacing: least distance of the middles of instances, in diameters: 0.5 asks that middles are seen, and 1 that
+        instances only touch. Below them, on dense ground, others fill the gaps.
     """
 
     size: int = 128
@@ -41,11 +44,14 @@ class Recipe:
     max_scale: float = 1.7
     shadow_strength: float = 0.7
     min_visible: float = 0.33
+    spacing: float = 0.8
 
     def __post_init__(self) -> None:
         """Refuses what no composite can be made of, as ValueError."""
         if self.ground not in GROUNDS:
             raise ValueError(f"ground is {self.ground!r}, expected one of {GROUNDS}.")
+        if self.spacing < 0.5:
+            raise ValueError(f"spacing is {self.spacing}, at least 0.5.")
         if self.size < 1 or not 0 < self.min_scale <= self.max_scale:
             raise ValueError(f"size {self.size} is at least 1, scales {self.min_scale} and {self.max_scale} are positive "
                              "and ascending.")
@@ -187,31 +193,51 @@ def _cut(rgba: np.ndarray, opacity: np.ndarray) -> Sprite:
 
 
 def arrange(sprites: Sequence[Sprite], recipe: Recipe, *, rng: np.random.Generator) -> list[Placed]:
-    """Draws sprites and their places, from the topmost down: the middle of each is where no other is yet.
+    """Draws sprites and their places, from the topmost down.
 
-    Places lie up to a third of the largest sprite outside of the composite, so that its border cuts instances.
+    The middle of each is away from those above it by `spacing`, until no such place is left. On dense ground more follow
+    below them, whose middles are just seen, until the ground is hidden, as in a heap. Places lie up to a third of the
+    largest sprite outside of the composite, so that its border cuts instances.
 
     Returns:
       The sprites that touch the composite, bottom first, as layers are composed.
     """
     reach = max(max(sprite.rgba.shape[:2]) for sprite in sprites) // 3
     side = recipe.size + 2 * reach
-    free = np.ones((side, side), bool)
-    inner = free[reach:reach + recipe.size, reach:reach + recipe.size]
+    free, uncovered = np.ones((2, side, side), bool)
+    inside = np.s_[reach:reach + recipe.size, reach:reach + recipe.size]
     most = MOST_PLACED
     if recipe.ground != "dense":
         area = np.mean([np.count_nonzero(sprite.rgba[..., 3] >= 0.5) for sprite in sprites])
         most = int(rng.integers(1, max(2, MOST_COVERED * side**2 / area + 1)))
     found = []
-    while len(found) < most and (inner.mean() > MOST_UNCOVERED if recipe.ground == "dense" else free.any()):
+    while len(found) < most and uncovered[inside].mean() > (MOST_UNCOVERED if recipe.ground == "dense" else 0.0):
+        places = np.flatnonzero(free if free.any() else uncovered)
+        if recipe.ground != "dense" and not free.any():
+            break
         sprite = sprites[rng.integers(len(sprites))]
-        places = np.flatnonzero(free)
         row, column = divmod(int(places[rng.integers(len(places))]), side)
         row, column = row - sprite.centre[0], column - sprite.centre[1]
-        window, part = _overlap(row, column, sprite.rgba.shape[:2], side)
-        free[window] &= sprite.rgba[part][..., 3] < 0.5
+        mask = sprite.rgba[..., 3] >= 0.5
+        zone, margin = _widened(mask, share=recipe.spacing - 0.5)
+        for taken, place, picture in ((uncovered, (row, column), mask), (free, (row - margin, column - margin), zone)):
+            window, part = _overlap(*place, picture.shape, side)
+            taken[window] &= ~picture[part]
         found.append(Placed(sprite, row - reach, column - reach))
     return found[::-1]
+
+
+def _widened(mask: np.ndarray, *, share: float) -> tuple[np.ndarray, int]:
+    """Widens a mask, bool [h, w], by a share of the diameter of a disk of its area.
+
+    Returns:
+      bool [h + 2 margin, w + 2 margin], and the margin in pixels.
+    """
+    margin = round(share * 2.0 * math.sqrt(np.count_nonzero(mask) / math.pi))
+    padded = np.pad(mask, margin).astype(np.uint8)
+    if not margin:
+        return padded > 0, 0
+    return cv2.dilate(padded, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1,) * 2)) > 0, margin
 
 
 def _overlap(row: int, column: int, shape: Sequence[int], side: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -51,6 +51,7 @@ class Options:
     min_scale: float
     max_scale: float
     min_visible: float
+    spacing: float
     num_composites: int
     num_steps: int
     seed: int
@@ -100,7 +101,7 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
                  if options.weights else true_instances(picture, window_size=window_size))
     ground = options.ground or ("own" if picture.group == "nuclei" else "dense")
     recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
-                               shadow_strength=0.7 if picture.group == "fruit" else 0.0, min_visible=options.min_visible)
+                               shadow_strength=0.7 if picture.group == "fruit" else 0.0, min_visible=options.min_visible, spacing=options.spacing)
     scaled = hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name)
     made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
                                 ground=hoc.ground_of(scaled) if ground == "own" else None))
@@ -148,8 +149,9 @@ if __name__ == "__main__":
                               "Default: 64 for drawn pictures, otherwise 1.7 times the median diameter.", lower_bound=16)
     absl_flags.DEFINE_enum("ground", None, composites.GROUNDS, "Default: 'own' for nuclei, otherwise 'dense'.")
     absl_flags.DEFINE_float("min_scale", 0.8, "Smallest size of an instance, as a factor.", lower_bound=0.1)
-    absl_flags.DEFINE_float("max_scale", 1.25, "Largest.", lower_bound=0.1)
+    absl_flags.DEFINE_float("max_scale", 1.5, "Largest.", lower_bound=0.1)
     absl_flags.DEFINE_float("min_visible", 0.33, "Share of an instance that must be seen to be labelled.", lower_bound=0.0)
+    absl_flags.DEFINE_float("spacing", 0.8, "As of count.py.", lower_bound=0.5)
     absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
