@@ -60,33 +60,6 @@ def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, darkest: float,
       `better_than_disk_fraction` (that of one piece is among `instances.KEYS`); `dark_share`, the mean.
     """
     binary = metrics.binarize(masks)[..., 0]
-    dark = (appearances @ _LUMINANCE < darkest) & binary
-    count = binary.sum(axis=(1, 2))
-    return np.where(count > 0, dark.sum(axis=(1, 2)) / np.maximum(count, 1), 1.0)
-
-
-def dark_level(photograph: np.ndarray) -> float:
-    """Returns the luminance in [0, 1] below which pixels of a photograph, uint8 [H, W, 3], are dark."""
-    low, high = np.percentile(photograph.astype(np.float32) / 255 @ _LUMINANCE, [1, 99])
-    return float(low + DARK_LEVEL * (high - low))
-
-
-def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, darkest: float,
-                  shapes: Optional[np.ndarray] = None) -> dict[str, float]:
-    """Measures how many instances are whole.
-
-    Args:
-      appearances: float [n, S, S, 3] in [0, 1].
-      masks: soft masks, float [n, S, S, 1] in [0, 1].
-      darkest: luminance in [0, 1] below which pixels are dark, the `dark_level` of the photograph.
-      shapes: bool [m, T, T] at the instances' scale, the true shapes, where they are known.
-
-    Returns:
-      `whole_fraction`; the shares that meet a condition, `decided_fraction` and `not_dark_fraction` (that of one piece is
-      among `instances.KEYS`); `dark_share`. With shapes also `better_than_disk_fraction`, `best_shape_iou`, and what is
-      got by a plain disk and by the mean instance, `best_shape_iou_of_disk` and `best_shape_iou_of_mean`.
-    """
-    binary = metrics.binarize(masks)[..., 0]
     low, high = metrics.UNDECIDED
     undecided = ((masks > low) & (masks < high)).mean(axis=(1, 2, 3))
     dark = dark_shares(appearances, masks, darkest=darkest)

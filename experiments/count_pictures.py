@@ -13,9 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
 
-from data import decoding, samples, synthetic  # noqa: E402
+from data import decoding, label_images, samples, synthetic  # noqa: E402
 from data.points import read_points  # noqa: E402
 from errors import UserError  # noqa: E402
 from evaluation import detection  # noqa: E402
@@ -181,11 +180,7 @@ def with_labels(path: Path) -> Picture:
     """Loads NAME.png of nuclei with its NAME_labels.png, whose path is given; UserError where they do not match."""
     picture = path.with_name(path.name.replace("_labels.png", ".png"))
     rgb = decoding.load_image(str(picture))
-    with Image.open(path) as image:
-        labels = np.array(image, np.int64)
-    if labels.shape != rgb.shape[:2] or not labels.any():
-        raise UserError(f"{path} is no label image of {picture}: it is {list(labels.shape)} and the picture "
-                        f"{list(rgb.shape[:2])} pixels, or has no instance; leave the two out.")
+    labels = label_images.read_labels(str(path), shape=rgb.shape[:2], picture=picture.name)
     return Picture(name=picture.stem, group="nuclei", rgb=rgb, diameter=detection.median_diameter(labels),
                    points=detection.centres(labels), labels=labels)
 
