@@ -117,3 +117,30 @@ def test_what_no_composite_can_be_made_of_is_refused():
         Recipe(min_scale=2.0)
     with pytest.raises(ValueError, match="no instance"):
         list(composites.make(np.zeros((2, 32, 32, 4), np.float32), Recipe(), count=1, seed=0))
+
+
+def test_instances_on_black_are_as_far_apart_as_the_spacing_says():
+    recipe = Recipe(size=96, ground="black", min_scale=1.0, max_scale=1.0, shadow_strength=0.0, spacing=1.0)
+    sprites = composites.make_sprites(disks(count=1), recipe, seed=0)
+    for seed in range(3):
+        placed = composites.arrange(sprites, recipe, rng=np.random.default_rng(seed))
+        middles = np.array([[one.row + one.sprite.centre[0], one.column + one.sprite.centre[1]] for one in placed])
+        distances = np.linalg.norm(middles[:, np.newaxis] - middles, axis=-1)[np.triu_indices(len(placed), k=1)]
+        assert len(placed) < 2 or distances.min() >= 9.0  # disks of radius 5.5, in whole pixels
+
+
+def test_a_heap_has_instances_below_those_that_are_well_apart():
+    recipe = Recipe(size=64, min_scale=1.0, max_scale=1.0, shadow_strength=0.0, spacing=1.0, min_visible=0.0)
+    one = next(composites.make(disks(count=1), recipe, count=1, seed=0))
+    seen = np.bincount(one.labels.ravel(), minlength=len(one.full) + 1)[1:]
+    inside = one.full.sum(axis=(1, 2)) >= 80  # not cut by the border; a whole disk has about 95 pixels
+    assert (one.labels == 0).mean() < 0.05
+    assert (seen[inside] >= 80).sum() >= 5 and (seen[inside] < 50).sum() >= 5
+
+
+def test_the_ground_may_be_a_picture():
+    recipe = Recipe(size=32, ground="own", shadow_strength=0.0)
+    one = next(composites.make(disks(), recipe, count=1, seed=0, ground=np.full((40, 50, 3), 99, np.uint8)))
+    assert (one.image[one.full.sum(axis=0) == 0] >= 70).all() and (one.labels == 0).any()
+    with pytest.raises(ValueError, match="a picture of at least 32 pixels"):
+        next(composites.make(disks(), recipe, count=1, seed=0))
