@@ -43,7 +43,7 @@ class Recipe:
     min_scale: float = 0.6
     max_scale: float = 1.7
     shadow_strength: float = 0.7
-    min_visible: float = 0.33
+    min_visible: float = 0.45
     spacing: float = 0.8
 
     def __post_init__(self) -> None:

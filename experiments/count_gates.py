@@ -150,7 +150,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_enum("ground", None, composites.GROUNDS, "Default: 'own' for nuclei, otherwise 'dense'.")
     absl_flags.DEFINE_float("min_scale", 0.8, "Smallest size of an instance, as a factor.", lower_bound=0.1)
     absl_flags.DEFINE_float("max_scale", 1.5, "Largest.", lower_bound=0.1)
-    absl_flags.DEFINE_float("min_visible", 0.33, "Share of an instance that must be seen to be labelled.", lower_bound=0.0)
+    absl_flags.DEFINE_float("min_visible", 0.45, "Share of an instance that must be seen to be labelled.", lower_bound=0.0)
     absl_flags.DEFINE_float("spacing", 0.8, "As of count.py.", lower_bound=0.5)
     absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
