@@ -25,6 +25,7 @@ from data import decoding, hoc
 from errors import UserError
 from inference.sampler import weights_path
 from training import environment
+import tool_flags
 
 NUM_INSTANCES = 1024  # that composites are made of, at most
 INSTANCES_EACH = 16  # for each composite, where there are few
@@ -136,5 +137,5 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.define_path("run_dir", None, "Run folder of train_hoc.py, whose run has ended.")
     flags.define_path("weights", None, "Weights file of an instance generator: weights.npz of such a folder.")
-    flags.define_counting()
+    tool_flags.define_counting()
     errors.run(main)

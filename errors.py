@@ -66,8 +66,9 @@ def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False)
             raise
 
     streams.make_unbreakable()
-    for flag in FLAGS.get_key_flags_for_module("flags"):  # what that module has declared is this script's
-        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    for module in ("flags", "tool_flags"):  # what these modules have declared is this script's
+        for flag in FLAGS.get_key_flags_for_module(module):
+            FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]
     try:
         if {"--help", "-help", "--helpshort", "-?"} & set(sys.argv[1:]):

@@ -24,6 +24,7 @@ from evaluation import frames, report
 from extensions import grabcut
 from inference import networks, pipeline
 from visualization import panels, tiles
+import tool_flags
 
 
 def labelled_photographs(options: config.Photographs) -> list[Photograph]:
@@ -114,7 +115,7 @@ if __name__ == "__main__":
     flags.define_paths("weights", None, "Weights file that is measured. Given several times, the mean of "
                        "all networks' masks is measured (S20).")
     flags.define_path("out", "evaluation_out", "Folder for evaluation.json and evaluation.png.")
-    flags.define_protocol()
+    tool_flags.define_protocol()
     flags.define_inference()
     flags.define_data(crop=None, image_size=None, split=None)
     errors.run(main)

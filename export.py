@@ -20,6 +20,7 @@ from absl import logging
 import config
 import errors
 from inference.segmenter import Segmenter
+import tool_flags
 
 
 def main(argv: list[str]) -> None:
@@ -38,7 +39,7 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.define_weights()
+    tool_flags.define_weights()
     flags.define_inference(with_pictures=False)
-    flags.define_export()
+    tool_flags.define_export()
     errors.run(main)

@@ -20,6 +20,7 @@ from errors import UserError
 from inference.sampler import InstanceSampler, samples_beyond, weights_path
 from storage import atomic
 from visualization import tiles
+import tool_flags
 
 
 def main(argv: list[str]) -> None:
@@ -45,5 +46,5 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.define_path("run_dir", None, "Run folder of train_hoc.py, whose run has ended.")
     flags.define_path("weights", None, "Weights file of an instance generator: weights.npz of such a folder.")
-    flags.define_sampling()
+    tool_flags.define_sampling()
     errors.run(main)

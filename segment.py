@@ -23,6 +23,7 @@ from data import decoding, folder
 from errors import UserError
 from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, finished, is_own_name
 from inference.segmenter import Segmenter
+import tool_flags
 
 
 def output_stems(pictures: Sequence[folder.Picture]) -> dict[tuple[str, str, Optional[int]], str]:
@@ -133,7 +134,7 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.define_weights()
+    tool_flags.define_weights()
     flags.define_inference()
-    flags.define_segmentation()
+    tool_flags.define_segmentation()
     errors.run(main, positional=True)

@@ -1,0 +1,97 @@
+"""Declares the flags of the scripts that use what was trained: evaluate.py, segment.py, sample.py, count.py, export.py.
+
+Those of training, and what both have, are in `flags`. Builds nothing, and imports no TensorFlow.
+"""
+
+from typing import Optional
+
+from absl import flags as absl_flags
+
+from flags import MOST_INSTANCES, MOST_MEASURED, define_boxes, define_max_megapixels, define_path, define_paths
+
+PROTOCOLS = ["box", "square", "redo", "whole"]  # `evaluation.frames.PROTOCOLS`
+
+
+def define_protocol() -> None:
+    """Where masks are measured."""
+    absl_flags.DEFINE_enum("protocol", "box", PROTOCOLS, "Where masks are measured. 'box': in the network's crops (the "
+                           "paper); 'square': in squares of 1.5 times the boxes' longer sides, clipped at the picture's "
+                           "border; 'redo': in the middle squares of the test split's pictures at 128 pixels (Chen et al. "
+                           "2019); 'whole': in the pictures. In all but the first masks are put back into the pictures.")
+
+
+def define_weights(what: Optional[str] = None) -> None:
+    """The trained network that is used; `what` says of which kind, None for one or more segmentation networks."""
+    if what:
+        define_path("weights", None, f"Weights file of {what}.", required=True)
+    else:
+        define_paths("weights", None, "Weights file of a segmentation network: weights.npz of a run "
+                     "folder of train_fg.py or distill.py. Given several times, masks are the mean "
+                     "of all networks' (S20).", required=True)
+
+
+def define_sampling() -> None:
+    """The sampled instances, and where they go."""
+    define_path("out", None, "Folder for the pictures.", required=True)
+    absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures.", lower_bound=1,
+                              upper_bound=MOST_INSTANCES)
+    absl_flags.DEFINE_integer("num_evaluation_images", 256, "Instances that the figures are measured on.", lower_bound=1,
+                              upper_bound=MOST_MEASURED)
+    absl_flags.DEFINE_integer("seed", None, "Seed of the latents. Default: the latents that the run was measured on.",
+                              lower_bound=0, upper_bound=2**31 - 1)
+
+
+def define_segmentation() -> None:
+    """The user's own pictures: where their boxes are and where their masks go."""
+    define_path("out", None, "Folder for the masks; those of a folder are laid out as the folder.",
+                required=True)
+    define_boxes("one per thing; pictures without a line are left out, and without the file pictures are taken whole")
+    absl_flags.DEFINE_bool("skip_existing", False, "Pass over pictures whose masks, cut-outs and lines of the table "
+                           "are all there, so that a call that was stopped goes on.")
+    absl_flags.DEFINE_integer("batch_size", 16, "Crops that the network is given at a time.", lower_bound=1,
+                              upper_bound=4096)
+    define_max_megapixels()
+
+
+def define_counting() -> None:
+    """The photograph that is counted, the composites that are learnt from, and the student."""
+    define_path("image", None, "Photograph whose instances are counted.", required=True)
+    define_path("out", None, "Folder for what is found.", required=True)
+    define_path("student", None, "File of a student that an earlier call trained, student.npz of its --out. It is used as "
+                "it is, and no generator is needed.")
+    absl_flags.DEFINE_integer("window_size", None, "Pixels of the photograph that are one window of the generator, about "
+                              "1.5 times the biggest instance's width, at least 16. Default: what the generator, or the "
+                              "student, was trained with.")
+    absl_flags.DEFINE_integer("num_composites", 300, "Pictures with known instances that the student learns from.",
+                              lower_bound=2, upper_bound=MOST_INSTANCES)
+    absl_flags.DEFINE_integer("composite_size", 128, "Their side in pixels, a multiple of 16.", lower_bound=64,
+                              upper_bound=512)
+    absl_flags.register_validator("composite_size", lambda value: value % 16 == 0, message="must be a multiple of 16")
+    absl_flags.DEFINE_enum("ground", "dense", ["dense", "black", "own"],  # `counting.composites.GROUNDS`
+                           "What is between instances: 'dense' pastes instances until hardly any ground is seen, 'black' "
+                           "pastes a random number of them on black, 'own' on the photograph's dark ground with the "
+                           "bright things on it taken away, as in a micrograph.")
+    absl_flags.DEFINE_float("min_scale", 0.6, "Smallest size of an instance in composites, as a factor.",
+                            lower_bound=0.1, upper_bound=4.0)
+    absl_flags.DEFINE_float("max_scale", 1.7, "Largest.", lower_bound=0.1, upper_bound=4.0)
+    absl_flags.DEFINE_float("min_visible", 0.45, "Share of an instance that others must leave to be seen; of a smaller rest "
+                            "the student learns that it is ground.", lower_bound=0.0, upper_bound=1.0)
+    absl_flags.DEFINE_float("spacing", 0.8, "Least distance of the middles of two instances, in diameters: 0.5 asks that middles "
+                            "are seen, 1 that instances only touch. On dense ground more lie below them.", lower_bound=0.5, upper_bound=2.0)
+    absl_flags.DEFINE_float("shadow_strength", None, "Largest opacity of the soft shadow below each instance; 0: none. "
+                            "Default: 0.7 on dense ground, 0 on black.", lower_bound=0.0, upper_bound=1.0)
+    absl_flags.DEFINE_integer("num_steps", 700, "Updates of the student.", lower_bound=1)
+    absl_flags.DEFINE_integer("batch_size", 4, "Composites in each.", lower_bound=1, upper_bound=256)
+    absl_flags.DEFINE_integer("student_width", 16, "Channels of the student's first layers.", lower_bound=1,
+                              upper_bound=128)
+    absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",
+                              lower_bound=0, upper_bound=2**31 - 1)
+    define_max_megapixels()
+
+
+def define_export() -> None:
+    """The exported network."""
+    define_path("out", None, "Folder for the SavedModel; a new or an empty one.", required=True)
+    absl_flags.DEFINE_integer("serving_version", None, "Number of a folder in --out for the SavedModel, which "
+                              "TensorFlow Serving finds there (--model_base_path). Default: the SavedModel is --out.",
+                              lower_bound=0)
