@@ -213,8 +213,8 @@ def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
 def ground_of(cluster: np.ndarray) -> np.ndarray:
     """Takes the bright things away from a picture of things that lie apart on dark ground (S28).
 
-    A grey opening by a disk as wide as a window keeps what is darker than its surroundings at that scale, so that the
-    ground has its own level, light and dark parts; a median filter before it keeps single dark pixels from counting.
+    A grey opening by a disk as wide as a window keeps the ground, with its light and dark parts. A median filter before it
+    keeps single dark pixels from counting.
 
     Args:
       cluster: uint8 [H, W, 3], scaled for windows.

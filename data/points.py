@@ -1,8 +1,8 @@
 """Files that say where the middle of each instance of a photograph is.
 
-A points file is JSON: a list of points {"x": 12.5, "y": 3}, or an object that has it as "points" and may have "image",
-the photograph's name; "median_diameter", the instances', in pixels; "annotators", lists of points that people set one
-without the other; and whatever else. Points are x to the right and y down in pixels of the photograph; 0, 0 is the
+A points file is JSON: a list of points {"x": 12.5, "y": 3}, or an object that has it as "points". The object may have
+"image", the photograph's name, and "median_diameter", the instances', in pixels. "annotators" are lists of points that
+people set one without the other. Whatever else it has is passed over. Points are x to the right and y down in pixels of the photograph; 0, 0 is the
 middle of the pixel in the upper left corner.
 """
 

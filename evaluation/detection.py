@@ -3,9 +3,9 @@
 Found instances are compared with true ones in two forms.
 
 * Label images say to which instance each pixel belongs. A found instance may match a true one if their IoU is at least
-  a threshold. With the matches one-to-one, and TP, FP and FN the numbers of matched, left over and missed instances, the
-  average precision at that threshold is TP / (TP + FP + FN), F1 is 2 TP / (2 TP + FP + FN), and the panoptic quality is
-  the sum of the matches' IoU over (TP + FP / 2 + FN / 2). `stardist.matching` computes them.
+  a threshold, one-to-one. TP, FP and FN are the numbers of matched, left over and missed instances. The average
+  precision at that threshold is TP / (TP + FP + FN), and F1 is 2 TP / (2 TP + FP + FN). The panoptic quality is the sum
+  of the matches' IoU over (TP + FP / 2 + FN / 2). `stardist.matching` computes them.
 * Points say where each instance's middle is. A found point may match a true one that is at most a radius away; as a
   rule half the instances' median diameter. Of all one-to-one matchings the one with most pairs is taken, and of
   these the one of the smallest sum of distances.

@@ -5,13 +5,14 @@
 
 For each method the settings of a small grid are tried on one picture: nuclei 07fb37aa, drawn long_ellipses (its corner
 of 400 x 400 pixels), fruit limes.
-The best, by AP at IoU 0.5 for methods that find regions of a picture with labels, by F1 of centres otherwise, is then
-used on the group's other pictures, lengths scaled by the instances' median diameter, which methods know. The crowd is of
+The best is then used on the group's other pictures. It is chosen by AP at IoU 0.5 for methods that find regions of a
+picture with labels, and by F1 of centres otherwise. Lengths are scaled by the instances' median diameter, which
+methods know. The crowd is of
 the group of fruit. A centre counts within half that diameter; another column has a quarter of it.
 
-'template' looks for a mean instance. With --templates=DIR it is the RGBA picture DIR/PICTURE.png, or the mean of
-DIR/PICTURE/instance_*.png (as `sample.py --out=DIR/PICTURE` writes), else the mean of the true instances of the picture
-that is tuned on. 'lattice' does not look at the picture at all. Needs `make count-install`.
+'template' looks for a mean instance, that of the true instances of the picture that is tuned on. With --templates=DIR it
+is the RGBA picture DIR/PICTURE.png, or the mean of DIR/PICTURE/instance_*.png, as `sample.py --out=DIR/PICTURE`
+writes. 'lattice' does not look at the picture at all. Needs `make count-install`.
 """
 
 import dataclasses

@@ -8,9 +8,13 @@ a generator should come to; where the loss of wrong cuts is as large, no generat
     python experiments/oracle_gate.py --drawn_cluster=long_ellipses
     python experiments/oracle_gate.py --layers=12 --paddings=20,26 --disk_radius=20 --spectral_norm=none
 
-'true': whole instances. 'shapes': the same masks over random windows, so that outlines are right and contents are not.
-'disks': disks of the instances' mean area over random windows. 'larger' and 'smaller': true instances whose masks are
-2 pixels wider, showing what is around them in black, and 2 pixels narrower.
+The cuts:
+
+* 'true': whole instances.
+* 'shapes': their masks over random windows. Outlines are right and contents are not.
+* 'disks': disks of the instances' mean area over random windows.
+* 'larger': true instances whose masks are 2 pixels wider; what is around them is black.
+* 'smaller': their masks are 2 pixels narrower.
 """
 
 import functools

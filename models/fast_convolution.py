@@ -10,9 +10,9 @@ adjoint of a convolution, and takes the same matrices the other way round.
 Every map here is a small constant matrix or one batched matrix product, so that gradients are such products too. The
 results are the direct ones up to rounding: about 4e-6 of their standard deviation.
 
-In bfloat16 the processor's convolutions are fast as they are, and three gradients are not: a kernel's where maps are
-small, which is one matrix product over unfolded patches here; a bias' where it is fused with the kernel's; and a leaky
-ReLU's, which is computed in float32.
+In bfloat16 the processor's convolutions are fast as they are, and three gradients are not. A kernel's, where maps are
+small, is one matrix product over unfolded patches here. A bias' is kept apart from the kernel's. A leaky ReLU's is
+computed in float32.
 """
 
 import functools
