@@ -206,15 +206,13 @@ def arrange(sprites: Sequence[Sprite], recipe: Recipe, *, rng: np.random.Generat
     side = recipe.size + 2 * reach
     free, uncovered = np.ones((2, side, side), bool)
     inside = np.s_[reach:reach + recipe.size, reach:reach + recipe.size]
-    most = MOST_PLACED
-    if recipe.ground != "dense":
+    is_dense, most = recipe.ground == "dense", MOST_PLACED
+    if not is_dense:
         area = np.mean([np.count_nonzero(sprite.rgba[..., 3] >= 0.5) for sprite in sprites])
         most = int(rng.integers(1, max(2, MOST_COVERED * side**2 / area + 1)))
     found = []
-    while len(found) < most and uncovered[inside].mean() > (MOST_UNCOVERED if recipe.ground == "dense" else 0.0):
+    while len(found) < most and (uncovered[inside].mean() > MOST_UNCOVERED if is_dense else free.any()):
         places = np.flatnonzero(free if free.any() else uncovered)
-        if recipe.ground != "dense" and not free.any():
-            break
         sprite = sprites[rng.integers(len(sprites))]
         row, column = divmod(int(places[rng.integers(len(places))]), side)
         row, column = row - sprite.centre[0], column - sprite.centre[1]

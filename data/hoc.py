@@ -97,10 +97,13 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
                         "image.")
     decoding.allow_megapixels(scenes.max_megapixels)
     window_size = samples.FRUIT_WINDOW_SIZE if scenes.window_size is None else scenes.window_size
-    cluster = load_cluster(scenes.image or samples.FRUIT_IMAGE, window_size=window_size)
+    check_window_size(window_size)
+    path = scenes.image or samples.FRUIT_IMAGE
+    photograph = decoding.load_image(path)
+    cluster = scaled_for_windows(photograph, window_size=window_size, name=path)
     if not scenes.labels:
         return cluster, None
-    labels = label_images.read_labels(scenes.labels, shape=decoding.load_image(scenes.image).shape[:2], picture=scenes.image)
+    labels = label_images.read_labels(scenes.labels, shape=photograph.shape[:2], picture=path)
     return cluster, label_images.shapes_of(labels, scale=WINDOW / window_size)
 
 

@@ -46,17 +46,17 @@ def dark_level(photograph: np.ndarray) -> float:
 
 
 def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, darkest: float,
-                  shapes: Optional[np.ndarray] = None) -> dict[str, float]:
+                  better_than_disk: Optional[np.ndarray] = None) -> dict[str, float]:
     """Measures how many instances are whole.
 
     Args:
       appearances: float [n, S, S, 3] in [0, 1].
       masks: soft masks, float [n, S, S, 1] in [0, 1].
       darkest: luminance in [0, 1] below which pixels are dark, the `dark_level` of the photograph.
-      shapes: bool [m, T, T] at the instances' scale, the true shapes, where they are known.
+      better_than_disk: bool [n], where true shapes are known: whether an instance fits one better than a plain disk.
 
     Returns:
-      `whole_fraction`; the shares that meet a condition, `decided_fraction`, `not_dark_fraction` and, with shapes,
+      `whole_fraction`; the shares that meet a condition, `decided_fraction`, `not_dark_fraction` and, where it is known,
       `better_than_disk_fraction` (that of one piece is among `instances.KEYS`); `dark_share`, the mean.
     """
     binary = metrics.binarize(masks)[..., 0]
@@ -64,9 +64,8 @@ def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, darkest: float,
     undecided = ((masks > low) & (masks < high)).mean(axis=(1, 2, 3))
     dark = dark_shares(appearances, masks, darkest=darkest)
     conditions = {"decided_fraction": undecided < MOST_UNDECIDED, "not_dark_fraction": dark <= MOST_DARK}
-    if shapes is not None:
-        conditions["better_than_disk_fraction"] = (instances.best_shape_ious(binary, shapes)
-                                                   > instances.disk_shape_iou(shapes))
+    if better_than_disk is not None:
+        conditions["better_than_disk_fraction"] = better_than_disk
     whole = np.all([instances.is_single_piece(binary), *conditions.values()], axis=0)
     return {"whole_fraction": float(whole.mean()), **{name: float(met.mean()) for name, met in conditions.items()},
             "dark_share": float(dark.mean())}

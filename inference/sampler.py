@@ -111,10 +111,14 @@ class InstanceSampler:
                 self._recognize, appearances * masks, batch_size=BATCH_SIZE))
             measured["latent_r2"] = float(r_squared.mean())
             measured.update({f"latent_r2_{index}": float(value) for index, value in enumerate(r_squared, start=1)})
+        better_than_disk = None
         if self._shapes is not None:
-            measured.update(instances.shape_metrics(masks, self._shapes))
+            ious = instances.best_shape_ious(masks[..., 0] >= 0.5, self._shapes)
+            measured.update(instances.shape_metrics(masks, self._shapes, ious=ious))
+            better_than_disk = ious > measured["best_shape_iou_of_disk"]
         if self._darkest is not None:
-            measured.update(wholeness.whole_metrics(appearances, masks, darkest=self._darkest, shapes=self._shapes))
+            measured.update(wholeness.whole_metrics(appearances, masks, darkest=self._darkest,
+                                                    better_than_disk=better_than_disk))
         return measured
 
     def generate(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

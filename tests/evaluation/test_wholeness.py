@@ -16,9 +16,10 @@ def square(side, *, top=5, left=5, value=1.0):
     return mask
 
 
-def measured(masks, *, appearance=0.8, shapes=None):
+def measured(masks, *, appearance=0.8, better_than_disk=None):
     appearances = np.full((len(masks), SIZE, SIZE, 3), appearance)
-    return wholeness.whole_metrics(appearances, np.stack(masks), darkest=DARKEST, shapes=shapes)
+    return wholeness.whole_metrics(appearances, np.stack(masks), darkest=DARKEST,
+                                    better_than_disk=better_than_disk)
 
 
 def test_a_bright_decided_piece_is_whole():
@@ -44,10 +45,8 @@ def test_a_mask_that_holds_a_gap_is_not_whole():
     assert figures["dark_share"] == pytest.approx(0.0625)
 
 
-def test_shapes_must_be_fitted_better_than_by_a_disk():
-    bar = np.zeros((SIZE, SIZE, 1))
-    bar[8:12, 2:18] = 1.0
-    figures = measured([bar, square(8)], shapes=bar[np.newaxis, ..., 0] > 0.5)
+def test_where_shapes_are_known_they_must_be_fitted_better_than_by_a_disk():
+    figures = measured([square(8), square(8)], better_than_disk=np.array([True, False]))
     assert figures["better_than_disk_fraction"] == figures["whole_fraction"] == 0.5
 
 
