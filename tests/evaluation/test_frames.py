@@ -6,7 +6,7 @@ import pytest
 
 from data.images import Photograph
 from evaluation import frames
-from flags import PROTOCOLS
+from tool_flags import PROTOCOLS
 
 
 @pytest.fixture(name="photograph")

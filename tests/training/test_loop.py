@@ -77,9 +77,9 @@ def heeded_interrupts():
 @pytest.mark.usefixtures("heeded_interrupts")
 def test_a_second_signal_within_a_moment_is_the_same_and_a_later_one_interrupts(monkeypatch):
     with loop.StopSignals() as signals:
-        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
-        assert signals.received == signal.SIGHUP
+        assert signals.received == signal.SIGTERM
         monkeypatch.setattr(loop.time, "monotonic", lambda: float("inf"))
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
