@@ -51,9 +51,11 @@ def shapes_of(labels: np.ndarray, *, scale: float) -> np.ndarray:
     size = tuple(max(1, round(side * scale)) for side in labels.shape[::-1])
     scaled = cv2.resize(labels.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).astype(np.int64)
     border = np.unique(np.concatenate([scaled[0], scaled[-1], scaled[:, 0], scaled[:, -1]]))
+    places = np.flatnonzero(~np.isin(scaled, [0, *border]))
+    places = places[np.argsort(scaled.flat[places], kind="stable")]
+    starts = np.flatnonzero(np.diff(scaled.flat[places])) + 1
     cut = []
-    for number in np.setdiff1d(np.unique(scaled), [0, *border]):
-        rows, columns = np.nonzero(scaled == number)
+    for rows, columns in (np.unravel_index(own, scaled.shape) for own in np.split(places, starts) if len(own)):
         shape = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1), bool)
         shape[rows - rows.min(), columns - columns.min()] = True
         cut.append(shape)
