@@ -211,6 +211,7 @@ class Foreground(Adversarial):
     """All flags of `train_fg.py`."""
 
     data: Data
+    suggest: bool
 
 
 @frozen

@@ -244,6 +244,11 @@ def define_optimization(*, batch_size: int, num_steps: int) -> None:
                            "bit-equal to an uninterrupted one (on CPU; slower on GPU).")
 
 
+def define_suggest(what: str) -> None:
+    """`--suggest`; `what` it prints, for its help."""
+    absl_flags.DEFINE_bool("suggest", False, f"Only print {what}, and end.")
+
+
 def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
     define_max_megapixels()
@@ -253,8 +258,7 @@ def define_cluster() -> None:
     define_drawn_cluster()
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
                               "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78.")
-    absl_flags.DEFINE_bool("suggest", False, "Only print flags that fit --image, from the size at which it repeats itself, and "
-                           "end.")
+    define_suggest("flags that fit --image, from the size at which it repeats itself")
     absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
                               lower_bound=1, upper_bound=64)
     absl_flags.DEFINE_integer("latent_dim", 5, "Dimensions of z (Table 4: 6, 5, 2).", lower_bound=1, upper_bound=1024)

@@ -3,6 +3,7 @@
     python train_fg.py                                                     # the bundled airplanes
     python train_fg.py --flagfile=experiments/paper/fg_birds.flags --data_dir=CUB_200_2011 --backgrounds=landscapes
     python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=my/landscapes --run_dir=runs/mine
+    python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=outside_boxes --suggest  # --area_constant
 
 The same command continues a run that was stopped or killed.
 """
@@ -17,7 +18,7 @@ import flags  # before TensorFlow, whose environment it sets
 import config
 import errors
 from data import photographs
-from training import foreground, loop, monitors
+from training import foreground, loop, monitors, suggestion
 
 
 def train(options: config.Foreground, run: loop.OpenRun) -> None:
@@ -42,6 +43,9 @@ def main(argv: list[str]) -> None:
     name = photographs.dataset_name(dataset=data.dataset, images=data.images)
     given = {"dataset": name} if name == "airplanes" else {}  # a run names the bundled photographs that it is trained on
     options = config.with_area(config.from_flags(config.Foreground, given=given), photographs.default_area(name))
+    if options.suggest:
+        print(suggestion.suggest_area(photographs.list_training_photographs(options.data), crop_mode=options.data.crop))
+        return
     config.initial_mask(options.generator, options.objective)  # refuses two starts before the folder is made
     with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
                        changeable=flags.CHANGEABLE, spectral_norm=options.discriminator.spectral_norm) as run:
@@ -52,6 +56,7 @@ if __name__ == "__main__":
     flags.define_data()
     flags.define_backgrounds()
     flags.define_own_backgrounds()
+    flags.define_suggest("the area constant that fits the photographs, from what stays when boxes are cut by their colours")
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{photographs.PAPER_AREA} (Table 3); with bundled photographs what they cover of "

@@ -133,6 +133,14 @@ def default_area(dataset: str) -> float:
     return BUNDLED_AREAS.get(dataset, PAPER_AREA)
 
 
+def list_training_photographs(data: config.Data) -> list[Photograph]:
+    """Lists the photographs that flags ask for; raises UserError as `list_photographs`."""
+    decoding.allow_megapixels(data.max_megapixels)
+    return list_photographs(dataset=dataset_name(dataset=data.dataset, images=data.images), data_dir=data.data_dir,
+                            images=data.images, boxes=data.boxes, boxes_format=data.boxes_format, masks=data.masks,
+                            split=data.split, backgrounds=data.backgrounds, split_file=data.split_file)
+
+
 def load_training_data(data: config.Data) -> TrainingData:
     """Loads the photographs and backgrounds that flags ask for, and says so in a line.
 
@@ -142,11 +150,7 @@ def load_training_data(data: config.Data) -> TrainingData:
     Raises:
       UserError: as `list_photographs` and `load_backgrounds`, or a file is broken.
     """
-    decoding.allow_megapixels(data.max_megapixels)
-    name = dataset_name(dataset=data.dataset, images=data.images)
-    found = list_photographs(dataset=name, data_dir=data.data_dir, images=data.images, boxes=data.boxes,
-                             boxes_format=data.boxes_format, masks=data.masks, split=data.split,
-                             backgrounds=data.backgrounds, split_file=data.split_file)
+    name, found = dataset_name(dataset=data.dataset, images=data.images), list_training_photographs(data)
     pool = load_backgrounds(backgrounds=data.backgrounds, dataset=name, photographs=found, size=data.image_size,
                             crop_mode=data.crop)
     options = {"size": data.image_size, "crop_mode": data.crop}

@@ -14,8 +14,8 @@ FLAGFILES = sorted((ROOT / "experiments").glob("*/*.flags"))
 
 GROUPS = {
     "fg": """
-flags.define_data(); flags.define_backgrounds(); flags.define_generator(); flags.define_discriminator()
-flags.define_objective(area_constant=''); flags.define_players()""",
+flags.define_data(); flags.define_backgrounds(); flags.define_suggest(''); flags.define_generator()
+flags.define_discriminator(); flags.define_objective(area_constant=''); flags.define_players()""",
     "hoc": """
 flags.define_cluster(); flags.define_generator(); flags.define_discriminator()
 flags.define_objective(area_constant=''); flags.define_players()""",

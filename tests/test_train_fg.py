@@ -1,6 +1,7 @@
 """train_fg.py as users start it: its run folder, resuming, stopping, refusals."""
 
 import json
+import re
 import shutil
 import signal
 import time
@@ -70,6 +71,12 @@ def test_the_bundled_airplanes_are_the_default(run_script, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "799 photographs (airplanes)" in result.stdout and "area constant 0.36" in result.stdout
     assert "--dataset=airplanes" in (tmp_path / "run" / "flags.txt").read_text().splitlines()
+
+
+def test_an_area_constant_is_suggested_and_nothing_is_trained(run_script, tmp_path):
+    result = run_script("train_fg.py", "--suggest", f"--run_dir={tmp_path / 'run'}")
+    assert result.returncode == 0 and re.search(r"^--area_constant=0\.\d\d$", result.stdout, re.MULTILINE)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.fixture(scope="module")

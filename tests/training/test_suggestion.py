@@ -4,8 +4,10 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data import decoding, samples
+from data.images import Photograph
 from errors import UserError
 from training import hoc, suggestion
 
@@ -30,3 +32,25 @@ def test_nuclei_on_black_have_a_window_of_their_size():
 def test_a_picture_without_a_size_is_refused_in_a_sentence():
     with pytest.raises(UserError, match="no size of instances stands out"):
         suggestion.suggest(np.full((100, 100, 3), 90, np.uint8), on_black=False)
+
+
+def photographs_of_things(folder, *, share):
+    """Two pictures of a bright square on a dark, noisy ground that covers `share` of its box."""
+    side, box = 60, (20, 20, 80, 80)
+    for index in range(2):
+        pixels = np.random.default_rng(index).integers(0, 60, (120, 120, 3), np.uint8)
+        pixels[25:25 + side, 30:30 + round(share * 80 * 80 / side)] = (230, 200, 40)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    return [Photograph(str(index), path=str(folder / f"{index}.png"), box=box, mask_path=None) for index in range(2)]
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_the_area_constant_is_what_boxes_keep_when_they_are_cut(tmp_path, share):
+    photographs = photographs_of_things(tmp_path, share=share)
+    assert flags_of(suggestion.suggest_area(photographs, crop_mode="box"))["area_constant"] == pytest.approx(share, abs=0.03)
+
+
+def test_without_boxes_no_area_constant_is_suggested(tmp_path):
+    photographs = [photographs_of_things(tmp_path, share=0.25)[0]._replace(box=None)]
+    with pytest.raises(UserError, match="give --boxes"):
+        suggestion.suggest_area(photographs, crop_mode="box")
