@@ -6,14 +6,18 @@
     python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything
     python experiments/reproduce.py --data=DATA --table_only               # the table of what has been run so far
 
-The same command can be given again at any time. What is finished is passed over, and what was stopped goes on. What was
-finished with other flags than its row has now is reported instead. A row whose data are not there is left out. One that
-fails is reported, the rest is run all the same, and the exit status is 1. DATA has `CUB_200_2011/`, `landscapes/`, `CelebA/`, `INRIAPerson/Train/neg/`, and `hoc/` with
-`crowd.jpg` and `beans.jpg`, or other names by --crowd_image and --seed_image.
+The table is `table.md` in the folder of runs, and `results.json` beside it has the figures of each run with all digits,
+in the form of `experiments/results.json`. The same command can be given again at any time. What is finished is passed
+over, and what was stopped goes on. What was finished with other flags than its row has now is reported instead. A row
+whose data are not there is left out. One that fails is reported, the rest is run all the same, and the exit status is
+1. DATA has `CUB_200_2011/`, `landscapes/`, `CelebA/`, `INRIAPerson/Train/neg/`, and `hoc/` with `crowd.jpg` and
+`beans.jpg`, or other names by --crowd_image and --seed_image.
 """
 
 import json
 import os
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -31,6 +35,7 @@ import errors  # noqa: E402
 from data import samples  # noqa: E402
 from errors import UserError  # noqa: E402
 from flag_help import with_new_name  # noqa: E402
+from experiments import results  # noqa: E402
 from experiments.rows import ABLATIONS, ALL_ROWS, ROWS  # noqa: E402
 from storage import atomic  # noqa: E402
 
@@ -102,7 +107,7 @@ def run_stage(stage, folder, *, seed, **options):
     path = os.path.join(folder, RECORD)
     if os.path.exists(os.path.join(folder, "metrics.json")):
         atomic.write(path, json.dumps({"seconds": read_json(path).get("seconds", 0.0) + time.time() - start,
-                                       "flags": flags_of(stage, **options)}))
+                                       "flags": flags_of(stage, **options), "device": device()}))
     return status
 
 
@@ -129,23 +134,47 @@ def run_row(row, folder, *, seed, values, smoke):
     return None
 
 
+def finished(runs_dir, seeds):
+    """Yields each row and stage with runs that are done, and of these the seeds, the metrics, and what `RECORD` holds."""
+    for name, row in ALL_ROWS.items():
+        for stage in row.stages:
+            folders = {seed: os.path.join(runs_dir, name, f"seed_{seed}", stage.name) for seed in seeds}
+            done = [seed for seed in seeds if is_done(folders[seed])]
+            if done:
+                yield (row, stage, done, [read_json(os.path.join(folders[seed], "metrics.json")) for seed in done],
+                       [read_json(os.path.join(folders[seed], RECORD)) for seed in done])
+
+
 def table(runs_dir, seeds):
     """Makes the table of what the run folders hold: Markdown, a line for each stage, mean and spread over seeds."""
     lines = ["| row | paper | stage | seeds | steps | figures (mean over seeds, +- their standard deviation) | minutes "
              "| warnings |", "|---|---|---|---|---|---|---|---|"]
-    for name, row in ALL_ROWS.items():
-        for stage in row.stages:
-            folders = [os.path.join(runs_dir, name, f"seed_{seed}", stage.name) for seed in seeds]
-            folders = [folder for folder in folders if is_done(folder)]
-            if not folders:
-                continue
-            metrics = [read_json(os.path.join(folder, "metrics.json")) for folder in folders]
-            seconds = [read_json(os.path.join(folder, RECORD)).get("seconds", 0.0) for folder in folders]
-            cells = [row.title, row.paper, stage.name, str(len(folders)), str(metrics[0]["num_steps"]),
-                     ", ".join(_figures(metrics, row.figures)) or "pictures alone",
-                     f"{statistics.mean(seconds) / 60:.0f}", str(sum(len(one["warnings"]) for one in metrics))]
-            lines.append("| " + " | ".join(cells) + " |")
+    for row, stage, done, metrics, records in finished(runs_dir, seeds):
+        minutes = statistics.mean(record.get("seconds", 0.0) for record in records) / 60
+        cells = [row.title, row.paper, stage.name, str(len(done)), str(metrics[0]["num_steps"]),
+                 ", ".join(_figures(metrics, row.figures)) or "pictures alone", f"{minutes:.0f}",
+                 str(sum(len(one["warnings"]) for one in metrics))]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def entries(runs_dir, seeds):
+    """Yields the entry of each finished run, as `experiments.results` has them."""
+    for row, stage, done, metrics, records in finished(runs_dir, seeds):
+        command = " ".join([stage.script, f"--flagfile=experiments/{stage.flagfile}.flags", *stage.arguments])
+        for seed, one, record in zip(done, metrics, records):
+            yield results.entry(one, row=row.title, stage=stage.name, command=command, seed=int(seed),
+                                device=record.get("device", "unknown"))
+
+
+def device():
+    """Returns the GPU's name, or the processor's and the number of its cores."""
+    if shutil.which("nvidia-smi"):
+        return subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True,
+                              check=False).stdout.strip() or "a GPU without a name"
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
 
 
 def _figures(metrics, names):
@@ -187,6 +216,7 @@ def main(argv):
     text = table(runs_dir, options.seeds)
     if os.path.isdir(runs_dir):
         atomic.write(os.path.join(runs_dir, "table.md"), text)
+        atomic.write(os.path.join(runs_dir, "results.json"), results.text(entries(runs_dir, options.seeds)))
     print("\n" + text, end="")
     for run in failed:
         print(f"failed: {run}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The commands that README and the pages in docs/ give: all are understood, and those for users run in a small form."""
+"""The pages: their commands are understood, and those for users run in a small form; links lead somewhere; docs/ is small."""
 
 import importlib.util
 import re
@@ -10,6 +10,7 @@ from PIL import Image
 
 from conftest import ROOT, script
 from data import synthetic
+from training import failures
 
 PAGES = ("README.md", "docs/usage.md", "docs/clusters.md", "docs/distributed.md", "pretrained/README.md")
 RUN_PAGES = ("README.md", "docs/usage.md", "docs/clusters.md")
@@ -119,3 +120,43 @@ def test_commands_for_users_run_in_a_small_form(run_script, workspace):
                 failures[name, *words] = result.stderr[-600:]
         assert len(left) < len(pending), [(command, failures[tuple(command)]) for command in left]
         pending = left  # what used a later page's results
+
+
+def written_pages():
+    """Returns the Markdown files of the project, without what an environment or runs hold."""
+    return [path for folder in ("", "docs", "docs/log", "pretrained", "data/samples") for path in (ROOT / folder).glob("*.md")]
+
+
+def anchors(page):
+    """Returns the anchors of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_leads_to_a_file_and_a_heading():
+    broken = []
+    for page in written_pages():
+        text = re.sub(r"^(?: {4}|\t).*$|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.M)
+        for name, _, anchor in (link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link):
+            target = (page.parent / name) if name else page
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                broken.append((page.name, name, anchor))
+    assert not broken
+
+
+def test_pictures_of_the_pages_are_shown_somewhere_and_small_together():
+    text = "".join(page.read_text(encoding="utf-8") for page in written_pages())
+    files = [path for path in (ROOT / "docs").rglob("*") if path.is_file()]
+    assert not [path.name for path in files if path.suffix in (".png", ".jpg") and f"{path.name})" not in text]
+    assert sum(path.stat().st_size for path in files) < 8e6
+
+
+@pytest.mark.parametrize("means", [
+    {"mask/contrast": 0.01, "mask/area_mean": 0.3}, {"mask/contrast": 0.1, "mask/area_mean": 0.3, "mask/undecided_fraction": 1.0},
+    {"mask/contrast": 0.0, "mask/area_mean": 0.0}, {"mask/contrast": 0.0, "mask/area_mean": 1.0},
+    {"mask/contrast": 0.5, "mask/area_mean": 0.3, "discriminator/total_loss": 0.0}])
+def test_the_page_of_failures_has_every_warning_in_the_words_of_a_run(means):
+    detector = failures.FailureDetector()
+    (warning,) = [warning for step in range(20) for warning in detector.check(means, step=step)]
+    page = " ".join((ROOT / "docs/failures.md").read_text(encoding="utf-8").split())
+    assert warning.split(": ", 1)[1].split(";")[0] in page

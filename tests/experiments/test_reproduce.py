@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments import reproduce, rows
+from experiments import reproduce, results, rows
 
 FIGURES = {"evaluation/mean_iou": 0.5, "evaluation/foreground_iou": 0.25}
 
@@ -29,6 +29,8 @@ def test_smoke_runs_rows_and_a_second_call_passes_them_over(run_script, tmp_path
     table = (tmp_path / "runs" / "table.md").read_text()
     assert "Pets (bundled) | - | raw | 1 | 2 | foreground_iou 0." in table
     assert "Pets (bundled) | - | distilled | 1 | 2 | foreground_iou 0." in table
+    entries = results.read(str(tmp_path / "runs" / "results.json"))
+    assert [entry["stage"] for entry in entries] == ["raw", "distilled"] and entries[0]["device"] == reproduce.device()
     second = run_script(*command)
     assert second.returncode == 0 and "train_fg.py" not in second.stdout
     assert (tmp_path / "runs" / "table.md").read_text() == table
@@ -50,6 +52,9 @@ def test_the_table_has_mean_and_spread_over_the_finished_seeds(tmp_path):
     line, = [line for line in reproduce.table(tmp_path, ["0", "1", "2"]).splitlines() if "Pets" in line]
     assert line == ("| Pets (bundled) | - | raw | 2 | 7 | foreground_iou 0.250 +- 0.000, mean_iou 0.500 +- 0.141 | 2 "
                     "| 0 |")
+    first, second = reproduce.entries(tmp_path, ["0", "1", "2"])
+    assert (first["row"], first["stage"], first["steps"], second["seed"]) == ("Pets (bundled)", "raw", 7, 1)
+    assert second["metrics"] == {"mean_iou": 0.6, "foreground_iou": 0.25} and "best/fg_pets.flags" in second["command"]
 
 
 def test_a_run_is_done_at_its_last_step_alone(tmp_path):
