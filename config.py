@@ -161,6 +161,9 @@ class Information:
     """The information term (S8)."""
 
     recognition: str
+    recognition_head: str
+    recognition_inputs: str
+    recognition_trains_discriminator: bool
     information_weight: float
     num_recognized_layers: int
 

@@ -60,7 +60,7 @@ class InstanceSampler:
           latent_dim: Z.
           num_evaluated: instances that are generated for the metrics.
           seed: seed of their latents.
-          recognition: carved instances to estimated latents, or None.
+          recognition: instances, RGBA [B, 64, 64, 4], to estimated latents [B, Z], or None.
           shapes: bool [m, T, T], the true instances' shapes, where they are known. The first 1200 are compared with,
             so that memory and metrics do not depend on a drawn picture's size.
           darkest: `evaluation.wholeness.dark_level` of the photograph; None where it is not known: then it is not
@@ -108,7 +108,7 @@ class InstanceSampler:
         measured = instances.instance_metrics(appearances, masks)
         if self._recognize:
             r_squared = instances.r_squared(latents, pipeline.in_batches(
-                self._recognize, appearances * masks, batch_size=BATCH_SIZE))
+                self._recognize, np.concatenate([appearances, masks], axis=-1), batch_size=BATCH_SIZE))
             measured["latent_r2"] = float(r_squared.mean())
             measured.update({f"latent_r2_{index}": float(value) for index, value in enumerate(r_squared, start=1)})
         better_than_disk = None

@@ -144,6 +144,9 @@ def photograph(tmp_path_factory):
     (("--num_layers=0",), "flag --num_layers=0"),
     (("--latent_dim=0",), "flag --latent_dim=0"),
     (("--num_recognized_layers=4",), "--num_recognized_layers=4 is more than --num_layers=3; 0 is all of them"),
+    (("--recognition_inputs=rgba",), "--recognition_inputs=rgba needs --recognition=separate, not shared"),
+    (("--recognition=none", "--recognition_trains_discriminator"),
+     "--recognition_trains_discriminator needs --recognition=shared, not none"),
     (("--num_evaluation_images=4097",), "flag --num_evaluation_images=4097"),
 ])
 def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, photograph, tmp_path, given, message):

@@ -89,17 +89,21 @@ class AdversarialTraining(tf.Module):
                             **term.metrics(step)})
         return metrics, scene
 
-    def _discriminator_update(self, batch: dict, fakes: tf.Tensor) -> Metrics:
-        """Maximises Eq. (6) over the discriminator's parameters, in one pass over real and fake images together."""
-        images = tf.concat([_unit_range(batch["reals"]), tf.stop_gradient(fakes)], axis=0)
+    def _discriminator_update(self, batch: dict, scene: Scene) -> Metrics:
+        """Maximises Eq. (6) over the discriminator's parameters, in one pass over real and fake images together.
+
+        A term of Eq. (7) that trains the discriminator is minimised with it, as in InfoGAN.
+        """
+        images = tf.concat([_unit_range(batch["reals"]), scene.image], axis=0)
         observed = self.observe(images, seed=self._seed_of(batch), stream=1)
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=True) as tape:
             real_logits, fake_logits = tf.split(self.discriminator(observed, training=True), 2)
             real_loss = losses.discriminator_real_loss(real_logits)
             fake_loss = losses.discriminator_fake_loss(fake_logits)
             total = real_loss + fake_loss  # Eq. (6)
-            objective = objective_of(total, self.discriminator_optimizer)
-        descend(tape, objective, self.discriminator_optimizer, self.discriminator.trainable_variables)
+            shared = [term.weight_at(batch["step"]) * term(scene, batch) for term in self.terms if term.trains_discriminator]
+            objective, *further = (objective_of(loss, self.discriminator_optimizer) for loss in (total, *shared))
+        descend(tape, objective, self.discriminator_optimizer, self.discriminator.trainable_variables, *further)
         real_scores, fake_scores = (tf.reduce_mean(logits, axis=[1, 2, 3]) for logits in (real_logits, fake_logits))
         return {"discriminator/real_loss": real_loss, "discriminator/fake_loss": fake_loss,
                 "discriminator/total_loss": total,
@@ -144,9 +148,9 @@ class AdversarialTraining(tf.Module):
         """Makes one step with the given functions."""
         *extra, last = self._split(batch)
         for part in extra:
-            discriminator_update(part, compose(part).image)
+            discriminator_update(part, compose(part))
         generator_metrics, scene = generator_update(last)
-        return {**generator_metrics, **discriminator_update(last, scene.image)}, scene
+        return {**generator_metrics, **discriminator_update(last, scene)}, scene
 
     def _split(self, batch: dict) -> list[dict]:
         """Splits a batch into one part per discriminator update, each of B images."""
@@ -189,9 +193,16 @@ def objective_of(loss: tf.Tensor, optimizer: Any) -> tf.Tensor:
     return optimizer.get_scaled_loss(loss) if scales else loss
 
 
-def descend(tape: tf.GradientTape, objective: tf.Tensor, optimizer: Any, variables: Sequence[tf.Variable]) -> None:
-    """Makes one optimizer update of the variables from the tape's gradient of the objective (of `objective_of`)."""
+def descend(tape: tf.GradientTape, objective: tf.Tensor, optimizer: Any, variables: Sequence[tf.Variable],
+            *further: tf.Tensor) -> None:
+    """Makes one optimizer update of the variables from the tape's gradient of an objective (of `objective_of`).
+
+    Gradients of `further` objectives, for which the tape must be persistent, are added in their order (`gradients.fan_out`).
+    """
     found = tape.gradient(objective, variables)
+    for other in further:
+        added = tape.gradient(other, variables, unconnected_gradients="zero")
+        found = [tf.reduce_sum(tf.stack(pair), axis=0) for pair in zip(found, added)]
     if isinstance(optimizer, tf.keras.mixed_precision.LossScaleOptimizer):
         found = optimizer.get_unscaled_gradients(found)
     optimizer.apply_gradients(zip(found, variables))

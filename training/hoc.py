@@ -1,13 +1,13 @@
 """What the cluster task adds to adversarial training: how it is built."""
 
 import math
-from typing import Any, Callable, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 import config
-from data import hoc
+from data import hoc, images
 from errors import UserError
 from extensions import augmentation, ema, shadow
 from models import layout as layouts
@@ -29,6 +29,12 @@ def check(options: config.Cluster) -> None:
     if options.information.num_recognized_layers > scenes.num_layers:
         raise UserError(f"--num_recognized_layers={options.information.num_recognized_layers} is more than --num_layers="
                         f"{scenes.num_layers}; 0 is all of them.")
+    recognition = options.information.recognition
+    if options.information.recognition_inputs == "rgba" and recognition != "separate":
+        raise UserError(f"--recognition_inputs=rgba needs --recognition=separate, not {recognition}: the discriminator takes "
+                        "three channels.")
+    if options.information.recognition_trains_discriminator and recognition != "shared":
+        raise UserError(f"--recognition_trains_discriminator needs --recognition=shared, not {recognition}.")
 
 
 def disk_area(options: config.Cluster) -> Optional[float]:
@@ -75,7 +81,8 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
         start_from(generator.initial_weights, (network, averaged), network="instance_generator",
                    disk_area=disk_area(options))
     discriminator = make_discriminator(**discriminator_options(**vars(options.discriminator), pictures=[cluster]))
-    information = make_information(discriminator, latent_dim=scenes.latent_dim, **vars(options.information))
+    information = make_information(discriminator, latent_dim=scenes.latent_dim,
+                                   means=images.channel_statistics([cluster])[0], **vars(options.information))
     training = build_training(
         scenes=make_scenes(network, layout), discriminator=discriminator, information=information,
         averaged_network=averaged, generator_average=generator.generator_average, objective=vars(options.objective),
@@ -239,22 +246,30 @@ def make_discriminator(**options: Any) -> Discriminator:
     return discriminator
 
 
-def make_information(discriminator: Discriminator, *, latent_dim: int, recognition: str = "shared",
-                     information_weight: float, num_recognized_layers: int = 0) -> Optional[objectives.Information]:
+def make_information(discriminator: Discriminator, *, latent_dim: int, information_weight: float,
+                     recognition: str = "shared", recognition_trains_discriminator: bool = False,
+                     num_recognized_layers: int = 0, recognition_head: str = "pooled", recognition_inputs: str = "black",
+                     means: Sequence[float] = (0.0, 0.0, 0.0)) -> Optional[objectives.Information]:
     """Makes the information term (S8).
 
     Args:
       discriminator: built discriminator, on whose layers 'shared' stands.
       latent_dim: Z.
-      recognition: 'shared', 'separate' or 'none'.
       information_weight: beta.
+      recognition: 'shared', 'separate' or 'none'.
+      recognition_trains_discriminator: whether discriminator updates minimise it, too.
       num_recognized_layers: of how many of the N layers it is computed; 0 is all.
+      recognition_head: `head` of `models.recognition.make_recognition`.
+      recognition_inputs: its `inputs`.
+      means: its `means`.
 
     Returns:
       The term, or None where there is no recognition network or beta is 0.
     """
     network = recognition_networks.make_recognition(recognition if information_weight else "none",
-                                                    discriminator=discriminator, latent_dim=latent_dim)
+                                                    discriminator=discriminator, latent_dim=latent_dim,
+                                                    head=recognition_head, inputs=recognition_inputs, means=means)
     if network is None:
         return None
-    return objectives.Information(network, weight=information_weight, num_layers=num_recognized_layers)
+    return objectives.Information(network, weight=information_weight, num_layers=num_recognized_layers,
+                                  trains_discriminator=recognition_trains_discriminator)

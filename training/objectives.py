@@ -14,7 +14,13 @@ Schedule = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Term(tf.Module):
-    """A term: an unweighted scalar of a scene and its batch, and the weight that it has in the sum."""
+    """A term: an unweighted scalar of a scene and its batch, and the weight that it has in the sum.
+
+    Attributes:
+      trains_discriminator: whether the discriminator's updates minimise it, too.
+    """
+
+    trains_discriminator = False
 
     def __init__(self, name: str, *, weight: Union[float, Schedule],
                  function: Optional[Callable[[Scene, dict], tf.Tensor]] = None) -> None:
@@ -74,25 +80,28 @@ class AreaPenalty(Term):
 
 
 class Information(Term):
-    """The information term of the second application (S8): latents are told from instances carved on black."""
+    """The information term of the second application (S8): latents are told from carved instances."""
 
-    def __init__(self, recognition: tf.Module, *, weight: float, num_layers: int = 0) -> None:
+    def __init__(self, recognition: tf.Module, *, weight: float, num_layers: int = 0,
+                 trains_discriminator: bool = False) -> None:
         """Makes the term.
 
         Args:
-          recognition: carved instances [M, H, W, 3] to latents [M, Z]; its variables are trained with the generator's.
+          recognition: instances, RGBA [M, H, W, 4], to latents [M, Z]; its variables are trained with the generator's.
           weight: beta.
           num_layers: of how many of the N layers it is computed. All are drawn alike, so any are as good; 0 is all.
+          trains_discriminator: as above; it changes something where the recognition stands on the discriminator's layers.
         """
         super().__init__("information_loss", weight=weight)
+        self.trains_discriminator = trains_discriminator
         self.recognition, self.num_layers = recognition, num_layers
 
     def __call__(self, scene: Scene, batch: dict) -> tf.Tensor:
         """Returns the error of the latents that are recognised in instances before the warp."""
         latents = batch["foreground_inputs"]
         count = self.num_layers or latents.shape[0]
-        carved = (scene.foregrounds.image * scene.foregrounds.mask)[:count]
-        estimates = self.recognition(tf.reshape(carved, [-1, *carved.shape[-3:]]))
+        instances = tf.concat(scene.foregrounds, axis=-1)[:count]
+        estimates = self.recognition(tf.reshape(instances, [-1, *instances.shape[-3:]]))
         return losses.information_loss(tf.reshape(latents[:count], [-1, latents.shape[-1]]), estimates)
 
     def objects(self) -> dict[str, tf.Module]:

@@ -30,9 +30,10 @@ def test_a_generator_update_leaves_the_discriminator_bit_identical(normalization
 
 def test_a_discriminator_update_leaves_the_generator_bit_identical_and_iterates_once():
     network, training = made_training()
-    before, discriminator_before = state(network), state(training.discriminator)
     batch = random_batch()
-    training.discriminator_update(batch, images.to_unit_range(batch["background_inputs"]))
+    scene = training.compose(batch)
+    before, discriminator_before = state(network), state(training.discriminator)
+    training.discriminator_update(batch, scene)
     assert not any(changed(before, state(network)))
     assert all(changed(discriminator_before, state(training.discriminator)))
 
@@ -47,9 +48,9 @@ def test_the_discriminator_sees_augmented_pictures_and_the_same_ones_when_a_step
     tf.config.run_functions_eagerly(True)
     try:
         _, scene = training.generator_update(batch)
-        training.discriminator_update(batch, scene.image)
-        training.discriminator_update(batch, scene.image)
-        training.discriminator_update({**batch, "step": tf.constant(1, tf.int64)}, scene.image)
+        training.discriminator_update(batch, scene)
+        training.discriminator_update(batch, scene)
+        training.discriminator_update({**batch, "step": tf.constant(1, tf.int64)}, scene)
     finally:
         tf.config.run_functions_eagerly(with_eager)
     shown, first, again, other = (images.numpy() for images in seen)
@@ -90,7 +91,7 @@ def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose():
                                 outline_weight=1.0)
     batch = random_batch()
     updates = (training.generator_update.get_concrete_function(batch),
-               training.discriminator_update.get_concrete_function(batch, tf.zeros([4, 64, 64, 3])))
+               training.discriminator_update.get_concrete_function(batch, training.compose(batch)))
     for update in updates:
         sums = [operation for operation in update.graph.get_operations() if operation.type == "AddN"]
         assert sums and [one for one in sums if len(one.inputs) > 2] == []
@@ -121,7 +122,7 @@ def test_one_pass_over_real_and_fake_is_the_two_passes_of_equation_6():
         training.discriminator(reals, training=True)
     expected = (losses.discriminator_real_loss(training.discriminator(reals, training=False))
                 + losses.discriminator_fake_loss(training.discriminator(fakes, training=False)))
-    metrics = training.discriminator_update(batch, fakes)
+    metrics = training.discriminator_update(batch, training.compose(batch)._replace(image=fakes))
     assert float(metrics["discriminator/total_loss"]) == pytest.approx(float(expected), rel=1e-3)
 
 
@@ -170,7 +171,7 @@ def test_updates_work_inside_a_distribution_strategy():
         _, training = made_training()
         batch = random_batch()
         metrics, scene = strategy.run(training.generator_update, (batch,))
-        more = strategy.run(training.discriminator_update, (batch, scene.image))
+        more = strategy.run(training.discriminator_update, (batch, scene))
     assert np.isfinite(float(metrics["generator/total_loss"])) and np.isfinite(float(more["discriminator/total_loss"]))
 
 

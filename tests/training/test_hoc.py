@@ -16,13 +16,13 @@ from training import hoc, monitors
 
 
 def made_training(*, latent_dim=3, placement=hoc.make_layout(padding=20), recognition_kind="shared",
-                  generator_learning_rate=4e-4, area_weight=10.0, num_recognized_layers=0, **options):
+                  generator_learning_rate=4e-4, area_weight=10.0, information_options={}, **options):
     """Returns the task's training with a narrow generator and Table 2's whole discriminator."""
     tf.keras.utils.set_random_seed(0)
     network = build_generator(latent_dim=latent_dim, width=1 / 32)
     discriminator = hoc.make_discriminator(score_activation="linear")
     information = hoc.make_information(discriminator, latent_dim=latent_dim, recognition=recognition_kind,
-                                       information_weight=50.0, num_recognized_layers=num_recognized_layers)
+                                       information_weight=50.0, **information_options)
     return hoc.build_training(
         scenes=hoc.make_scenes(network, placement), discriminator=discriminator, information=information,
         objective={"area_constant": 0.25, "area_weight": area_weight},
@@ -51,9 +51,13 @@ def changed(before, module):
     return [not np.array_equal(old, new) for old, new in zip(before, values(module), strict=True)]
 
 
-@pytest.mark.parametrize("kind", ["shared", "separate"])
-def test_a_generator_update_changes_generator_and_recognition_and_leaves_the_discriminator_bit_identical(kind):
-    training = made_training(recognition_kind=kind)
+INFOGAN = {"recognition_trains_discriminator": True, "recognition_head": "flattened", "recognition_inputs": "mean",
+           "means": (0.4, 0.5, 0.6)}
+
+
+@pytest.mark.parametrize("kind, options", [("shared", {}), ("separate", {"recognition_inputs": "rgba"}), ("shared", INFOGAN)])
+def test_a_generator_update_changes_generator_and_recognition_and_leaves_the_discriminator_bit_identical(kind, options):
+    training = made_training(recognition_kind=kind, information_options=options)
     network = training.scenes.foreground_provider.network
     before = {module: values(module) for module in (training.discriminator, network, recognition_of(training))}
     training.generator_update(random_batch())
@@ -62,11 +66,13 @@ def test_a_generator_update_changes_generator_and_recognition_and_leaves_the_dis
     assert all(changed(before[recognition_of(training)], recognition_of(training)))
 
 
-def test_a_discriminator_update_leaves_generator_and_shared_head_bit_identical():
-    training = made_training()
+@pytest.mark.parametrize("options", [{}, INFOGAN])
+def test_a_discriminator_update_leaves_generator_and_shared_head_bit_identical(options):
+    training = made_training(information_options=options)
     network = training.scenes.foreground_provider.network
+    scene = training.compose(random_batch())
     before = {module: values(module) for module in (training.discriminator, network, recognition_of(training))}
-    training.discriminator_update(random_batch(), tf.zeros([2, 64, 64, 3]))
+    training.discriminator_update(random_batch(), scene)
     assert all(changed(before[training.discriminator], training.discriminator))
     assert not any(changed(before[network], network)) and not any(changed(before[recognition_of(training)],
                                                                           recognition_of(training)))
@@ -75,16 +81,16 @@ def test_a_discriminator_update_leaves_generator_and_shared_head_bit_identical()
 @pytest.mark.parametrize("num_recognized_layers, counted", [(0, 3), (2, 2)])
 def test_losses_of_a_step_are_those_of_the_equations_with_information_of_the_layers_asked_for(
         num_recognized_layers, counted):
-    training = made_training(num_recognized_layers=num_recognized_layers)
+    training = made_training(information_options={"num_recognized_layers": num_recognized_layers})
     batch = random_batch(num_layers=3)
     scene = training.compose(batch)
     adversarial = float(losses.generator_adversarial_loss(training.discriminator(scene.image, training=False)))
     areas = scene.foregrounds.mask.numpy().mean(axis=(2, 3, 4))
     penalty = float(np.mean((areas - 0.25) ** 2))
     squares = []
-    for layer in range(counted):  # of the instances before they are moved, on black
-        carved = scene.foregrounds.image[layer] * scene.foregrounds.mask[layer]
-        squares.append((batch["foreground_inputs"][layer] - recognition_of(training)(carved)).numpy() ** 2)
+    for layer in range(counted):  # of the instances before they are moved
+        instances = tf.concat([channels[layer] for channels in scene.foregrounds], axis=-1)
+        squares.append((batch["foreground_inputs"][layer] - recognition_of(training)(instances)).numpy() ** 2)
     information = float(np.mean(squares))
     metrics, _ = training.generator_update(batch)
     expected = {"generator/adversarial_loss": adversarial, "generator/area_penalty": penalty,
@@ -93,6 +99,35 @@ def test_losses_of_a_step_are_those_of_the_equations_with_information_of_the_lay
                 "generator/total_loss": adversarial + 10 * penalty + 50 * information}
     for name, value in expected.items():
         assert float(metrics[name]) == pytest.approx(value, rel=1e-3), name
+
+
+def discriminator_gradients(training, batch):
+    """Returns, by its variable's name, what a discriminator update's gradient is, found by a step of rate -1 without Adam."""
+    optimizer = tf.keras.optimizers.legacy.SGD(1.0)
+    training.discriminator_optimizer, variables = optimizer, training.discriminator.trainable_variables
+    before = [variable.numpy() for variable in variables]
+    training.discriminator_update(batch, training.compose(batch))
+    found = {variable.name: old - variable.numpy() for old, variable in zip(before, variables)}
+    for old, variable in zip(before, variables):
+        variable.assign(old)
+    return found
+
+
+def test_the_discriminators_layers_and_not_its_score_are_trained_by_the_information_term_where_asked_for():
+    """What an update has beyond that of Eq. 6 is beta times the term's gradient."""
+    batch, alone, both = random_batch(), made_training(), made_training(information_options={"recognition_trains_discriminator": True})
+    plain, found = (discriminator_gradients(training, batch) for training in (alone, both))
+    term, convs = both.terms[1], both.discriminator.convs
+    scene = both.compose(batch)
+    with tf.GradientTape() as tape:
+        loss = 50.0 * term(scene, batch)
+    kernels = [conv.kernel for conv in convs]
+    for kernel, expected in zip(kernels, tape.gradient(loss, kernels), strict=True):
+        added = found[kernel.name] - plain[kernel.name]
+        assert np.abs(added).max() > 0
+        np.testing.assert_allclose(added, expected, rtol=0.05, atol=0.02 * np.abs(expected).max())
+    for name in (both.discriminator.score.kernel.name, both.discriminator.score.bias.name):
+        np.testing.assert_allclose(found[name], plain[name], atol=1e-6)
 
 
 def test_without_recognition_there_is_no_information_term():
@@ -119,9 +154,9 @@ def test_each_of_several_discriminator_updates_sees_a_layout_of_its_own():
              **{name: tf.tile(part[name], [3, 1, 1, 1]) for name in ("background_inputs", "reals")}}
     seen, update = [], training.discriminator_update
 
-    def observed(batch, fakes):
-        seen.append(fakes.numpy())
-        return update(batch, fakes)
+    def observed(batch, scene):
+        seen.append(scene.image.numpy())
+        return update(batch, scene)
 
     training.discriminator_update = observed
     _, scene = training.step(batch)
@@ -130,14 +165,15 @@ def test_each_of_several_discriminator_updates_sees_a_layout_of_its_own():
     assert all(np.abs(seen[one] - seen[other]).max() > 0.01 for one, other in ((0, 1), (0, 2), (1, 2)))
 
 
-@pytest.mark.parametrize("options", [{}, {"max_rotation": 20.0, "shadow_strength": 0.5}])
-def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose(options):
+@pytest.mark.parametrize("options, information_options", [({}, {}), ({"max_rotation": 20.0, "shadow_strength": 0.5}, INFOGAN)])
+def test_no_three_gradients_are_added_in_an_order_that_a_process_may_choose(options, information_options):
     layout = hoc.make_layout(padding=20, **options)
-    training = made_training(placement=layout, num_discriminator_updates=2)
+    training = made_training(placement=layout, num_discriminator_updates=2, information_options=information_options)
     batch = {**random_batch(), "delta_r": layout.sample([2, 2], seed=[0, 1])}
-    update = training.generator_update.get_concrete_function(batch)
-    sums = [operation for operation in update.graph.get_operations() if operation.type == "AddN"]
-    assert sums and [one for one in sums if len(one.inputs) > 2] == []
+    for update in (training.generator_update.get_concrete_function(batch),
+                   training.discriminator_update.get_concrete_function(batch, training.compose(batch))):
+        sums = [operation for operation in update.graph.get_operations() if operation.type == "AddN"]
+        assert sums and [one for one in sums if len(one.inputs) > 2] == []
 
 
 @pytest.mark.parametrize("padding, area", [(30, 0.1), (32, 0.25), (26, 0.25)])
