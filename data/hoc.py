@@ -84,11 +84,15 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     """
     if scenes.labels and not scenes.image:
         raise UserError("--labels number the instances of --image; give both.")
-    if scenes.drawn_cluster and (scenes.image or scenes.window_size is not None):
-        raise UserError("--drawn_cluster needs no --image and no --window_size; give one or the other.")
+    if scenes.drawn_cluster and scenes.image:
+        raise UserError("--drawn_cluster needs no --image; give one or the other.")
     drawn = {"size": scenes.drawn_size, "shadows": scenes.drawn_shadows, "noise": scenes.drawn_noise}
-    if scenes.drawn_cluster:  # its windows are 64 of its own pixels at any size
-        return synthetic.drawn_cluster(scenes.drawn_cluster, seed=seed, **drawn)
+    if scenes.drawn_cluster:
+        window_size = WINDOW if scenes.window_size is None else scenes.window_size
+        check_window_size(window_size)
+        picture, shapes = synthetic.drawn_cluster(scenes.drawn_cluster, seed=seed, **drawn)
+        return (scaled_for_windows(picture, window_size=window_size, name="the drawn cluster"),
+                scaled_shapes(shapes, window_size=window_size))
     if drawn != {"size": synthetic.CLUSTER_SIZE, "shadows": 0.0, "noise": 0.0}:
         raise UserError(f"--drawn_size={scenes.drawn_size}, --drawn_shadows={scenes.drawn_shadows} and --drawn_noise="
                         f"{scenes.drawn_noise} are of a drawn cluster; add --drawn_cluster, or leave them out.")
@@ -107,10 +111,18 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     return cluster, label_images.shapes_of(labels, scale=WINDOW / window_size)
 
 
+def scaled_shapes(shapes: np.ndarray, *, window_size: int) -> np.ndarray:
+    """Scales a drawn cluster's shapes as `scaled_for_windows` scales its picture: bool [m, T, T] to bool [m, T', T']."""
+    if window_size == WINDOW:
+        return shapes
+    return np.stack([synthetic.scaled(shape, WINDOW / window_size) >= 0.5 for shape in shapes])
+
+
 def load_unscaled(scenes: config.Scenes) -> np.ndarray:
     """Loads the photograph that the flags name at its own size, uint8 [H, W, 3]; UserError if it cannot be read."""
     if scenes.drawn_cluster:
-        raise UserError("--suggest is for photographs; windows of a --drawn_cluster have 64 of its pixels.")
+        raise UserError("--suggest is for photographs; windows of a --drawn_cluster have 64 of its pixels, or "
+                        "--window_size.")
     decoding.allow_megapixels(scenes.max_megapixels)
     return decoding.load_image(scenes.image or samples.FRUIT_IMAGE)
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Optional
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -132,7 +133,7 @@ def drawn_cluster(
     Each instance is turned at random and of a colour between two; it is bright in the middle and dark at the rim. Its
     extents in pixels depend on the kind alone, not on `size`: on average 36 by 25 ('ellipses', and 'beans', which are
     slightly bent), 39 by 15.6 ('long_ellipses'), and 41 along its bent middle line by 14.6 ('bent_beans'). A window of
-    64 pixels (`data.hoc`) is about 1.5 times the longest of every kind. Shadows and noise leave the instances and their
+    64 pixels, the default (`data.hoc`), is about 1.5 times the longest of every kind. Shadows and noise leave the instances and their
     places as they are.
 
     Args:
@@ -223,6 +224,22 @@ def drawn_instances(kind: str, *, num_instances: int, size: int = 64, seed: int)
         instance[inside, inside, :3] = np.clip(shading[..., np.newaxis] * colour, 0.0, 1.0)
         instance[inside, inside, 3] = coverage
     return instances
+
+
+def scaled(square: np.ndarray, scale: float, *, size: Optional[int] = None) -> np.ndarray:
+    """Scales a square picture about its middle, bilinearly.
+
+    Args:
+      square: bool or float [T, T] or [T, T, C].
+      scale: factor.
+      size: side of the result; None: the least that holds the whole picture.
+
+    Returns:
+      float32 [size, size] or [size, size, C], 0 beyond the picture.
+    """
+    side = size or int(np.ceil(len(square) * scale))
+    shift = (side - 1) / 2 - scale * (len(square) - 1) / 2
+    return cv2.warpAffine(square.astype(np.float32), np.array([[scale, 0.0, shift], [0.0, scale, shift]]), (side, side))
 
 
 def _draw_colour(kind: _Kind, *, generator: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ Prints Eq. 6 on held-out composites after training (chance 1.386). Where true in
 a generator should come to; where the loss of wrong cuts is as large, no generator can be told to make whole objects.
 
     python experiments/oracle_gate.py --drawn_cluster=long_ellipses
+    python experiments/oracle_gate.py --window_size=46            # objects that are 1.4 times as large
     python experiments/oracle_gate.py --layers=12 --paddings=20,26 --disk_radius=20 --spectral_norm=none
 
 The cuts:
@@ -49,6 +50,7 @@ class Options:
     """The script's flags."""
 
     drawn_cluster: str
+    window_size: int
     cuts: list
     layers: list
     paddings: list
@@ -98,6 +100,28 @@ def cut_instances(cut: str, instances: np.ndarray, windows: np.ndarray) -> np.nd
     return instances
 
 
+def drawn(kind: str, *, window_size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a cluster and single instances, both scaled so that windows of `window_size` pixels become 64.
+
+    Returns:
+      cluster: uint8 [H, H, 3].
+      instances: float32 [n, 64, 64, 4] in [0, 1].
+
+    Raises:
+      UserError: windows are smaller than 16 pixels or larger than the picture, or an instance is larger than a window.
+    """
+    cluster = hoc.scaled_for_windows(synthetic.drawn_cluster(kind, size=1024, seed=seed)[0], window_size=window_size,
+                                     name="the drawn cluster")
+    instances = synthetic.drawn_instances(kind, num_instances=NUM_INSTANCES, seed=seed)
+    if window_size != hoc.WINDOW:
+        instances = np.stack([synthetic.scaled(instance, hoc.WINDOW / window_size, size=hoc.WINDOW)
+                              for instance in instances])
+    masks = instances[..., 3]
+    if max(masks[:, [0, -1]].max(), masks[:, :, [0, -1]].max()) >= 0.5:
+        raise errors.UserError(f"instances of {kind} are larger than windows of --window_size={window_size}; raise it.")
+    return cluster, instances
+
+
 def pairs_of(batch: dict, *, pool: tf.Tensor, padding: int, num_layers: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns (reals, composites), float32 [B, 64, 64, 3] in [0, 1], of a cluster batch and a pool of instances."""
     scenes = scene_generator.SceneGenerator(
@@ -130,8 +154,7 @@ def main(argv: list) -> None:
     del argv
     options = config.from_flags(Options)
     environment.set_up(seed=options.seed, deterministic=True, mixed_precision=options.mixed_precision)
-    cluster = synthetic.drawn_cluster(options.drawn_cluster, size=1024, seed=options.seed)[0]
-    instances = synthetic.drawn_instances(options.drawn_cluster, num_instances=NUM_INSTANCES, seed=options.seed)
+    cluster, instances = drawn(options.drawn_cluster, window_size=options.window_size, seed=options.seed)
     places = np.random.default_rng(options.seed).integers(0, len(cluster) - hoc.WINDOW + 1, (NUM_INSTANCES, 2))
     windows = np.stack([cluster[top:top + hoc.WINDOW, left:left + hoc.WINDOW] for top, left in places]) / np.float32(255)
     results = []
@@ -150,6 +173,7 @@ def main(argv: list) -> None:
 
 if __name__ == "__main__":
     absl_flags.DEFINE_enum("drawn_cluster", "ellipses", synthetic.CLUSTERS, "Kind of cluster that is drawn.")
+    absl_flags.DEFINE_integer("window_size", hoc.WINDOW, "Side of a window in the drawn picture's pixels, which becomes 64.")
     absl_flags.DEFINE_multi_enum("cuts", list(CUTS), CUTS, "Kinds of instances.")
     absl_flags.DEFINE_list("layers", ["12"], "Numbers of instances in a composite.")
     absl_flags.DEFINE_list("paddings", ["26"], "Paddings in pixels.")

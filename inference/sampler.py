@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional, Union
 import numpy as np
 import tensorflow as tf
 
-from data import synthetic
+from data import hoc, synthetic
 from errors import UserError
 from evaluation import instances, wholeness
 from inference import pipeline
@@ -93,7 +93,8 @@ class InstanceSampler:
         run_seed = int(values.get("seed", 0))
         drawn = values.get("drawn_cluster")
         size = int(values.get("drawn_size", synthetic.CLUSTER_SIZE))  # earlier runs have no such flag
-        shapes = synthetic.drawn_cluster(drawn, size=size, seed=run_seed)[1] if drawn else None
+        shapes = hoc.scaled_shapes(synthetic.drawn_cluster(drawn, size=size, seed=run_seed)[1],
+                                   window_size=int(values.get("window_size", hoc.WINDOW))) if drawn else None
         return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,
                    darkest=metadata.get("dark_level"), seed=run_seed + 1 if seed is None else seed), metadata
 

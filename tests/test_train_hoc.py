@@ -17,14 +17,15 @@ from storage.weights import read_weights
 # A generator of a size that makes a step take a fraction of a second; the discriminator is always Table 2's.
 SMALL = ("--generator_width=0.03125", "--batch_size=2", "--num_layers=3", "--log_every=1", "--num_panel_images=2",
          "--num_evaluation_images=8", "--num_samples=5", "--num_panel_layers=2", "--shadow_strength=0.5",
-         "--max_rotation=20", "--max_magnification=1.1")
+         "--max_rotation=20", "--max_magnification=1.1", "--recognition_head=flattened", "--recognition_inputs=mean")
+INFOGAN = "--recognition_trains_discriminator"
 
 
 @pytest.fixture(scope="module")
 def two_steps(run_script, tmp_path_factory):
     """A run of two steps on the bundled oranges: its completed process and its folder."""
     folder = tmp_path_factory.mktemp("two") / "run"
-    process = run_script("train_hoc.py", *SMALL, f"--run_dir={folder}", "--num_steps=2", fresh=True)
+    process = run_script("train_hoc.py", *SMALL, INFOGAN, f"--run_dir={folder}", "--num_steps=2", fresh=True)
     assert process.returncode == 0, process.stderr
     return process, folder
 
@@ -72,7 +73,7 @@ def test_a_run_ends_with_samples_and_weights_that_say_how_they_are_made(two_step
 
 def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_script, two_steps, tmp_path):
     shutil.copytree(two_steps[1], tmp_path / "resumed")
-    arguments = (*SMALL, "--num_steps=4", "--panel_every=0", "--num_samples=2")
+    arguments = (*SMALL, INFOGAN, "--num_steps=4", "--panel_every=0", "--num_samples=2")
     resumed = run_script("train_hoc.py", *arguments, f"--run_dir={tmp_path / 'resumed'}")
     assert "continues at step 2" in resumed.stdout, resumed.stderr
     whole = run_script("train_hoc.py", *arguments, f"--run_dir={tmp_path / 'whole'}")
@@ -92,11 +93,11 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
 
 def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
     result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--drawn_cluster=bent_beans",
-                        "--drawn_size=150", "--drawn_shadows=0.3", "--drawn_noise=0.02", "--recognition=none",
+                        "--drawn_size=150", "--window_size=50", "--drawn_shadows=0.3", "--drawn_noise=0.02", "--recognition=none",
                         "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
                         "--generator_average=0.9", "--discriminator_inputs=standardized")
     assert result.returncode == 0, result.stderr
-    assert "cluster of 150x150 pixels in windows of 64" in result.stdout
+    assert "cluster of 192x192 pixels in windows of 64" in result.stdout
     metrics = last_metrics(tmp_path)
     assert 0.0 <= metrics["evaluation/best_shape_iou"] <= 1.0
     assert not any("information" in name or "latent_r2" in name for name in metrics)
@@ -187,6 +188,27 @@ def test_flags_offer_the_kinds_that_can_be_drawn_and_their_size(monkeypatch):
 
 
 def test_a_drawn_cluster_and_a_photograph_together_are_refused():
-    for given in ({"image": "beans.jpg"}, {"window_size": 64}):
-        with pytest.raises(UserError, match="--drawn_cluster needs no --image and no --window_size"):
-            hoc.load(scenes_of(drawn_cluster="beans", **given), seed=0)
+    with pytest.raises(UserError, match="--drawn_cluster needs no --image; give one or the other"):
+        hoc.load(scenes_of(drawn_cluster="beans", image="beans.jpg"), seed=0)
+
+
+@pytest.mark.parametrize("window_size", [46, 80])
+def test_a_drawn_cluster_and_its_shapes_are_scaled_alike(window_size):
+    (picture, shapes), (scaled, scaled_shapes) = (
+        hoc.load(scenes_of(drawn_cluster="beans", drawn_size=200, window_size=given), seed=0) for given in (64, window_size))
+    factor = 64 / window_size
+    assert scaled.shape == (round(200 * factor), round(200 * factor), 3) and scaled.dtype == np.uint8
+    assert scaled_shapes.dtype == bool and len(scaled_shapes) == len(shapes)
+    areas, scaled_areas = (found.sum(axis=(1, 2)) for found in (shapes, scaled_shapes))
+    np.testing.assert_allclose(scaled_areas, factor**2 * areas, rtol=0.04)
+    np.testing.assert_allclose(instances.elongations(scaled_shapes), instances.elongations(shapes), rtol=0.04)
+    default, default_shapes = hoc.load(scenes_of(drawn_cluster="beans", drawn_size=200), seed=0)
+    np.testing.assert_array_equal(default, picture)
+    np.testing.assert_array_equal(default_shapes, shapes)
+
+
+@pytest.mark.parametrize("window_size, message", [(15, "--window_size is 15 pixels, expected at least 16"), (
+    101, "the drawn cluster is 100x100 pixels, smaller than a window of --window_size=101")])
+def test_windows_that_do_not_fit_a_drawn_cluster_are_refused(window_size, message):
+    with pytest.raises(UserError, match=message):
+        hoc.load(scenes_of(drawn_cluster="beans", drawn_size=100, window_size=window_size), seed=0)

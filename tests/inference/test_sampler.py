@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data import synthetic
+from data import hoc, synthetic
 from errors import UserError
 from inference.sampler import InstanceSampler, samples_beyond
 from models.instance_generator import build_generator
@@ -75,9 +75,10 @@ def test_a_weights_file_gives_the_figures_of_its_run(network, tmp_path):
 
 
 def test_a_weights_file_has_its_clusters_shapes_drawn_in_the_size_of_the_run(network, tmp_path):
-    flags = {"seed": "--seed=3", "drawn_cluster": "--drawn_cluster=bent_beans", "drawn_size": "--drawn_size=100"}
+    flags = {"seed": "--seed=3", "drawn_cluster": "--drawn_cluster=bent_beans", "drawn_size": "--drawn_size=100",
+             "window_size": "--window_size=46"}
     save_weights(tmp_path / "w.npz", network, metadata={**METADATA, "flags": flags})
-    _, shapes = synthetic.drawn_cluster("bent_beans", size=100, seed=3)
+    shapes = hoc.scaled_shapes(synthetic.drawn_cluster("bent_beans", size=100, seed=3)[1], window_size=46)
     loaded, _ = InstanceSampler.from_weights(tmp_path / "w.npz", num_evaluated=8)
     expected = InstanceSampler(network, latent_dim=2, num_evaluated=8, seed=4, shapes=shapes).metrics()
     assert loaded.metrics() == pytest.approx(expected, abs=1e-5)
