@@ -41,7 +41,7 @@ from models.discriminator import TABLE_2_WIDTHS  # noqa: E402
 from storage import atomic  # noqa: E402
 from training import environment  # noqa: E402
 
-NUM_INSTANCES = 2048
+NUM_INSTANCES, CLUSTER_SIZE = 2048, 1024
 CUTS = ("true", "shapes", "disks", "larger", "smaller")
 
 
@@ -110,7 +110,7 @@ def drawn(kind: str, *, window_size: int, seed: int) -> tuple[np.ndarray, np.nda
     Raises:
       UserError: windows are smaller than 16 pixels or larger than the picture, or an instance is larger than a window.
     """
-    cluster = hoc.scaled_for_windows(synthetic.drawn_cluster(kind, size=1024, seed=seed)[0], window_size=window_size,
+    cluster = hoc.scaled_for_windows(synthetic.drawn_cluster(kind, size=CLUSTER_SIZE, seed=seed)[0], window_size=window_size,
                                      name="the drawn cluster")
     instances = synthetic.drawn_instances(kind, num_instances=NUM_INSTANCES, seed=seed)
     if window_size != hoc.WINDOW:

@@ -22,19 +22,28 @@ def test_cuts_change_masks_or_contents_alone():
     assert areas["smaller"] < 0.85 * areas["true"] and areas["larger"] > 1.15 * areas["true"]
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """Draws little, so that it is quick."""
+    monkeypatch.setattr(oracle_gate, "NUM_INSTANCES", 200)
+    monkeypatch.setattr(oracle_gate, "CLUSTER_SIZE", 128)
+
+
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("kind", synthetic.CLUSTERS)
 def test_cluster_and_instances_are_scaled_alike_and_fit_their_windows(kind):
     (cluster, instances), (larger, large_instances) = (
         oracle_gate.drawn(kind, window_size=window_size, seed=0) for window_size in (64, 46))
-    np.testing.assert_array_equal(cluster, synthetic.drawn_cluster(kind, size=1024, seed=0)[0])
-    np.testing.assert_array_equal(instances, synthetic.drawn_instances(kind, num_instances=2048, seed=0))
-    assert larger.shape == (1425, 1425, 3) and large_instances.shape == instances.shape
+    np.testing.assert_array_equal(cluster, synthetic.drawn_cluster(kind, size=128, seed=0)[0])
+    np.testing.assert_array_equal(instances, synthetic.drawn_instances(kind, num_instances=200, seed=0))
+    assert larger.shape == (178, 178, 3) and large_instances.shape == instances.shape
     areas, large_areas = (found[..., 3].sum(axis=(1, 2)) for found in (instances, large_instances))
     np.testing.assert_allclose(large_areas, (64 / 46)**2 * areas, rtol=0.01)  # nothing is cut off
     colours, large_colours = ((found[..., :3] * found[..., 3:]).sum(axis=(1, 2)) for found in (instances, large_instances))
     np.testing.assert_allclose(large_colours / large_areas[:, np.newaxis], colours / areas[:, np.newaxis], rtol=0.03)
 
 
+@pytest.mark.usefixtures("few")
 def test_instances_that_are_larger_than_their_windows_are_refused():
     with pytest.raises(UserError, match="instances of ellipses are larger than windows of --window_size=36; raise it"):
         oracle_gate.drawn("ellipses", window_size=36, seed=0)
