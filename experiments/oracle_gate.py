@@ -16,13 +16,19 @@ The cuts:
 * 'disks': disks of the instances' mean area over random windows.
 * 'larger': true instances whose masks are 2 pixels wider; what is around them is black.
 * 'smaller': their masks are 2 pixels narrower.
+
+A photograph's instances are not known, but where they are: with --image, 'true' is a disk about each point of --points,
+somewhat smaller than the median instance, and 'shifted' is the same disk half a diameter away, where it holds a gap.
+
+    python experiments/oracle_gate.py --image=data/samples/hoc/hazelnuts.jpg --points=data/samples/hoc/hazelnuts.points.json \
+        --window_size=150 --layers=1 --paddings=22 --disk_radius=0 --cuts=true --cuts=shifted
 """
 
 import functools
 import json
 import os
 import sys
-from typing import Callable
+from typing import Callable, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -34,7 +40,7 @@ import tensorflow as tf  # noqa: E402
 
 import config  # noqa: E402
 import errors  # noqa: E402
-from data import hoc, images, synthetic  # noqa: E402
+from data import hoc, images, points, synthetic  # noqa: E402
 from experiments import discriminator_start as start  # noqa: E402
 from models import layout, providers, scene_generator  # noqa: E402
 from models.discriminator import TABLE_2_WIDTHS  # noqa: E402
@@ -43,6 +49,8 @@ from training import environment  # noqa: E402
 
 NUM_INSTANCES, CLUSTER_SIZE = 2048, 1024
 CUTS = ("true", "shapes", "disks", "larger", "smaller")
+SHIFTED = "shifted"  # of photographs
+_RADIUS, _SHIFT, _SHIFTS = 0.46, 0.5, 4  # of a photograph's disks, in median diameters; how many are shifted for each
 
 
 @config.frozen
@@ -50,6 +58,8 @@ class Options:
     """The script's flags."""
 
     drawn_cluster: str
+    image: Optional[str]
+    points: Optional[str]
     window_size: int
     cuts: list
     layers: list
@@ -88,9 +98,7 @@ def cut_instances(cut: str, instances: np.ndarray, windows: np.ndarray) -> np.nd
     if cut == "shapes":
         return np.concatenate([windows, masks], axis=-1)
     if cut == "disks":
-        axis = np.arange(hoc.WINDOW) + 0.5 - hoc.WINDOW / 2
-        radius = hoc.WINDOW * np.sqrt(masks.mean() / np.pi)
-        disk = np.clip(radius - np.hypot(axis[:, np.newaxis], axis) + 0.5, 0.0, 1.0).astype(np.float32)
+        disk = disk_mask(hoc.WINDOW * np.sqrt(masks.mean() / np.pi))
         return np.concatenate([windows, np.broadcast_to(disk[..., np.newaxis], masks.shape)], axis=-1)
     if cut in ("larger", "smaller"):
         change = cv2.dilate if cut == "larger" else cv2.erode
@@ -120,6 +128,50 @@ def drawn(kind: str, *, window_size: int, seed: int) -> tuple[np.ndarray, np.nda
     if max(masks[:, [0, -1]].max(), masks[:, :, [0, -1]].max()) >= 0.5:
         raise errors.UserError(f"instances of {kind} are larger than windows of --window_size={window_size}; raise it.")
     return cluster, instances
+
+
+def photographed(path: str, *, points_path: str, window_size: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Loads a photograph, and cuts disks about points, and half a diameter off them.
+
+    Args:
+      path: the photograph.
+      points_path: JSON of `data.points` that has the median diameter.
+      window_size: side of a window in its pixels.
+      seed: of the directions in which disks are shifted.
+
+    Returns:
+      cluster: uint8 [H, W, 3], as of `hoc.load_cluster`.
+      instances: 'true' and 'shifted', float32 [n, 64, 64, 4] in [0, 1]; points nearer to the border than half a window
+        are left out.
+
+    Raises:
+      UserError: a file cannot be read, the points' has no diameter, or no window about a point fits.
+    """
+    cluster, found = hoc.load_cluster(path, window_size=window_size), points.read_points(points_path)
+    if found.median_diameter is None:
+        raise errors.UserError(f"{points_path} has no median_diameter, in pixels, of which disks could be made.")
+    scale, half = hoc.WINDOW / window_size, hoc.WINDOW // 2
+    diameter, largest = scale * found.median_diameter, np.array(cluster.shape[1::-1]) - hoc.WINDOW
+    corners = scale * found.points - half
+    corners = corners[((corners >= 0) & (corners <= largest)).all(axis=1)]
+    if not len(corners):
+        raise errors.UserError(f"no window about a point of {points_path} lies in {path}; lower --window_size.")
+    angles = np.random.default_rng(seed).uniform(0.0, 2.0 * np.pi, (_SHIFTS, len(corners)))
+    shifts = _SHIFT * diameter * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    disk = disk_mask(_RADIUS * diameter)[..., np.newaxis]
+
+    def cut(places: np.ndarray) -> np.ndarray:
+        whole = np.clip(np.rint(places), 0, largest).astype(int)
+        return np.stack([np.concatenate([cluster[top:top + hoc.WINDOW, left:left + hoc.WINDOW] / np.float32(255), disk], axis=-1)
+                         for left, top in whole])
+
+    return cluster, {"true": cut(corners), SHIFTED: cut((corners + shifts).reshape(-1, 2))}
+
+
+def disk_mask(radius: float) -> np.ndarray:
+    """Returns a disk in the middle of a window, float32 [64, 64] in [0, 1]; the radius is in pixels."""
+    axis = np.arange(hoc.WINDOW) + 0.5 - hoc.WINDOW / 2
+    return np.clip(radius - np.hypot(axis[:, np.newaxis], axis) + 0.5, 0.0, 1.0).astype(np.float32)
 
 
 def pairs_of(batch: dict, *, pool: tf.Tensor, padding: int, num_layers: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -154,15 +206,23 @@ def main(argv: list) -> None:
     del argv
     options = config.from_flags(Options)
     environment.set_up(seed=options.seed, deterministic=True, mixed_precision=options.mixed_precision)
-    cluster, instances = drawn(options.drawn_cluster, window_size=options.window_size, seed=options.seed)
-    places = np.random.default_rng(options.seed).integers(0, len(cluster) - hoc.WINDOW + 1, (NUM_INSTANCES, 2))
+    if (options.image is None) != (options.points is None) or (options.image is None and SHIFTED in options.cuts):
+        raise errors.UserError("--image, --points and --cuts=shifted go together.")
+    if options.image:
+        cluster, known = photographed(options.image, points_path=options.points, window_size=options.window_size,
+                                      seed=options.seed)
+    else:
+        cluster, instances = drawn(options.drawn_cluster, window_size=options.window_size, seed=options.seed)
+        known = {"true": instances}
+    instances, largest = known["true"], np.array(cluster.shape[:2]) - hoc.WINDOW
+    places = np.random.default_rng(options.seed).integers(0, largest + 1, (len(instances), 2))
     windows = np.stack([cluster[top:top + hoc.WINDOW, left:left + hoc.WINDOW] for top, left in places]) / np.float32(255)
     results = []
     for num_layers in map(int, options.layers):
         for padding in map(int, options.paddings):
             for cut in options.cuts:
                 found = measure(options, cluster=cluster, num_layers=num_layers, padding=padding,
-                                make_pool=functools.partial(cut_instances, cut, instances, windows))
+                                make_pool=lambda cut=cut: known[cut] if cut in known else cut_instances(cut, instances, windows))
                 results.append({"layers": num_layers, "padding": padding, "cut": cut, **found})
                 print(f"N {num_layers:2d}  padding {padding:2d}  {cut:8s} loss {found['after']['loss']:.3f}   accuracy real "
                       f"{found['after']['accuracy_real']:.2f} fake {found['after']['accuracy_fake']:.2f}   "
@@ -173,8 +233,10 @@ def main(argv: list) -> None:
 
 if __name__ == "__main__":
     absl_flags.DEFINE_enum("drawn_cluster", "ellipses", synthetic.CLUSTERS, "Kind of cluster that is drawn.")
-    absl_flags.DEFINE_integer("window_size", hoc.WINDOW, "Side of a window in the drawn picture's pixels, which becomes 64.")
-    absl_flags.DEFINE_multi_enum("cuts", list(CUTS), CUTS, "Kinds of instances.")
+    flags.define_path("image", None, "Photograph of a cluster instead; needs --points.")
+    flags.define_path("points", None, "JSON of the points and the median diameter of its instances.")
+    absl_flags.DEFINE_integer("window_size", hoc.WINDOW, "Side of a window in the picture's pixels, which becomes 64.")
+    absl_flags.DEFINE_multi_enum("cuts", list(CUTS), [*CUTS, SHIFTED], "Kinds of instances.")
     absl_flags.DEFINE_list("layers", ["12"], "Numbers of instances in a composite.")
     absl_flags.DEFINE_list("paddings", ["26"], "Paddings in pixels.")
     absl_flags.DEFINE_float("disk_radius", 20.0, "Radius of the hole; 0: instances are pasted on whole windows.", lower_bound=0.0)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data import synthetic
 from errors import UserError
@@ -47,6 +48,33 @@ def test_cluster_and_instances_are_scaled_alike_and_fit_their_windows(kind):
 def test_instances_that_are_larger_than_their_windows_are_refused():
     with pytest.raises(UserError, match="instances of ellipses are larger than windows of --window_size=36; raise it"):
         oracle_gate.drawn("ellipses", window_size=36, seed=0)
+
+
+def photograph_of_squares(folder):
+    """A grey picture of 200 x 240 pixels with bright squares of 20 at two points; a third point is at its border."""
+    pixels = np.full((200, 240, 3), 90, np.uint8)
+    for x, y in ((80, 100), (150, 90)):
+        pixels[y - 10:y + 10, x - 10:x + 10] = 255
+    Image.fromarray(pixels).save(folder / "squares.png")
+    points = [{"x": x, "y": y} for x, y in ((80, 100), (150, 90), (5, 5))]
+    (folder / "points.json").write_text(json.dumps({"points": points, "median_diameter": 20}))
+    return {"path": str(folder / "squares.png"), "points_path": str(folder / "points.json")}
+
+
+def test_a_photographs_disks_lie_on_its_points_or_half_a_diameter_off_them(tmp_path):
+    cluster, known = oracle_gate.photographed(**photograph_of_squares(tmp_path), window_size=64, seed=0)
+    assert cluster.shape == (200, 240, 3) and known["true"].shape == (2, 64, 64, 4) and known["shifted"].shape == (8, 64, 64, 4)
+    bright = {cut: (pool[..., 0] * pool[..., 3] > 0.9).sum(axis=(1, 2)) / (pool[..., 3] > 0.5).sum(axis=(1, 2))
+              for cut, pool in known.items()}
+    assert bright["true"].min() > 0.85 and bright["shifted"].max() < 0.75
+    np.testing.assert_array_equal(known["true"][0, ..., 3], oracle_gate.disk_mask(9.2))
+
+
+def test_points_without_a_diameter_are_refused_in_a_sentence(tmp_path):
+    files = photograph_of_squares(tmp_path)
+    (tmp_path / "points.json").write_text('[{"x": 80, "y": 100}]')
+    with pytest.raises(UserError, match="has no median_diameter"):
+        oracle_gate.photographed(**files, window_size=64, seed=0)
 
 
 def test_a_run_in_small_reports_every_layout_and_cut(run_script, tmp_path):
