@@ -86,6 +86,17 @@ def test_what_was_transcribed_stands_in_its_log():
                 assert printed & numbers_of(entry["source"]), (entry["row"], name, value)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*/*.flags")), ids=lambda path: path.stem)
+def test_the_head_of_a_flagfile_says_row_command_time_and_figure(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = "\n".join(line for line in lines if line.startswith("#"))
+    row, command, time, expect = re.fullmatch(r"# Row: (.*)\n# Command: (.*)\n# Time: (.*)\n# Expect: (.*)", head, re.S).groups()
+    assert row and time and f"--flagfile={path.relative_to(ROOT)} " in command and (ROOT / command.split()[1]).exists()
+    logs = set().union(*(numbers_of(f"docs/log/{log.name}") for log in (ROOT / "docs/log").glob("*.md")))
+    figures = re.findall(FIGURE, expect)
+    assert not [figure for figure in figures if not is_printed(figure, results.figures(ENTRIES)) and figure not in logs]
+
+
 def test_a_figure_is_a_value_a_mean_or_a_deviation_of_one_row():
     runs = [results.entry({"num_steps": 7, "last": {"evaluation/mean_iou": iou, "rate/steps_per_second": 0.9}}, row="birds",
                           stage="raw", command="train_fg.py", seed=seed, device="CPU") for seed, iou in enumerate((0.4, 0.6))]
