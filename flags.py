@@ -142,18 +142,18 @@ def define_discriminator() -> None:
     absl_flags.DEFINE_enum("spectral_norm", "sngan", ["sngan", "tfa", "none"],
                            "'sngan': Miyato et al., gradient through sigma; 'tfa': tensorflow-addons' wrapper; 'none' "
                            "(S3).")
-    absl_flags.DEFINE_float("spectral_norm_scale", 1.0, "Factor on each normalised 3x3 kernel (S3).", lower_bound=0.01)
+    absl_flags.DEFINE_float("spectral_norm_scale", 1.0, "Factor on each normalised 3x3 kernel of the discriminator (S3).", lower_bound=0.01)
     absl_flags.DEFINE_enum("discriminator_initializer", "orthogonal",
-                           ["orthogonal", "glorot_uniform", "he_normal"], "Initialiser of its kernels (S3).")
+                           ["orthogonal", "glorot_uniform", "he_normal"], "Initialiser of the discriminator's kernels (S3).")
     absl_flags.DEFINE_enum("score_activation", "lrelu", ["lrelu", "linear"],
-                           "Before the sigmoid: Table 1's 'lReLU+sigmoid' at its word, or nothing (S2).")
+                           "What the discriminator's score passes before the sigmoid: Table 1's lReLU, or nothing (S2).")
     absl_flags.DEFINE_enum("discriminator_inputs", "symmetric", ["symmetric", "unit", "standardized"],
-                           "Range of its input images: [-1, 1], [0, 1], or each channel's mean over the training "
-                           "pictures at 0 and its standard deviation at 1 (S6).")
-    absl_flags.DEFINE_float("discriminator_input_scale", 1.0, "Factor on its input images in that range, such as 8. "
-                            "With spectral normalization it limits how steep the score can be (S6).", lower_bound=0.01,
+                           "Range of the discriminator's input images: [-1, 1], [0, 1], or each channel's mean over the "
+                           "training pictures at 0 and its standard deviation at 1 (S6).")
+    absl_flags.DEFINE_float("discriminator_input_scale", 1.0, "Factor on the discriminator's input images, such as 8. With "
+                            "spectral normalization it limits how steep the score can be (S6).", lower_bound=0.01,
                             upper_bound=1024.0)
-    _define_augmentation("How real images and composites are changed at random before it sees them", AUGMENTATIONS)
+    _define_augmentation("How real images and composites are changed at random before the discriminator sees them", AUGMENTATIONS)
 
 
 def define_objective(*, area_constant: str) -> None:
@@ -169,8 +169,8 @@ def define_objective(*, area_constant: str) -> None:
                               "the paper prints it (S12). With it masks start at --area_start.", lower_bound=0)
     absl_flags.DEFINE_float("binarization_weight", 0.0, "Weight of the binarization term (Bielski & Favaro 2019), the mean of "
                             "min(m, 1 - m); 0: none, as in the paper (S18).", lower_bound=0.0)
-    absl_flags.DEFINE_integer("binarization_ramp_steps", 0, "Steps in which that weight grows linearly from 0; 0: it is "
-                              "there from the start.", lower_bound=0)
+    absl_flags.DEFINE_integer("binarization_ramp_steps", 0, "Steps in which --binarization_weight grows linearly from 0; 0: "
+                              "it is there from the start.", lower_bound=0)
     for old, new in RENAMED.items():
         absl_flags.DEFINE_alias(old, new)
     _define_removed("feature_matching_weight")
@@ -275,8 +275,8 @@ def define_cluster() -> None:
     absl_flags.DEFINE_float("shadow_strength", 0.0, "Largest opacity of a soft shadow that each instance casts on what is "
                             "below it, drawn anew each time; 0: none, as in the paper (S26).", lower_bound=0.0,
                             upper_bound=1.0)
-    absl_flags.DEFINE_float("disk_radius", 20.0, "Radius of that disk in pixels of a window of 64 ('roughly 20'); 0: "
-                            "backgrounds are whole windows (S22).", lower_bound=0.0)
+    absl_flags.DEFINE_float("disk_radius", 20.0, "Radius of the black disk in pixels of a window of 64 ('roughly "
+                            "20'); 0: backgrounds are whole windows (S22).", lower_bound=0.0)
     absl_flags.DEFINE_bool("vertical_flip", True, "Turn windows upside down half of the time (not for crowds, S11).")
     absl_flags.DEFINE_enum("recognition", "shared", ["shared", "separate", "none"],
                            "Network of the information term: a head on the discriminator's layers, a network of its "
@@ -306,8 +306,8 @@ def define_drawn_cluster() -> None:
     absl_flags.DEFINE_enum("drawn_cluster", None, ["ellipses", "beans", "long_ellipses", "bent_beans"],
                            "Instead of a photograph, draw a cluster whose masks are known, and measure against them. A "
                            "plain disk does not fit the shapes of 'long_ellipses' and 'bent_beans'.")
-    absl_flags.DEFINE_integer("drawn_size", 384, "Side of that picture in pixels. Its instances are about 40 pixels long at "
-                              "any size.", lower_bound=64, upper_bound=4096)
+    absl_flags.DEFINE_integer("drawn_size", 384, "Side of the drawn picture in pixels. Its instances are about 40 pixels long "
+                              "at any size.", lower_bound=64, upper_bound=4096)
     absl_flags.DEFINE_float("drawn_shadows", 0.0, "Largest opacity of the soft shadow that each drawn instance casts on what "
                             "lies below it; 0: none.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("drawn_noise", 0.0, "Standard deviation of the drawn picture's sensor noise, in units of the "
@@ -321,14 +321,14 @@ def define_inference(masks: str = "masks", *, with_pictures: bool = True) -> Non
     """
     absl_flags.DEFINE_bool("average_flips", False, f"Average {masks} with those of the mirrored pictures (as data "
                            "distillation does; Radosavovic et al. 2018) (S20).")
-    absl_flags.DEFINE_integer("refine_iterations", 0, f"How often {masks} are then drawn towards the pictures' edges "
+    absl_flags.DEFINE_integer("refine_iterations", 0, f"How often {masks} are drawn towards the pictures' edges "
                               "(Araslanov & Roth 2020: 10); 0: never, as in the paper (S20).", lower_bound=0,
                               upper_bound=1000)
     absl_flags.DEFINE_float("sharpen_temperature", 1.0, f"Temperature by which {masks} are drawn towards 0 and 1 in "
                             "the end (Berthelot et al. 2019), 0.25 for instance; 1: not at all (S20).",
                             lower_bound=0.01, upper_bound=1.0)
-    absl_flags.DEFINE_float("mask_threshold", 0.5, "What then becomes 0.5, with the odds of all other values in "
-                            "proportion: less than 0.5 makes masks larger (S20).", lower_bound=0.001,
+    absl_flags.DEFINE_float("mask_threshold", 0.5, "Value of a refined mask that becomes 0.5, with the odds of all "
+                            "other values in proportion: less than 0.5 makes masks larger (S20).", lower_bound=0.001,
                             upper_bound=0.999)
     if with_pictures:
         absl_flags.DEFINE_integer("grabcut_iterations", 0, f"How often {masks} are in the end cut anew by the colours "

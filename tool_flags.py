@@ -64,7 +64,7 @@ def define_counting() -> None:
                               "student, was trained with.")
     absl_flags.DEFINE_integer("num_composites", 300, "Pictures with known instances that the student learns from.",
                               lower_bound=2, upper_bound=MOST_INSTANCES)
-    absl_flags.DEFINE_integer("composite_size", 128, "Their side in pixels, a multiple of 16.", lower_bound=64,
+    absl_flags.DEFINE_integer("composite_size", 128, "Side of the composites in pixels, a multiple of 16.", lower_bound=64,
                               upper_bound=512)
     absl_flags.register_validator("composite_size", lambda value: value % 16 == 0, message="must be a multiple of 16")
     absl_flags.DEFINE_enum("ground", "dense", ["dense", "black", "own"],  # `counting.composites.GROUNDS`
@@ -73,7 +73,7 @@ def define_counting() -> None:
                            "bright things on it taken away, as in a micrograph.")
     absl_flags.DEFINE_float("min_scale", 0.6, "Smallest size of an instance in composites, as a factor.",
                             lower_bound=0.1, upper_bound=4.0)
-    absl_flags.DEFINE_float("max_scale", 1.7, "Largest.", lower_bound=0.1, upper_bound=4.0)
+    absl_flags.DEFINE_float("max_scale", 1.7, "Largest size of an instance in composites, as a factor.", lower_bound=0.1, upper_bound=4.0)
     absl_flags.DEFINE_float("min_visible", 0.45, "Share of an instance that others must leave to be seen; of a smaller rest "
                             "the student learns that it is ground.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("spacing", 0.8, "Least distance of the middles of two instances, in diameters: 0.5 asks that middles "
@@ -81,7 +81,7 @@ def define_counting() -> None:
     absl_flags.DEFINE_float("shadow_strength", None, "Largest opacity of the soft shadow below each instance; 0: none. "
                             "Default: 0.7 on dense ground, 0 on black.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_integer("num_steps", 700, "Updates of the student.", lower_bound=1)
-    absl_flags.DEFINE_integer("batch_size", 4, "Composites in each.", lower_bound=1, upper_bound=256)
+    absl_flags.DEFINE_integer("batch_size", 4, "Composites in each update of the student.", lower_bound=1, upper_bound=256)
     absl_flags.DEFINE_integer("student_width", 16, "Channels of the student's first layers.", lower_bound=1,
                               upper_bound=128)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",

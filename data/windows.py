@@ -30,8 +30,8 @@ def crop_window(
     """The window of whole pixels that a crop takes.
 
     'box' is the tight box, as in the paper, rounded outward and clipped to the image. 'square' is a square of 1.5
-    times that box's longer side about its centre, shifted inside the image where it fits and to contain the image
-    where it does not. Without a box, the box is the whole image, and the square has its longer side and no margin,
+    times that box's longer side about its centre. It is shifted inside the image where it fits, and to contain the
+    image where it does not. Without a box, the box is the whole image, and the square has its longer side and no margin,
     because nothing is known around it.
 
     Args:

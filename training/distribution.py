@@ -7,9 +7,9 @@ What a number of replicas changes and what it does not:
   the single device's, up to rounding. Two things are drawn otherwise, from the same distributions: what `--augmentation`
   changes, and with several discriminator updates which images are in which update.
 * Batch normalization takes its statistics over the global batch (synchronized), and so does the area penalty of the
-  batch's mean. The moving variances, which are used after training, are the sample's on one device (its fused kernel
-  multiplies them by n / (n - 1), n values per channel) and the batch's own over several: 8 / 7 apart at worst, at the
-  UNet's middle with eight crops of 64 pixels.
+  batch's mean. The moving variances, which are used after training, are the batch's own over several devices. On one device they
+  are the sample's: its fused kernel multiplies them by n / (n - 1), n values per channel. The two are 8 / 7 apart at
+  worst, at the UNet's middle with eight crops of 64 pixels.
 * Power iterations depend on the kernels alone: each replica makes the same, and the first one's vector is kept.
 * Checkpoints, panels and figures are written by the chief (worker 0). A checkpoint does not know how many replicas
   there were, so a run can go on with another number.

@@ -9,8 +9,8 @@ from conftest import ROOT
 from experiments import results
 
 ENTRIES = results.read()
-# A figure of a text is a number from 0 to 1 with three decimals; in a cell of results also one with two. Not figures of
-# results: the average's decay, and the discriminator's loss at chance, 2 ln 2.
+# A figure of a text is a number from 0 to 1 with three decimals; in a cell of results also one with two, and a count such as
+# 58 in '58 of 64'. Not figures of results: the average's decay, and the discriminator's loss at chance, 2 ln 2.
 FIGURE, CELL_FIGURE, SETTINGS = r"(?<![\d.,])[01]\.\d{3}(?!\d)", r"(?<![\d.,])[01]\.\d{2,3}(?!\d)", ("0.999", "1.386")
 
 
@@ -54,12 +54,20 @@ def test_every_figure_of_a_page_is_one_of_a_run(page):
     assert not [figure for figure in sorted(found) if not is_printed(figure, numbers)]
 
 
+@pytest.mark.parametrize("page", ["docs/failures.md", "docs/extensions.md", "docs/clusters.md"])
+def test_every_figure_of_a_page_below_stands_in_a_log(page):
+    numbers = results.figures(ENTRIES)
+    found = set(re.findall(FIGURE, (ROOT / page).read_text(encoding="utf-8"))) - set(SETTINGS) - numbers_of_logs()
+    assert not [figure for figure in sorted(found) if not is_printed(figure, numbers)]
+
+
 def test_every_figure_of_a_row_is_one_of_its_own_runs():
     missing = {}
     for title, cell in table_rows():
         numbers = results.figures(entry for entry in ENTRIES if entry["row"] == title)
         lacking = [figure for figure in sorted(set(re.findall(CELL_FIGURE, cell)) - set(SETTINGS))
                    if not is_printed(figure, numbers)]
+        lacking += [count for count in re.findall(r"(\d+) of \d+(?!\d| not seen)", cell) if int(count) not in numbers]
         if lacking:
             missing[title] = lacking
     assert not missing
@@ -78,12 +86,28 @@ def numbers_of(source):
     return set(re.findall(r"-?\d+\.\d+|\d+", section(source)))
 
 
+@functools.cache
+def numbers_of_logs():
+    """Returns the numbers of all logs as they are printed."""
+    return set().union(*(numbers_of(f"docs/log/{log.name}") for log in (ROOT / "docs/log").glob("*.md")))
+
+
 def test_what_was_transcribed_stands_in_its_log():
     for entry in ENTRIES:
         for name, values in entry["metrics"].items() if entry.get("transcribed") else ():
             for value in values if isinstance(values, list) else [values]:
                 printed = {str(value)} if isinstance(value, int) else {f"{value:.2f}", f"{value:.3f}"}
                 assert printed & numbers_of(entry["source"]), (entry["row"], name, value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*/*.flags")), ids=lambda path: path.stem)
+def test_the_head_of_a_flagfile_says_row_command_time_and_figure(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = "\n".join(line for line in lines if line.startswith("#"))
+    row, command, time, expect = re.fullmatch(r"# Row: (.*)\n# Command: (.*)\n# Time: (.*)\n# Expect: (.*)", head, re.S).groups()
+    assert row and time and f"--flagfile={path.relative_to(ROOT)} " in command and (ROOT / command.split()[1]).exists()
+    figures = set(re.findall(FIGURE, expect)) - numbers_of_logs()
+    assert not [figure for figure in sorted(figures) if not is_printed(figure, results.figures(ENTRIES))]
 
 
 def test_a_figure_is_a_value_a_mean_or_a_deviation_of_one_row():
