@@ -17,8 +17,8 @@ import numpy as np
 
 import config
 import errors
-from data import decoding, images, masks, photographs
-from data.images import Photograph
+from data import decoding, masks, photographs
+from data.images import Crops, Photograph
 from errors import UserError
 from evaluation import frames, report
 from extensions import grabcut
@@ -42,7 +42,7 @@ def labelled_photographs(options: config.Photographs) -> list[Photograph]:
 
 
 def predict(options: config.Evaluation, network: Any, labelled: Sequence[Photograph],
-            crops: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+            crops: Crops) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Predicts masks, and cuts them by colours where asked.
 
     Returns:
@@ -97,15 +97,18 @@ def main(argv: list[str]) -> None:
     decoding.allow_megapixels(options.photographs.max_megapixels)
     labelled = labelled_photographs(options.photographs)
     cropping = {"size": options.photographs.image_size, "crop_mode": options.photographs.crop}
-    crops, references = images.load_crops(labelled, **cropping), masks.load_mask_crops(labelled, **cropping)
+    crops, references = Crops(labelled, **cropping), masks.load_mask_crops(labelled, **cropping)
     soft, baselines = predict(options, loaded.network, labelled, crops)
     scores = measure({"masks": soft, **baselines}, references, labelled, crop_mode=options.photographs.crop,
                      protocol=options.protocol)
     print(f"{loaded.description}, protocol '{options.protocol}'\n\n{report.format_table(scores)}")
     path = report.write_report(scores, options.out)
     ranked = report.ranked_indices(scores, num_each=min(4, max(1, len(labelled) // 3)))
-    panel = panels.ranked_panel(images=crops, masks=soft, references=references == 1, ranked=ranked,
-                                mean_ious=[entry["mean_iou"] for entry in scores["images"]])
+    shown = sorted(index for indices in ranked.values() for index in indices)
+    panel = panels.ranked_panel(
+        images=Crops([labelled[index] for index in shown], **cropping)[:], masks=soft[shown],
+        references=references[shown] == 1, mean_ious=[scores["images"][index]["mean_iou"] for index in shown],
+        ranked={title: [shown.index(index) for index in indices] for title, indices in ranked.items()})
     tiles.save_png(panel, path.parent / "evaluation.png")
     print(f"\nwrote {path} and {path.parent / 'evaluation.png'}")
 

@@ -112,6 +112,24 @@ def load_crops(photographs: Sequence[Photograph], *, size: int, crop_mode: str) 
     return crops
 
 
+class Crops:
+    """Photographs' crops as an array uint8 [n, S, S, 3] whose parts are decoded when they are taken, and not kept."""
+
+    dtype, ndim = np.dtype(np.uint8), 4
+
+    def __init__(self, photographs: Sequence[Photograph], *, size: int, crop_mode: str) -> None:
+        """Takes what `load_crops` takes."""
+        self.shape = (len(photographs), size, size, 3)
+        self._photographs, self._cropping = photographs, {"size": size, "crop_mode": crop_mode}
+
+    def __len__(self) -> int:
+        return len(self._photographs)
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Returns crops uint8 [m, S, S, 3]; UserError as `load_crops`."""
+        return load_crops(self._photographs[part], **self._cropping)
+
+
 def fingerprint(*arrays: np.ndarray) -> str:
     """Returns a text that other arrays, of any shapes and types, do not have."""
     digest = hashlib.sha256()

@@ -57,7 +57,7 @@ def binarize(masks: np.ndarray, threshold: float = 0.5) -> np.ndarray:
       threshold: in [0, 1].
     """
     masks = np.asarray(masks)
-    if not np.all((masks >= 0) & (masks <= 1)):
+    if not (np.min(masks, initial=0.0) >= 0.0 and np.max(masks, initial=1.0) <= 1.0):
         raise ValueError(f"Soft masks must lie in [0, 1], but these range from {np.min(masks)} to {np.max(masks)}.")
     return masks >= threshold
 
@@ -72,13 +72,11 @@ def confusion_counts(predictions: np.ndarray, references: np.ndarray) -> Counts:
     Raises:
       ValueError: the shapes differ or are not those of masks, or a value is neither 0 nor 1.
     """
-    predicted, (referred, counted) = _as_bool(predictions, "predictions"), _as_reference(references)
-    if predicted.shape != referred.shape:
-        raise ValueError(f"Predictions of shape {np.shape(predictions)} cannot be compared with references of shape "
-                         f"{np.shape(references)}.")
-    negative = ~referred & counted
-    pairs = ((predicted, referred), (predicted, negative), (~predicted, referred), (~predicted, negative))
-    return Counts(*(np.sum(a & b, axis=(1, 2), dtype=np.int64) for a, b in pairs))
+    if len(predictions) != len(references):
+        raise ValueError(f"{len(predictions)} predictions cannot be compared with {len(references)} references.")
+    starts = range(0, max(len(predictions), 1), _BATCH_SIZE)  # what is in between takes little memory then
+    parts = [_counts(*(masks[start:start + _BATCH_SIZE] for masks in (predictions, references))) for start in starts]
+    return Counts(*map(np.concatenate, zip(*parts)))
 
 
 def scores(counts: Counts) -> dict[str, np.ndarray]:
@@ -129,17 +127,16 @@ def best_centred_ellipse(references: np.ndarray) -> Ellipse:
       references: masks of 0, 1 and `IGNORED`, [n, S, S] or [n, S, S, 1]; ValueError where there are none or they are not
         square.
     """
-    references, counted = _as_reference(references)
-    num_images, height, width = references.shape
+    num_images, height, width, *_ = *np.shape(references), 0, 0
     if num_images == 0 or height != width or height == 0:
-        raise ValueError(f"The best ellipse needs one or more square references, but got shape {references.shape}.")
+        raise ValueError(f"The best ellipse needs one or more square references, but got shape {np.shape(references)}.")
     axes = [(float(w), float(h)) for w in AXIS_FRACTIONS for h in AXIS_FRACTIONS]
     ellipses = np.stack([centred_ellipse(width, width_fraction=w, height_fraction=h).ravel() for w, h in axes])
     ellipses = ellipses.astype(np.float32)  # [E, P]; float32 counts are exact up to 2^24 pixels
     totals = np.zeros(len(axes))
     for start in range(0, num_images, _BATCH_SIZE):
-        pixels, weights = (masks[start:start + _BATCH_SIZE].reshape(-1, width * width).astype(np.float32)
-                           for masks in (references, counted))  # [n, P]
+        pixels, weights = (masks.reshape(-1, width * width).astype(np.float32)
+                           for masks in _as_reference(references[start:start + _BATCH_SIZE]))  # [n, P]
         both = ellipses @ pixels.T  # [E, n]
         false_positives, false_negatives = ellipses @ weights.T - both, pixels.sum(axis=1) - both
         true_negatives = weights.sum(axis=1) - both - false_positives - false_negatives
@@ -147,6 +144,17 @@ def best_centred_ellipse(references: np.ndarray) -> Ellipse:
     width_fraction, height_fraction = axes[int(np.argmax(totals))]
     mask = centred_ellipse(width, width_fraction=width_fraction, height_fraction=height_fraction)
     return Ellipse(mask, width_fraction, height_fraction)
+
+
+def _counts(predictions: np.ndarray, references: np.ndarray) -> Counts:
+    """Counts as `confusion_counts`, of all masks at once."""
+    predicted, (referred, counted) = _as_bool(predictions, "predictions"), _as_reference(references)
+    if predicted.shape != referred.shape:
+        raise ValueError(f"Predictions of shape {np.shape(predictions)} cannot be compared with references of shape "
+                         f"{np.shape(references)}.")
+    negative = ~referred & counted
+    pairs = ((predicted, referred), (predicted, negative), (~predicted, referred), (~predicted, negative))
+    return Counts(*(np.sum(a & b, axis=(1, 2), dtype=np.int64) for a, b in pairs))
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ def evaluate_masks(
     return {
         **_of_masks(counts, names=names, protocol="box"),
         "trivial": {
-            "all_ones": _baseline(np.ones_like(references), references),
+            "all_ones": _baseline(np.broadcast_to(np.uint8(1), references.shape), references),
             "ellipse": {
                 **_baseline(np.broadcast_to(ellipse.mask[..., np.newaxis], references.shape), references),
                 "width_fraction": ellipse.width_fraction,
@@ -72,7 +72,7 @@ def evaluate_masks(
             **{name: _baseline(metrics.binarize(masks, THRESHOLD), references)
                for name, masks in (baselines or {}).items()},
         },
-        "mask": _statistics(soft_masks, counted=references != IGNORED),
+        "mask": _statistics(soft_masks, references),
     }
 
 
@@ -147,7 +147,7 @@ def _paired(
     if len(shapes) > 1 or len(shapes[0]) != 3 or shapes[0][0] != shapes[0][1] or shapes[0][2] != 1:
         raise ValueError(f"Masks must all have one shape [S, S, 1], but have {', '.join(map(str, shapes))}.")
     references = np.asarray(references)
-    if not np.all((references == 0) | (references == 1) | (references == IGNORED)):
+    if not all(np.isin(reference, (0, 1, IGNORED)).all() for reference in references):
         raise ValueError(f"References must be 0 or 1, or {IGNORED} where ignored, but range from {references.min()} to "
                          f"{references.max()}.")
     for reference, name in zip(references, names):
@@ -156,13 +156,16 @@ def _paired(
     return np.asarray(soft_masks, dtype=np.float32), references.astype(np.uint8)
 
 
-def _statistics(soft_masks: np.ndarray, *, counted: np.ndarray) -> dict[str, float]:
-    """Says how large and how decided soft masks are, float32 [n, S, S, 1], in the pixels that are counted, bool."""
-    num_counted = counted.sum(axis=(1, 2, 3))
-    areas = np.where(counted, soft_masks, 0).sum(axis=(1, 2, 3), dtype=np.float64) / num_counted
-    undecided = counted & (soft_masks > metrics.UNDECIDED[0]) & (soft_masks < metrics.UNDECIDED[1])
-    return {"area_mean": float(areas.mean()), "area_std": float(areas.std()),
-            "undecided_fraction": float(undecided.sum() / num_counted.sum())}
+def _statistics(soft_masks: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    """Says how large and how decided soft masks are, float32 [n, S, S, 1], in the pixels that references count."""
+    areas, num_undecided, num_counted = [], 0, 0
+    for mask, reference in zip(soft_masks, references):
+        values = mask[reference != IGNORED]
+        areas.append(values.mean(dtype=np.float64))
+        num_undecided += np.count_nonzero((values > metrics.UNDECIDED[0]) & (values < metrics.UNDECIDED[1]))
+        num_counted += len(values)
+    return {"area_mean": float(np.mean(areas)), "area_std": float(np.std(areas)),
+            "undecided_fraction": float(num_undecided / num_counted)}
 
 
 def _baseline(binary_masks: np.ndarray, references: np.ndarray) -> dict[str, Any]:

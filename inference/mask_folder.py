@@ -1,5 +1,7 @@
 """The folder of masks that `segment.py` writes: pictures, a table, and contact sheets."""
 
+import collections
+from concurrent.futures import ThreadPoolExecutor
 import csv
 import errno
 import fnmatch
@@ -24,18 +26,21 @@ COLUMNS = ("file", "width", "height", "area_fraction", "box_x", "box_y", "box_wi
 SHEET_SIZE = 24  # pictures on a contact sheet
 TILE_SIZE = 128  # pixels
 THRESHOLD = 0.5
+MAX_WAITING_PIXELS = 2**24  # of pictures that wait to be written, 270 MB; one picture may always wait
+_MAX_WAITING = 16  # pictures
 _COMPRESS_LEVEL = 1
 _SHEET_NAME = "contact_sheet_{:03d}.png"
 _ANY_SHEET = "contact_sheet_[0-9][0-9][0-9]*.png"
 
 
 class MaskFolder:
-    """Writes segmentations as they come; what is written stays, however the process ends.
+    """Writes segmentations as they come, in threads; what is written stays, however the process ends.
 
     Each has `NAME_mask.png` (8-bit grey), `NAME_cutout.png` (RGBA; a picture's own transparency is kept) and a line of
     `masks.csv`. The line (`COLUMNS`) holds the picture, its sides in pixels, the soft mask's mean over the whole
     picture, a box and the mask's file. The box is the tight one of the mask cut at 0.5, in pixels, and empty where
-    nothing reaches that. For every 24, and for the rest, there is `contact_sheet_NNN.png`.
+    nothing reaches that. For every 24, and for the rest, there is `contact_sheet_NNN.png`. Lines are in the order of
+    `add`, and each is written after its pictures.
 
     Attributes:
       path: the folder.
@@ -56,6 +61,8 @@ class MaskFolder:
         self.num_masks = len(kept)
         self._num_sheets = 0
         self._sheet = []  # (name, picture uint8 [h, w, 3], mask float32 [h, w]), all small
+        self._pool = ThreadPoolExecutor(thread_name_prefix="masks")
+        self._waiting = collections.deque()  # (pixels, future of `_write`), in the order of `add`
         atomic.write(self.path / TABLE_NAME, os.fsencode("".join(map(_csv_line, (COLUMNS, *kept)))))
         for old in self.path.glob(_ANY_SHEET):
             old.unlink(missing_ok=True)
@@ -67,7 +74,7 @@ class MaskFolder:
                     pixels = np.asarray(cutout)
             except (OSError, SyntaxError, ValueError) as error:
                 raise UserError(f"{path} is broken ({error}); remove it, and it is made again.") from error
-            self._show(stem, pixels[..., :3], pixels[..., 3].astype(np.float32) / 255)
+            self._show(stem, *_small(pixels[..., :3], pixels[..., 3].astype(np.float32) / 255))
 
     def has_room(self, stem: str) -> bool:
         """Says whether the file system takes the names of a mask and a cut-out; NAME may be too long."""
@@ -78,34 +85,52 @@ class MaskFolder:
         return True
 
     def add(self, segmentation: Segmentation, *, stem: str) -> None:
-        """Writes a segmentation that has a mask.
+        """Begins to write a segmentation that has a mask, and waits for earlier ones where many are being written.
 
         Args:
-          segmentation: without error.
+          segmentation: without error; its arrays are not changed afterwards.
           stem: NAME, a path relative to the folder; its folders are made where missing.
 
         Raises:
-          UserError: something cannot be written.
+          UserError: something cannot be written, of this or of an earlier segmentation.
         """
-        image, mask = segmentation.image, segmentation.mask
-        visible = np.asarray(to_uint8(mask))
-        for array, suffix in ((visible, MASK_SUFFIX), (_cutout(segmentation), CUTOUT_SUFFIX)):
-            tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
-        height, width = mask.shape
-        window = tight_window(mask >= THRESHOLD)
-        self._append((segmentation.name, width, height, f"{mask.mean(dtype=np.float64):.6f}", *_box(window),
-                      f"{stem}{MASK_SUFFIX}"))
-        self.num_masks += 1
-        self._show(stem, image, mask)
-
-    def _show(self, stem: str, image: np.ndarray, mask: np.ndarray) -> None:
-        """Puts a picture and its mask on a contact sheet, which is written when it is full."""
-        self._sheet.append((stem, *(tiles.fit(array, size=TILE_SIZE) for array in (image, mask))))
-        if len(self._sheet) == SHEET_SIZE:
-            self.finish()
+        self._waiting.append((segmentation.mask.size, self._pool.submit(self._write, segmentation, stem)))
+        while (len(self._waiting) > _MAX_WAITING
+               or len(self._waiting) > 1 and sum(pixels for pixels, _ in self._waiting) > MAX_WAITING_PIXELS):
+            self._enter_first()
 
     def finish(self) -> None:
-        """Writes the contact sheet of what is on none yet, if there is anything; UserError where it cannot."""
+        """Waits until all is written, and writes the contact sheet of what is on none yet; UserError as `add`."""
+        while self._waiting:
+            self._enter_first()
+        self._finish_sheet()
+
+    def _write(self, segmentation: Segmentation, stem: str) -> tuple[tuple, str, tuple[np.ndarray, np.ndarray]]:
+        """Writes a mask and its cut-out. Returns the table's row, the stem, and both as small as on a sheet."""
+        mask = segmentation.mask
+        for array, suffix in ((np.asarray(to_uint8(mask)), MASK_SUFFIX), (_cutout(segmentation), CUTOUT_SUFFIX)):
+            tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
+        height, width = mask.shape
+        row = (segmentation.name, width, height, f"{mask.mean(dtype=np.float64):.6f}",
+               *_box(tight_window(mask >= THRESHOLD)), f"{stem}{MASK_SUFFIX}")
+        return row, stem, _small(segmentation.image, mask)
+
+    def _enter_first(self) -> None:
+        """Waits for the first that is being written, and enters it in the table and on the sheet."""
+        _, future = self._waiting.popleft()
+        row, stem, small = future.result()
+        self._append(row)
+        self.num_masks += 1
+        self._show(stem, *small)
+
+    def _show(self, stem: str, image: np.ndarray, mask: np.ndarray) -> None:
+        """Puts a small picture and its mask on a contact sheet, which is written when it is full."""
+        self._sheet.append((stem, image, mask))
+        if len(self._sheet) == SHEET_SIZE:
+            self._finish_sheet()
+
+    def _finish_sheet(self) -> None:
+        """Writes the contact sheet of what is on none yet, if there is anything."""
         if self._sheet:
             self._num_sheets += 1
             names, pictures, masks = zip(*self._sheet)
@@ -157,6 +182,11 @@ def _cutout(segmentation: Segmentation) -> np.ndarray:
     if segmentation.layer is not None:
         colours, alpha = segmentation.layer[..., :3], alpha * (segmentation.layer[..., 3] / np.float32(255))
     return np.dstack([colours, np.asarray(to_uint8(alpha))])
+
+
+def _small(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture uint8 [H, W, 3] and its mask float32 [H, W] in the size of a contact sheet's tiles."""
+    return tiles.fit(image, size=TILE_SIZE), tiles.fit(mask, size=TILE_SIZE)
 
 
 def _csv_line(row: Sequence[Any]) -> str:

@@ -1,12 +1,12 @@
 """From a network to masks: batches of crops, and what may be done to masks afterwards."""
 
-from typing import Callable
+from typing import Callable, Union
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from data.images import to_unit_range
+from data.images import Crops, to_unit_range
 from errors import UserError
 from extensions.refinement import refine_masks, sharpen_masks
 
@@ -36,14 +36,14 @@ def inference(network: Callable[..., tf.Tensor], *, average_flips: bool = False,
     return tf.function(infer, autograph=False)
 
 
-def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batch_size: int = 32,
+def predict_masks(network: Callable[..., tf.Tensor], images: Union[np.ndarray, Crops], *, batch_size: int = 32,
                   shows_progress: bool = False) -> np.ndarray:
     """Predicts the soft masks of all images, as `in_batches`.
 
     Args:
       network: called as `network(batch, training=False)` on float32 [B, S, S, 3] in [0, 1]; returns soft masks
         [B, S, S, 1] in [0, 1].
-      images: uint8 [n, S, S, 3].
+      images: uint8 [n, S, S, 3], an array or `data.images.Crops`.
       batch_size: images in a batch, at least 1; at most n.
       shows_progress: whether a bar on standard error shows the progress.
 
@@ -66,7 +66,7 @@ def predict_masks(network: Callable[..., tf.Tensor], images: np.ndarray, *, batc
     return masks
 
 
-def in_batches(function: Callable[[tf.Tensor], tf.Tensor], inputs: np.ndarray, *, batch_size: int,
+def in_batches(function: Callable[[tf.Tensor], tf.Tensor], inputs: Union[np.ndarray, Crops], *, batch_size: int,
                shows_progress: bool = False) -> np.ndarray:
     """Applies a function of [B, ...] to inputs [n, ...], n at least 1, in batches of one size.
 
@@ -76,10 +76,13 @@ def in_batches(function: Callable[[tf.Tensor], tf.Tensor], inputs: np.ndarray, *
     Returns:
       Outputs, float32 [n, ...].
     """
-    outputs = []
+    outputs = None
     starts = range(0, len(inputs), batch_size)
     for start in tqdm(starts, desc="masks", unit="batch", disable=not shows_progress, mininterval=2.0):
         part = inputs[start:start + batch_size]
         padded = np.concatenate([part, np.repeat(part[-1:], batch_size - len(part), axis=0)])
-        outputs.append(np.asarray(function(tf.constant(padded)), np.float32)[:len(part)])
-    return np.concatenate(outputs)
+        results = np.asarray(function(tf.constant(padded)), np.float32)
+        if outputs is None:
+            outputs = np.empty([len(inputs), *results.shape[1:]], np.float32)
+        outputs[start:start + len(part)] = results[:len(part)]
+    return outputs

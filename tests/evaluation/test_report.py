@@ -1,6 +1,7 @@
 """`evaluation.report`: the report's metrics worked by hand, the table, the file, the ranking."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -106,6 +107,23 @@ def test_evaluation_refuses_unequal_numbers_nothing_at_all_and_values_out_of_ran
         report.evaluate_masks(soft_masks * np.nan, references, names=names)
     with pytest.raises(ValueError, match=r"one shape \[S, S, 1\]"):
         report.evaluate_masks(soft_masks[:, :1], references[:, :1], names=names)
+
+
+def test_an_image_more_takes_less_memory_than_its_mask():
+    peaks, generator = [], np.random.default_rng(0)
+    for count in (600, 1600):
+        soft_masks = generator.random((count, 32, 32, 1), np.float32)
+        references = generator.integers(0, 2, soft_masks.shape, np.uint8)
+        tracemalloc.start()
+        try:
+            scores = report.evaluate_masks(soft_masks, references, names=[str(index) for index in range(count)])
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert scores["mask"]["area_mean"] == pytest.approx(soft_masks.mean(dtype=np.float64))
+        last = np.mean((soft_masks[-1] >= 0.5) == references[-1])
+        assert scores["images"][-1]["pixel_accuracy"] == pytest.approx(last)
+    assert (peaks[1] - peaks[0]) / 1000 < soft_masks[0].nbytes  # 1.9 kB; with all images at once it is 12 kB
 
 
 def test_table_has_four_rows_of_five_metrics_with_three_decimals():

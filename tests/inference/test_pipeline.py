@@ -1,9 +1,11 @@
 """`inference.pipeline`: masks of any number of images in batches, and what is refused."""
 
 import numpy as np
+from PIL import Image
 import pytest
 import tensorflow as tf
 
+from data import folder, images as images_module
 from errors import UserError
 from inference import pipeline
 
@@ -24,6 +26,18 @@ def test_predicted_masks_are_those_of_each_image_whatever_the_batch_size(batch_s
     masks = pipeline.predict_masks(red_channel, images, batch_size=batch_size)
     assert masks.dtype == np.float32
     np.testing.assert_allclose(masks, images[..., :1] / 255.0, atol=1e-6)
+
+
+def test_crops_that_are_decoded_batch_by_batch_have_the_masks_of_an_array(monkeypatch, tmp_path):
+    for index, pixels in enumerate(random_images(7)):
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    photographs = folder.list_photographs(str(tmp_path))
+    decoded, load = [], images_module.load_crops
+    monkeypatch.setattr(images_module, "load_crops", lambda part, **options: decoded.append(len(part)) or load(part, **options))
+    crops = images_module.Crops(photographs, size=8, crop_mode="box")
+    masks = pipeline.predict_masks(red_channel, crops, batch_size=3)
+    assert decoded == [3, 3, 1]
+    np.testing.assert_array_equal(masks, pipeline.predict_masks(red_channel, random_images(7), batch_size=3))
 
 
 def test_an_incomplete_last_batch_does_not_retrace_a_tf_function():

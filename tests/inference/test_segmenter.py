@@ -2,6 +2,7 @@
 
 import csv
 import os
+import threading
 import weakref
 
 from PIL import Image
@@ -13,7 +14,7 @@ from data import folder, samples
 from data.windows import Window, place_window, take_window, tight_window
 from errors import UserError
 from extensions.refinement import refine_masks
-from inference import segmenter as segmenter_module
+from inference import mask_folder, segmenter as segmenter_module
 from inference.mask_folder import MaskFolder
 from inference.segmenter import Segmentation, Segmenter, segment
 from models.instance_generator import InstanceGenerator
@@ -278,6 +279,7 @@ def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
     with file_size_limit(30_000):
         with pytest.raises(UserError, match=r"big_cutout\.png cannot be written"):
             out.add(Segmentation("big.png", "big.png", None, None, noise, mask, None), stem="big")
+            out.finish()
     out.finish()
     assert sorted(os.listdir(tmp_path / "out")) == [
         "big_mask.png", "contact_sheet_001.png", "masks.csv", "small_cutout.png", "small_mask.png"]
@@ -285,6 +287,44 @@ def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
         rows = list(csv.DictReader(file))
     assert rows == [{"file": "small.png", "width": "80", "height": "60", "area_fraction": "0.156250", "box_x": "10",
                      "box_y": "20", "box_width": "50", "box_height": "30", "mask": "small_mask.png"}]
+
+
+def _added(out, count):
+    for index in range(count):
+        image, mask = np.full((8, 9, 3), index, np.uint8), np.ones((8, 9), np.float32)
+        out.add(Segmentation(f"{index}.png", f"{index}.png", None, None, image, mask, None), stem=str(index))
+
+
+def _listed(path):
+    with open(path / "masks.csv", encoding="utf-8") as file:
+        return [row["file"] for row in csv.DictReader(file)]
+
+
+def test_masks_are_written_beside_each_other_and_listed_in_their_order(tmp_path, monkeypatch):
+    others, save = threading.Event(), tiles.save_png
+
+    def save_first_last(array, path, **options):
+        if path.name == "0_mask.png":
+            assert others.wait(60)
+        save(array, path, **options)
+        if path.name == "1_cutout.png":
+            others.set()
+
+    monkeypatch.setattr(tiles, "save_png", save_first_last)
+    out = MaskFolder(tmp_path)
+    _added(out, 2)
+    out.finish()  # with one after the other the first would wait in vain
+    assert _listed(tmp_path) == ["0.png", "1.png"] and out.num_masks == 2
+
+
+@pytest.mark.parametrize("max_pixels, num_waiting", [(1, 1), (2 * 8 * 9, 2), (2**24, 16)])
+def test_few_masks_wait_to_be_written(tmp_path, monkeypatch, max_pixels, num_waiting):
+    monkeypatch.setattr(mask_folder, "MAX_WAITING_PIXELS", max_pixels)
+    out = MaskFolder(tmp_path)
+    _added(out, 20)
+    assert len(_listed(tmp_path)) == 20 - num_waiting
+    out.finish()
+    assert _listed(tmp_path) == [f"{index}.png" for index in range(20)]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -296,7 +336,9 @@ def test_a_pictures_own_transparency_is_kept_in_its_cut_out(tmp_path, mode):
     Image.fromarray(rgba).convert(mode).save(tmp_path / "a.png")
     own = np.asarray(Image.open(tmp_path / "a.png").convert("RGBA"))
     found = next(Segmenter(RedNetwork(), image_size=64, crop_mode="box").stream(folder.list_pictures([str(tmp_path)])))
-    MaskFolder(tmp_path / "out").add(found, stem="a")
+    out = MaskFolder(tmp_path / "out")
+    out.add(found, stem="a")
+    out.finish()
     cutout = np.asarray(Image.open(tmp_path / "out" / "a_cutout.png"))
     assert np.ptp(own[..., 3]) == 255 and found.mask.max() > 0.7
     np.testing.assert_allclose(cutout[..., 3], found.mask * own[..., 3], atol=0.6)
