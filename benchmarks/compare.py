@@ -45,18 +45,19 @@ class Options:
     out: Optional[str]
 
 
-def time_ours(options, convolutions):
+def time_ours(one, convolutions):
     """Times our step, its convolutions computed in a given way, in a process of its own.
+
+    Args:
+      one: what `steps.measure` takes, without the convolutions.
+      convolutions: 'auto', 'direct' or 'fast'.
 
     Returns:
       its median in seconds.
     """
-    one = {"task": options.task, "batch_size": options.batch_size, "num_layers": options.layers,
-           "precision": options.precision, "jit_compile": options.jit_compile, "width": 1.0,
-           "seconds": options.seconds, "convolutions": convolutions,
-           "num_recognized_layers": options.num_recognized_layers}
     steps = os.path.join(ROOT, "benchmarks", "steps.py")
-    return json.loads(_output([sys.executable, steps, f"--one={json.dumps(one)}"]).splitlines()[-1])["median_s"]
+    one = json.dumps({"width": 1.0, **one, "convolutions": convolutions})
+    return json.loads(_output([sys.executable, steps, f"--one={one}"]).splitlines()[-1])["median_s"]
 
 
 def time_peer(command):
@@ -74,6 +75,32 @@ def summarise(rounds):
             "ratio": statistics.median(ratios), "ratio_least": min(ratios), "ratio_greatest": max(ratios)}
 
 
+def alternate(one, *, ways, peers, rounds):
+    """Makes the rounds, and prints each and the ratio.
+
+    Args:
+      one: as for `time_ours`.
+      ways: how ours computes convolutions; those after the first are peers.
+      peers: commands.
+      rounds: how many.
+
+    Returns:
+      dict of `summarise`, and the rounds.
+    """
+    first, *others = ways
+    found = []
+    for index in range(rounds):
+        found.append({"ours": time_ours(one, first),
+                      **{f"{way} convolutions": time_ours(one, way) for way in others},
+                      **{peer: time_peer(peer) for peer in peers}})
+        print(f"round {index + 1}: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in found[-1].items()),
+              flush=True)
+    summary = summarise(found)
+    print(f"ratio to the best peer {summary['ratio']:.2f} ({summary['ratio_least']:.2f} to "
+          f"{summary['ratio_greatest']:.2f})", flush=True)
+    return {"rounds": found, **summary}
+
+
 def _output(command):
     try:
         process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -89,21 +116,14 @@ def main(argv):
     """Makes the rounds, prints each, then the summary."""
     del argv
     options = config.from_flags(Options)
-    first, *others = options.convolutions
-    if not others and not options.peer:
+    if len(options.convolutions) < 2 and not options.peer:
         raise UserError("there is nothing to compare with: give --peer, or two of --convolutions.")
-    rounds = []
-    for index in range(options.rounds):
-        rounds.append({"ours": time_ours(options, first),
-                       **{f"{way} convolutions": time_ours(options, way) for way in others},
-                       **{peer: time_peer(peer) for peer in options.peer}})
-        print(f"round {index + 1}: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in rounds[-1].items()),
-              flush=True)
-    summary = summarise(rounds)
-    print(f"ratio to the best peer {summary['ratio']:.2f} ({summary['ratio_least']:.2f} to "
-          f"{summary['ratio_greatest']:.2f})")
+    one = {"task": options.task, "batch_size": options.batch_size, "num_layers": options.layers,
+           "precision": options.precision, "jit_compile": options.jit_compile, "seconds": options.seconds,
+           "num_recognized_layers": options.num_recognized_layers}
+    found = alternate(one, ways=options.convolutions, peers=options.peer, rounds=options.rounds)
     if options.out:
-        atomic.write(options.out, json.dumps({"rounds": rounds, **summary}, indent=2))
+        atomic.write(options.out, json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

@@ -31,8 +31,9 @@ import errors  # noqa: E402
 from storage import atomic  # noqa: E402
 
 WARM = "warm\n"  # what a process prints when it can be timed
-COLUMNS = ("task", "batch_size", "num_layers", "precision", "jit_compile", "convolutions", "median_s",
-           "spread_s", "images_per_s", "gflop", "gflop_per_s", "share_of_peak", "peak_memory_mib")
+TASKS = ("foreground", "cluster", "distillation")
+COLUMNS = ("task", "batch_size", "num_layers", "image_size", "width", "cores", "precision", "jit_compile", "convolutions",
+           "median_s", "spread_s", "images_per_s", "gflop", "gflop_per_s", "share_of_peak", "peak_memory_mib")
 
 
 @config.frozen
@@ -48,12 +49,15 @@ class Options:
     jit_compile: list
     together: bool
     generator_width: float
+    image_size: int
+    cores: int
     seconds: float
     out: Optional[str]
     one: Optional[str]
 
 
-def build(task, *, batch_size, num_layers, precision, jit_compile, width, convolutions="auto", num_recognized_layers=0):
+def build(task, *, batch_size, num_layers, precision, jit_compile, width, convolutions="auto", num_recognized_layers=0,
+          image_size=128):
     """Builds a task's training on random pictures. Returns (step, one batch, operations per step)."""
     import numpy as np
     import tensorflow as tf
@@ -64,14 +68,13 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
     from models.unet import build_unet
     from training import distillation, environment, foreground, hoc as cluster_task, optimizers
 
-    environment.set_up(seed=0, deterministic=False, mixed_precision=precision,
-                       convolutions=convolutions)
+    environment.set_up(seed=0, deterministic=False, mixed_precision=precision, convolutions=convolutions)
     generator = np.random.default_rng(0)
     optimization = {"generator_learning_rate": 4e-4, "discriminator_learning_rate": 2e-4, "num_steps": 1000,
                     "mixed_precision": precision}
 
-    def pictures(size, channels=3):
-        return tf.constant(generator.integers(0, 256, [batch_size, size, size, channels], np.uint8))
+    def pictures(channels=3):
+        return tf.constant(generator.integers(0, 256, [batch_size, image_size, image_size, channels], np.uint8))
 
     if task == "cluster":
         network = build_generator(latent_dim=5, width=width)
@@ -87,20 +90,21 @@ def build(task, *, batch_size, num_layers, precision, jit_compile, width, convol
             sample_layout=layout.sample).batches(batch_size=batch_size, seed=0, num_steps=1)))
         return training.step, batch, flops.cluster_step(
             batch_size=batch_size, num_layers=num_layers, width=width, num_recognized_layers=num_recognized_layers)
-    network = build_unet(width=width)
+    network = build_unet(width=width, size=image_size)
+    sizes = {"batch_size": batch_size, "width": width, "size": image_size}
     if task == "distillation":
         adam = optimizers.make_optimizer(network.trainable_variables, learning_rate=4e-4, num_steps=1000,
                                          mixed_precision=precision)
         training = distillation.Distillation(student=network, optimizer=adam, jit_compile=jit_compile)
-        batch = {"photographs": pictures(128), "masks": pictures(128, 1), "backgrounds": pictures(128),
+        batch = {"photographs": pictures(), "masks": pictures(1), "backgrounds": pictures(),
                  "step": tf.constant(0, tf.int64)}
-        return training.step, batch, flops.distillation_step(batch_size=batch_size, width=width)
+        return training.step, batch, flops.distillation_step(**sizes)
     training = foreground.build_training(
-        network=network, discriminator=Discriminator(), size=128, optimization=optimization,
+        network=network, discriminator=Discriminator(), size=image_size, optimization=optimization,
         objective={"area_constant": 0.25, "area_weight": 1000.0}, jit_compile=jit_compile)
-    batch = {"foreground_inputs": pictures(128)[tf.newaxis], "background_inputs": pictures(128),
-             "reals": pictures(128), "step": tf.constant(0, tf.int64)}
-    return training.step, batch, flops.foreground_step(batch_size=batch_size, width=width)
+    batch = {"foreground_inputs": pictures()[tf.newaxis], "background_inputs": pictures(),
+             "reals": pictures(), "step": tf.constant(0, tf.int64)}
+    return training.step, batch, flops.foreground_step(**sizes)
 
 
 def timed(function, *, seconds, warm_up):
@@ -147,11 +151,14 @@ def peak_memory_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seconds, wait=lambda: None, **options):
+def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seconds, wait=lambda: None, cores=0, **options):
     """Times one configuration. Returns a dict with `COLUMNS`, and `peaks` in GFLOP/s; options are of `build`.
 
-    `wait` is called when the step is warm: it returns when it may be timed.
+    `wait` is called when the step is warm: it returns when it may be timed. The process keeps to `cores` of its cores; 0:
+    it keeps all.
     """
+    if cores:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])  # before TensorFlow makes its threads
     step, batch, operations = build(task, batch_size=batch_size, num_layers=num_layers, precision=precision,
                                     jit_compile=jit_compile, width=width, **options)
 
@@ -167,7 +174,8 @@ def measure(task, *, batch_size, num_layers, precision, jit_compile, width, seco
     median = statistics.median(durations)
     rate = operations / median / 1e9
     return {"task": task, "batch_size": batch_size, "num_layers": num_layers if task == "cluster" else 1,
-            "precision": precision, "jit_compile": jit_compile, "width": width, **options, "num_steps": len(durations),
+            "precision": precision, "jit_compile": jit_compile, "width": width,
+            "cores": len(os.sched_getaffinity(0)), "image_size": 128, **options, "num_steps": len(durations),
             "median_s": median, "spread_s": max(durations) - min(durations), "images_per_s": batch_size / median,
             "gflop": operations / 1e9, "gflop_per_s": rate, "share_of_peak": rate / max(peaks.values()),
             "peaks": peaks, "peak_memory_mib": memory}
@@ -191,7 +199,8 @@ def configurations(options):
         for num_layers in map(int, options.layers) if task == "cluster" else (1,):
             yield {"task": task, "batch_size": batch_size, "num_layers": num_layers, "precision": precision,
                    "jit_compile": compiled == "true", "width": options.generator_width, "seconds": options.seconds,
-                   "convolutions": convolutions, "num_recognized_layers": options.num_recognized_layers}
+                   "convolutions": convolutions, "num_recognized_layers": options.num_recognized_layers,
+                   "image_size": options.image_size, "cores": options.cores}
 
 
 def start(one):
@@ -244,7 +253,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    absl_flags.DEFINE_list("tasks", ["foreground", "cluster", "distillation"], "Which tasks.")
+    absl_flags.DEFINE_list("tasks", list(TASKS), "Which tasks.")
     absl_flags.DEFINE_list("batch_sizes", ["16"], "Batch sizes.")
     absl_flags.DEFINE_list("layers", ["8"], "Instance layers N of the cluster task.")
     absl_flags.DEFINE_list("precisions", ["none"], "Of none, bfloat16, float16.")
@@ -257,6 +266,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_bool("together", False, "Let all processes warm up at the same time; they are timed one after "
                            "another all the same. Memory must be enough for all of them.")
     absl_flags.DEFINE_float("generator_width", 1.0, "Factor on the generator's channels.")
+    absl_flags.DEFINE_integer("image_size", 128, "Side of photographs in pixels; windows of a cluster have 64.")
+    absl_flags.DEFINE_integer("cores", 0, "Of how many processor cores a process may use; 0: of all.", lower_bound=0)
     absl_flags.DEFINE_float("seconds", 30.0, "Time spent on each configuration.")
     absl_flags.DEFINE_string("out", None, "JSON file.")
     absl_flags.DEFINE_string("one", None, "One configuration as JSON, in this process (used by the script itself).")

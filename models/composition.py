@@ -27,7 +27,7 @@ def stack_layers(instances: Sequence[Instance]) -> Instance:
 
 def split_rgba(rgba: tf.Tensor) -> Instance:
     """Splits [..., H, W, 4] into an `Instance`."""
-    return Instance(image=rgba[..., :3], mask=rgba[..., 3:])
+    return Instance(*tf.split(rgba, [3, 1], axis=-1))  # whose gradient is one concatenation
 
 
 def composite(layers: Instance) -> tf.Tensor:

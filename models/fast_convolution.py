@@ -11,8 +11,8 @@ Every map here is a small constant matrix or one batched matrix product, so that
 results are the direct ones up to rounding: about 4e-6 of their standard deviation.
 
 In bfloat16 the processor's convolutions are fast as they are, and three gradients are not. A kernel's, where maps are
-small, is one matrix product over unfolded patches here. A bias' is kept apart from the kernel's. A leaky ReLU's is
-computed in float32.
+small, is one matrix product over unfolded patches here. A bias' is kept apart from the kernel's, in float32 too. A leaky
+ReLU's is computed in float32.
 """
 
 import functools
@@ -27,8 +27,7 @@ _MAX_POINTS = len(_POINTS) + 1
 _MIN_CHANNELS = 64  # narrower layers spend their time in the transforms
 _MIN_SAVING = 2.0  # of multiplications, below which the transforms cost more than they save
 _MAX_GROWTH = 4.0  # of a kernel, where each image is but one tile, so that few products share the grown kernel
-_MAX_UNFOLDED = 8  # side in outputs of maps that are unfolded
-_MAX_UNFOLDED_BFLOAT16 = 4  # likewise, for the gradient of a kernel in bfloat16
+_MAX_UNFOLDED = 4  # side in outputs of maps that are unfolded; in bfloat16 for the gradient of a kernel
 
 _state = {"enabled": False}
 
@@ -106,7 +105,7 @@ def conv2d_transpose(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> t
 
 def bias_add(inputs: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """Adds a bias [C] to inputs [B, H, W, C] of the same type, as `tf.nn.bias_add`."""
-    if not _is_bfloat16(inputs):
+    if not _state["enabled"] or inputs.dtype == tf.float16:
         return tf.nn.bias_add(inputs, bias)
 
     @tf.custom_gradient
@@ -144,7 +143,7 @@ def _is_bfloat16(inputs: tf.Tensor) -> bool:
 def _conv2d_bfloat16(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
     """Convolves as `conv2d`; the gradient of the kernel is one matrix product where maps are small."""
     num_outputs = [size and -(-size // strides) for size in inputs.shape[1:3]]
-    if None in num_outputs or max(num_outputs) > _MAX_UNFOLDED_BFLOAT16 or min(kernel.shape[2:]) < _MIN_CHANNELS:
+    if None in num_outputs or max(num_outputs) > _MAX_UNFOLDED or min(kernel.shape[2:]) < _MIN_CHANNELS:
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME")
 
     @tf.custom_gradient

@@ -24,7 +24,7 @@ SMALL = ("--generator_width=0.0625", "--batch_size=2", "--image_size=64", "--log
          "--num_panel_images=2")
 
 # Files that train or start interpreters; what runs scripts by this file's fixtures is slow too.
-SLOW = ("benchmarks/test_steps.py", "counting/test_student.py", "examples/test_masks.py", "test_export.py",
+SLOW = ("benchmarks/test_pictures.py", "benchmarks/test_steps.py", "counting/test_student.py", "examples/test_masks.py", "test_export.py",
         "test_real_data.py", "test_segment.py", "test_train_fg.py", "test_train_hoc.py", *(f"training/test_{name}.py" for name in (
             "adversarial", "distillation", "distribution", "fast_steps", "hoc", "learning")))
 

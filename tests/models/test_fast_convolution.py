@@ -123,6 +123,29 @@ def test_gradients_in_bfloat16_are_tensorflow_s(size, strides):
         assert np.std(one - other) <= 0.01 * np.std(other)  # bfloat16 keeps 8 bits
 
 
+@pytest.mark.parametrize("dtype, is_apart", [(tf.float32, True), (tf.bfloat16, True), (tf.float16, False)])
+def test_the_gradient_of_a_bias_is_a_product_of_its_own(dtype, is_apart):
+    tf.random.set_seed(3)
+
+    @tf.function
+    def gradients(images, bias):
+        with tf.GradientTape() as tape:
+            tape.watch([images, bias])
+            loss = tf.reduce_sum(tf.square(fast_convolution.bias_add(images, bias)))
+        return tape.gradient(loss, [images, bias])
+
+    images, bias = tf.cast(tf.random.normal([2, 4, 4, 3]), dtype), tf.cast(tf.random.normal([3]), dtype)
+    operations = {one.type for one in gradients.get_concrete_function(images, bias).graph.get_operations()}
+    assert ("BiasAddGrad" not in operations) == is_apart
+    of_images, of_bias = (tf.cast(one, tf.float32) for one in gradients(images, bias))
+    np.testing.assert_allclose(of_bias, tf.reduce_sum(of_images, axis=[0, 1, 2]), rtol=2e-2 if dtype != tf.float32 else 1e-5)
+
+
+def test_maps_of_more_than_four_outputs_are_not_unfolded():
+    shapes = {size: fast_convolution._plans(tf.zeros([1, size, size, 256]), tf.zeros([3, 3, 256, 512]), 2, 1) for size in (8, 16)}
+    assert shapes[16] is None and shapes[8][0].inputs.shape[2] == 1  # one point
+
+
 def test_small_maps_in_bfloat16_have_no_kernel_gradient_by_convolution():
     @tf.function
     def step(images, kernel):
