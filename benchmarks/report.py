@@ -68,13 +68,6 @@ def step_configurations(tasks, *, features, seconds, **changes):
     return [{"task": task, "precision": precision, **one} for task in tasks for precision in precisions(features)]
 
 
-def time_steps(wanted):
-    """Times configurations and prints their table. Returns the results, without those that failed."""
-    results = [result for _, result in steps.run_all(wanted, together=False) if result is not None]
-    print(steps.format_table(results), flush=True)
-    return results
-
-
 def time_pictures(counts, *, cores):
     """Times both scripts on one core and on all, with and without GrabCut, and prints each. Returns the results."""
     results = []
@@ -112,8 +105,8 @@ def main(argv):
     print(", ".join(f"{name} {value}" for name, value in found["machine"].items()), flush=True)
     common = {"features": features, "seconds": options.seconds}
     measures = {
-        "steps": lambda: time_steps(step_configurations(options.tasks, **common)),
-        "small": lambda: time_steps(step_configurations(["foreground"], **common, **SMALL)),
+        "steps": lambda: steps.time_all(step_configurations(options.tasks, **common)),
+        "small": lambda: steps.time_all(step_configurations(["foreground"], **common, **SMALL)),
         "pictures": lambda: time_pictures(list(map(int, options.pictures)), cores=found["machine"]["cores"]),
         "peer": lambda: time_beside(options.peer, rounds=options.rounds, **common,
                                     tasks=[task for task in options.tasks if task != "distillation"]),

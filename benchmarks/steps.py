@@ -229,6 +229,20 @@ def run_all(wanted, *, together):
             yield one, result_of(process) if is_ready else None
 
 
+def time_all(wanted, *, together=False, out=None):
+    """Times configurations as `run_all`, prints each and writes the JSON file. Returns the results that there are."""
+    results = []
+    for one, result in run_all(wanted, together=together):
+        if result is None:
+            print(f"{one} failed", file=sys.stderr)
+            continue
+        results.append(result)
+        print(format_table(results[-1:]), flush=True)
+        if out:
+            atomic.write(out, json.dumps(results, indent=2))
+    return results
+
+
 def main(argv):
     """Runs each configuration in a process of its own, prints the table, writes the JSON file."""
     del argv
@@ -240,15 +254,7 @@ def main(argv):
 
         print(json.dumps(measure(**json.loads(options.one), wait=wait)))
         return
-    results = []
-    for one, result in run_all(list(configurations(options)), together=options.together):
-        if result is None:
-            print(f"{one} failed", file=sys.stderr)
-            continue
-        results.append(result)
-        print(format_table(results[-1:]), flush=True)
-        if options.out:
-            atomic.write(options.out, json.dumps(results, indent=2))
+    results = time_all(list(configurations(options)), together=options.together, out=options.out)
     print("\n" + format_table(results))
 
 
