@@ -16,7 +16,7 @@ ReLU's is computed in float32.
 """
 
 import functools
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +28,8 @@ _MIN_CHANNELS = 64  # narrower layers spend their time in the transforms
 _MIN_SAVING = 2.0  # of multiplications, below which the transforms cost more than they save
 _MAX_GROWTH = 4.0  # of a kernel, where each image is but one tile, so that few products share the grown kernel
 _MAX_UNFOLDED = 4  # side in outputs of maps that are unfolded; in bfloat16 for the gradient of a kernel
+_MAX_UNFOLDED_LARGE = 8  # likewise in bfloat16, for strided kernels of at least so many weights
+_LARGE = 2**20
 
 _state = {"enabled": False}
 
@@ -94,9 +96,7 @@ def conv2d_transpose(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> t
     """
     plans = _plans(inputs, kernel, strides, strides)
     if plans is None:
-        batch, height, width, _ = tf.unstack(tf.shape(inputs))
-        shape = [batch, strides * height, strides * width, kernel.shape[2]]
-        return tf.nn.conv2d_transpose(inputs, kernel, shape, strides=strides, padding="SAME")
+        return _conv2d_transpose_direct(inputs, kernel, strides=strides)
     rows, columns = plans
     products = tf.matmul(_evaluate(inputs, rows.outputs, columns.outputs), _evaluate_kernel(kernel, rows, columns),
                          transpose_b=True)
@@ -143,7 +143,7 @@ def _is_bfloat16(inputs: tf.Tensor) -> bool:
 def _conv2d_bfloat16(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
     """Convolves as `conv2d`; the gradient of the kernel is one matrix product where maps are small."""
     num_outputs = [size and -(-size // strides) for size in inputs.shape[1:3]]
-    if None in num_outputs or max(num_outputs) > _MAX_UNFOLDED or min(kernel.shape[2:]) < _MIN_CHANNELS:
+    if not _unfolds_gradient(num_outputs, kernel, strides):
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME")
 
     @tf.custom_gradient
@@ -152,15 +152,48 @@ def _conv2d_bfloat16(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> t
             of_inputs = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=tf.shape(inputs), filter=kernel, out_backprop=upstream,
                 strides=[1, strides, strides, 1], padding="SAME")
-            patches = tf.image.extract_patches(inputs, [1, *kernel.shape[:2], 1], [1, strides, strides, 1], [1, 1, 1, 1],
-                                               "SAME")
-            of_kernel = tf.matmul(tf.reshape(patches, [-1, patches.shape[-1]]),
-                                  tf.reshape(upstream, [-1, upstream.shape[-1]]), transpose_a=True)
-            return of_inputs, tf.reshape(of_kernel, kernel.shape)
+            return of_inputs, _kernel_gradient(inputs, upstream, kernel.shape, strides)
 
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME"), gradient
 
     return convolve(inputs, kernel)
+
+
+def _conv2d_transpose_direct(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
+    """Convolves as `conv2d_transpose`; in bfloat16 the gradient of the kernel is as in `_conv2d_bfloat16`."""
+    def transposed(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        batch, height, width, _ = tf.unstack(tf.shape(inputs))
+        shape = [batch, strides * height, strides * width, kernel.shape[2]]
+        return tf.nn.conv2d_transpose(inputs, kernel, shape, strides=strides, padding="SAME")
+
+    if not _is_bfloat16(inputs) or not _unfolds_gradient(inputs.shape[1:3], kernel, strides):
+        return transposed(inputs, kernel)
+
+    @tf.custom_gradient
+    def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            of_inputs = tf.nn.conv2d(upstream, kernel, strides, "SAME")
+            return of_inputs, _kernel_gradient(upstream, inputs, kernel.shape, strides)
+
+        return transposed(inputs, kernel), gradient
+
+    return convolve(inputs, kernel)
+
+
+def _unfolds_gradient(num_outputs: Sequence[Optional[int]], kernel: tf.Tensor, strides: int) -> bool:
+    """Says whether the gradient of a kernel in bfloat16 is one product, for maps of so many outputs along each axis."""
+    if None in num_outputs or min(kernel.shape[2:]) < _MIN_CHANNELS:
+        return False
+    is_large = strides > 1 and kernel.shape.num_elements() >= _LARGE
+    return max(num_outputs) <= (_MAX_UNFOLDED_LARGE if is_large else _MAX_UNFOLDED)
+
+
+def _kernel_gradient(images: tf.Tensor, upstream: tf.Tensor, shape: tf.TensorShape, strides: int) -> tf.Tensor:
+    """Returns the gradient of a kernel [k, k, C, K] that convolves images [B, H, W, C], as one matrix product."""
+    patches = tf.image.extract_patches(images, [1, *shape[:2], 1], [1, strides, strides, 1], [1, 1, 1, 1], "SAME")
+    product = tf.matmul(tf.reshape(patches, [-1, patches.shape[-1]]), tf.reshape(upstream, [-1, upstream.shape[-1]]),
+                        transpose_a=True)
+    return tf.reshape(product, shape)
 
 
 def _plans(inputs: tf.Tensor, kernel: tf.Tensor, strides: int, factor: int) -> Optional[list[Plan]]:

@@ -123,6 +123,29 @@ def test_gradients_in_bfloat16_are_tensorflow_s(size, strides):
         assert np.std(one - other) <= 0.01 * np.std(other)  # bfloat16 keeps 8 bits
 
 
+@pytest.mark.parametrize("size,kernel_size", [(2, 4), (4, 4), (4, 2)])
+def test_gradients_of_transposed_convolutions_in_bfloat16_are_tensorflow_s(size, kernel_size):
+    tf.random.set_seed(4)
+    arguments = [tf.random.normal(shape) for shape in ([3, size, size, 6], [kernel_size, kernel_size, 5, 6])]
+
+    def direct(x, k):
+        return tf.nn.conv2d_transpose(x, k, [3, 2 * size, 2 * size, 5], 2, "SAME")
+
+    fast = results_in(tf.bfloat16, lambda x, k: fast_convolution.conv2d_transpose(x, k, strides=2), arguments)
+    for one, other in zip(fast, results_in(tf.float32, direct, arguments)):
+        assert one.shape == other.shape
+        assert np.std(one - other) <= 0.01 * np.std(other)
+
+
+@pytest.mark.parametrize("num_outputs, weights, strides, is_unfolded", [
+    (4, [4, 4, 64, 64], 1, True), (4, [4, 4, 63, 64], 1, False), (8, [4, 4, 256, 1024], 2, True),
+    (8, [3, 3, 256, 512], 2, True), (8, [3, 3, 128, 256], 2, False), (8, [3, 3, 512, 256], 1, False),
+    (16, [4, 4, 256, 512], 2, False), (None, [4, 4, 64, 64], 2, False)])
+def test_kernels_whose_gradient_in_bfloat16_is_unfolded(monkeypatch, num_outputs, weights, strides, is_unfolded):
+    monkeypatch.setattr(fast_convolution, "_MIN_CHANNELS", 64)
+    assert fast_convolution._unfolds_gradient([4, num_outputs], tf.zeros(weights), strides) == is_unfolded
+
+
 @pytest.mark.parametrize("dtype, is_apart", [(tf.float32, True), (tf.bfloat16, True), (tf.float16, False)])
 def test_the_gradient_of_a_bias_is_a_product_of_its_own(dtype, is_apart):
     tf.random.set_seed(3)
