@@ -40,7 +40,7 @@ class MaskFolder:
     `masks.csv`. The line (`COLUMNS`) holds the picture, its sides in pixels, the soft mask's mean over the whole
     picture, a box and the mask's file. The box is the tight one of the mask cut at 0.5, in pixels, and empty where
     nothing reaches that. For every 24, and for the rest, there is `contact_sheet_NNN.png`. Lines are in the order of
-    `add`, and each is written after its pictures.
+    `add`, and each is written after its pictures. Masks that a power cut may have lost are seen to be missing by `finished`.
 
     Attributes:
       path: the folder.
@@ -109,7 +109,7 @@ class MaskFolder:
         """Writes a mask and its cut-out. Returns the table's row, the stem, and both as small as on a sheet."""
         mask = segmentation.mask
         for array, suffix in ((np.asarray(to_uint8(mask)), MASK_SUFFIX), (_cutout(segmentation), CUTOUT_SUFFIX)):
-            tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL)
+            tiles.save_png(array, self.path / f"{stem}{suffix}", compress_level=_COMPRESS_LEVEL, durable=False)
         height, width = mask.shape
         row = (segmentation.name, width, height, f"{mask.mean(dtype=np.float64):.6f}",
                *_box(tight_window(mask >= THRESHOLD)), f"{stem}{MASK_SUFFIX}")

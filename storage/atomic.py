@@ -9,12 +9,14 @@ from typing import Mapping, Union
 from errors import UserError
 
 
-def write(path: Union[str, os.PathLike], content: Union[bytes, str]) -> pathlib.Path:
+def write(path: Union[str, os.PathLike], content: Union[bytes, str], *, durable: bool = True) -> pathlib.Path:
     """Writes `content` beside `path` and then renames it, so that neither a kill nor a full disk leaves half a file.
 
     Args:
       path: the file; its folder is made if need be, and a file that is there is replaced.
       content: bytes, or text to be encoded as UTF-8.
+      durable: whether it is on the disk before the function returns, which takes milliseconds; without, the file may be
+        empty after a power cut.
 
     Returns:
       The path.
@@ -22,12 +24,16 @@ def write(path: Union[str, os.PathLike], content: Union[bytes, str]) -> pathlib.
     Raises:
       UserError: it cannot be written (disk full, no permission); what was there before is then still there.
     """
-    write_all({path: content})
+    write_all({path: content}, durable=durable)
     return pathlib.Path(path)
 
 
-def write_all(contents: Mapping[Union[str, os.PathLike], Union[bytes, str]]) -> None:
+def write_all(contents: Mapping[Union[str, os.PathLike], Union[bytes, str]], *, durable: bool = True) -> None:
     """Writes several files as `write` does, and renames them when the last is written: all are replaced, or none.
+
+    Args:
+      contents: what `write` takes, by path.
+      durable: as for `write`.
 
     Raises:
       UserError: one cannot be written; what was there before is then still there.
@@ -38,7 +44,7 @@ def write_all(contents: Mapping[Union[str, os.PathLike], Union[bytes, str]]) -> 
         for path, content in contents.items():
             path = pathlib.Path(path)
             partials[path] = _partial(path)
-            _write(partials[path], content)
+            _write(partials[path], content, durable=durable)
         for path, partial in partials.items():
             os.replace(partial, path)
     except OSError as error:
@@ -54,10 +60,11 @@ def _partial(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(f".{name:08x}.{os.getpid()}.partial")
 
 
-def _write(path: pathlib.Path, content: Union[bytes, str]) -> None:
-    """Writes a file, and its folder where it is missing, through to the disk."""
+def _write(path: pathlib.Path, content: Union[bytes, str], *, durable: bool) -> None:
+    """Writes a file, and its folder where it is missing; through to the disk where it is to be durable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())

@@ -317,6 +317,16 @@ def test_masks_are_written_beside_each_other_and_listed_in_their_order(tmp_path,
     assert _listed(tmp_path) == ["0.png", "1.png"] and out.num_masks == 2
 
 
+def test_masks_do_not_wait_for_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    out = MaskFolder(tmp_path)
+    assert len(synced) == 1  # the table
+    _added(out, 3)
+    out.finish()
+    assert len(synced) == 2  # and the contact sheet
+
+
 @pytest.mark.parametrize("max_pixels, num_waiting", [(1, 1), (2 * 8 * 9, 2), (2**24, 16)])
 def test_few_masks_wait_to_be_written(tmp_path, monkeypatch, max_pixels, num_waiting):
     monkeypatch.setattr(mask_folder, "MAX_WAITING_PIXELS", max_pixels)
