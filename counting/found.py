@@ -5,6 +5,8 @@ its first pixel. Axis letters: m instances, H and W the photograph's sides.
 """
 
 import csv
+import dataclasses
+import functools
 import io
 import json
 from typing import Any, NamedTuple, Sequence
@@ -19,10 +21,28 @@ MOST_INSTANCES = 2**16 - 1  # that labels of 16 bits can number
 # is too large is found in pieces, whose size is plausible.
 INNER = (0.7, 0.5)
 ALWAYS = (0.8, 1.25)  # sizes, as shares of the instances' own, that are never refused
-COLUMNS = ("number", "x", "y", "left", "top", "width", "height", "area", "equivalent_diameter", "score")
 
 
-class Instances(NamedTuple):
+class Row(NamedTuple):
+    """What is measured of an instance's pixels, in pixels of the photograph; of `COLUMNS`."""
+
+    number: int
+    x: float
+    y: float
+    left: int
+    top: int
+    width: int
+    height: int
+    area: int
+    equivalent_diameter: float
+    score: float
+
+
+COLUMNS = Row._fields
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Instances:
     """Instances of a photograph, numbered from top to bottom.
 
     Attributes:
@@ -35,31 +55,24 @@ class Instances(NamedTuple):
     scores: np.ndarray
     labels: np.ndarray
 
-    def rows(self) -> list[tuple]:
-        """Returns a row of `COLUMNS` for each instance; measures are those of its pixels in `labels`."""
+    @functools.cached_property
+    def rows(self) -> list[Row]:
+        """What is measured of each instance's pixels in `labels`, which lie in the box of its outline."""
         rows = []
-        for number, ((top, bottom), (left, right)) in enumerate(boxes(self.labels), start=1):
-            inside = self.labels[top:bottom, left:right] == number
-            ys, xs = np.nonzero(inside)
-            area = len(xs)
-            rows.append((number, round(left + xs.mean() + 0.5, 2), round(top + ys.mean() + 0.5, 2), left, top,
-                         right - left, bottom - top, area, round(2.0 * (area / np.pi) ** 0.5, 2),
-                         round(float(self.scores[number - 1]), 4)))
+        for number, (outline, score) in enumerate(zip(self.outlines, self.scores), start=1):
+            low, high = box_of(outline, self.labels.shape)
+            ys, xs = np.nonzero(self.labels[low[1]:high[1], low[0]:high[0]] == number)
+            left, top, area = int(low[0] + xs.min()), int(low[1] + ys.min()), len(xs)
+            rows.append(Row(number, round(low[0] + xs.mean() + 0.5, 2), round(low[1] + ys.mean() + 0.5, 2), left, top,
+                            int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1, area, round(2.0 * (area / np.pi) ** 0.5, 2),
+                            round(float(score), 4)))
         return rows
 
 
-def boxes(labels: np.ndarray) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Returns the first and one after the last row and column of each number that there is from 1 on, as whole numbers."""
-    ys, xs = np.nonzero(labels)
-    numbers = labels[ys, xs].astype(np.int64)
-    count = int(numbers.max(initial=0)) + 1
-    ends = []
-    for places in (ys, xs):
-        first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
-        np.minimum.at(first, numbers, places)
-        np.maximum.at(last, numbers, places)
-        ends.append(list(zip(first[1:].tolist(), (last[1:] + 1).tolist())))
-    return list(zip(*ends))
+def box_of(outline: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first and one after the last column and row of the pixels of a picture that an outline touches."""
+    low = np.maximum(np.floor(outline.min(axis=0)).astype(int), 0)
+    return low, np.minimum(np.ceil(outline.max(axis=0)).astype(int), shape[1::-1])
 
 
 def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) -> Instances:
@@ -77,10 +90,12 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) 
     """
     factors = np.array([shape[1] / scaled[1], shape[0] / scaled[0]], np.float32)
     outlines = np.clip(found.outlines * factors, 0.0, np.array([shape[1], shape[0]], np.float32))
-    drawn = np.zeros(shape, np.int64)  # places in `found`, from 1 on
+    drawn = np.zeros(shape, np.int32)  # places in `found`, from 1 on
     for index in np.argsort(found.scores, kind="stable"):
         _fill(drawn, outlines[index], int(index) + 1)
-    seen = np.unique(drawn[drawn > 0]) - 1
+    is_seen = np.zeros(len(outlines) + 1, bool)
+    is_seen[drawn] = True
+    seen = np.flatnonzero(is_seen[1:])
     if len(seen) > MOST_INSTANCES:
         raise UserError(f"{len(seen)} instances were found, and labels of 16 bits number at most {MOST_INSTANCES}; give "
                         "parts of the photograph one by one.")
@@ -93,14 +108,14 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) 
 
 def _fill(labels: np.ndarray, outline: np.ndarray, number: int) -> None:
     """Writes a number into the pixels whose middles are inside of an outline, by the rule of odd crossings."""
-    low = np.maximum(np.floor(outline.min(axis=0)).astype(int), 0)
-    high = np.minimum(np.ceil(outline.max(axis=0)).astype(int), labels.shape[::-1])
+    low, high = box_of(outline, labels.shape)
     x, y = np.arange(low[0], high[0]) + 0.5, np.arange(low[1], high[1]) + 0.5
-    inside = np.zeros((len(y), len(x)), bool)
-    for (x1, y1), (x2, y2) in zip(outline, np.roll(outline, -1, axis=0)):
-        crossed = (y1 > y) != (y2 > y)
-        at = x1 + (y[crossed] - y1) * (x2 - x1) / (y2 - y1) if crossed.any() else np.zeros(0)
-        inside[crossed] ^= x < at[:, np.newaxis]
+    (x1, y1), (x2, y2) = outline.T[..., np.newaxis], np.roll(outline, -1, axis=0).T[..., np.newaxis]
+    edges, rows = np.nonzero((y1 > y) != (y2 > y))  # each pair is a line of pixels and an edge that crosses it
+    x1, y1, x2, y2 = (ends[edges, 0] for ends in (x1, y1, x2, y2))
+    left = np.searchsorted(x, x1 + (y[rows] - y1) * (x2 - x1) / (y2 - y1))  # middles that lie left of the crossing
+    crossings = np.bincount(rows * (len(x) + 1) + left, minlength=len(y) * (len(x) + 1)).reshape(len(y), len(x) + 1)
+    inside = np.cumsum(crossings[:, :0:-1], axis=1)[:, ::-1] % 2 == 1
     labels[low[1]:high[1], low[0]:high[0]][inside] = number
 
 
@@ -109,7 +124,7 @@ def typical_diameter(instances: Instances) -> float:
 
     Pieces of instances in gaps are many and small, and hardly change it. The plain median they would.
     """
-    rows = sorted((row[7], row[8]) for row in instances.rows())
+    rows = sorted((row.area, row.equivalent_diameter) for row in instances.rows)
     areas = np.cumsum([area for area, _ in rows])
     return rows[int(np.searchsorted(areas, areas[-1] / 2))][1]
 
@@ -137,16 +152,16 @@ def csv_text(instances: Instances) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(instances.rows())
+    writer.writerows(instances.rows)
     return buffer.getvalue()
 
 
 def coco_text(instances: Instances, *, name: str) -> str:
     """Returns instances.json, in COCO's format: one image, one category, and an outline for each instance."""
     height, width = instances.labels.shape
-    annotations = [{"id": row[0], "image_id": 1, "category_id": 1, "iscrowd": 0,
-                    "segmentation": [[round(float(value), 2) for value in outline.ravel()]],
-                    "bbox": list(row[3:7]), "area": row[7], "score": row[9]}
-                   for row, outline in zip(instances.rows(), instances.outlines)]
+    corners = np.round(instances.outlines.reshape(len(instances.outlines), -1).astype(float), 2).tolist()
+    annotations = [{"id": row.number, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [polygon],
+                    "bbox": [row.left, row.top, row.width, row.height], "area": row.area, "score": row.score}
+                   for row, polygon in zip(instances.rows, corners)]
     return json.dumps({"images": [{"id": 1, "file_name": name, "width": width, "height": height}],
-                       "categories": [{"id": 1, "name": "instance"}], "annotations": annotations}, indent=1) + "\n"
+                       "categories": [{"id": 1, "name": "instance"}], "annotations": annotations}) + "\n"

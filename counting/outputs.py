@@ -28,8 +28,8 @@ def results(photograph: np.ndarray, instances: Instances, *, name: str, settings
       name: the photograph's file, without its folder.
       settings: plain values that count.json holds besides.
     """
-    rows = instances.rows()
-    diameters, areas = np.array([row[8] for row in rows]), np.array([row[7] for row in rows])
+    rows = instances.rows
+    diameters, areas = np.array([row.equivalent_diameter for row in rows]), np.array([row.area for row in rows])
     height, width = instances.labels.shape
     quartiles = np.percentile(diameters, (25, 50, 75)).round(2).tolist()
     summary = {"count": len(rows), "image": name, "width": width, "height": height,
@@ -37,10 +37,10 @@ def results(photograph: np.ndarray, instances: Instances, *, name: str, settings
                "mean_area": round(float(areas.mean()), 2),
                "covered": round(float(areas.sum() / (height * width)), 4), **settings}
     overlay = outlines.numbered(photograph, instances.outlines, diameter=quartiles[1],
-                                centres=np.array([row[1:3] for row in rows]))
+                                centres=np.array([[row.x, row.y] for row in rows]))
     return {"count.json": json.dumps(summary, indent=2) + "\n", "instances.csv": found.csv_text(instances),
             "labels.png": tiles.png_bytes(instances.labels), "instances.json": found.coco_text(instances, name=name),
-            "overlay.png": tiles.png_bytes(overlay)}
+            "overlay.png": tiles.png_bytes(overlay, compress_level=1)}
 
 
 def composites_sheet(images: np.ndarray, labels: np.ndarray) -> bytes:

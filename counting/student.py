@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import importlib.util
 import io
-import math
 import os
 from typing import Any, NamedTuple, Union
 
@@ -15,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from counting import tiling
 from counting.augmenter import Augmenter
 from errors import UserError
 from storage import weights
@@ -27,11 +27,13 @@ MOST_HELD_OUT = 8
 LEARNING_RATE = 2e-3  # of Adam at the start, from which it falls to zero
 INSIDE = 0.85  # mean distance of a disk's pixels from its border, over all directions, as a share of the radius
 MOMENTUM = 0.9  # of the statistics of batch normalization, so that those of a short training are right
-TILE = 512  # pixels that the network sees at a time, at most, along each axis
+LEAST_DISTANCE = 1e-3  # pixels, as of StarDist
 NMS_THRESHOLDS = (0.3, 0.4)  # among which the overlap at which two are one is chosen
 MATCHES = (0.5, 0.7)  # overlaps with a true instance that count when thresholds are chosen
 SEARCH = {"maxiter": 10, "tol": 0.02}  # for the score's threshold
 Path = Union[str, os.PathLike]
+# Of StarDist's library, which must be loaded after this: its threads wait for each other longer than they work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class Found(NamedTuple):
@@ -65,12 +67,15 @@ class Student:
 
     def find(self, picture: np.ndarray) -> Found:
         """Finds the instances of a picture of any size, uint8 [H, W, 3], in tiles."""
-        tiles = (*(math.ceil(side / TILE) for side in picture.shape[:2]), 1)
-        with _silence():
-            polygons = self._network.predict_instances(_standardized(_to_unit(picture), self.metadata["channels"]), n_tiles=tiles, return_labels=False,
-                                                       show_tile_progress=False)[1]
-        outlines = np.moveaxis(polygons["coord"], 1, 2)[..., ::-1] + 0.5  # [m, 2, 32], rows first, whole at middles
-        return Found(outlines.astype(np.float32), polygons["prob"].astype(np.float32))
+        from stardist.geometry import dist_to_coord
+        from stardist.nms import non_maximum_suppression_sparse
+        places = tiling.candidates(self._network.keras_model, picture, threshold=self.thresholds["prob"], grid=GRID,
+                                   prepare=lambda pixels: _standardized(_to_unit(pixels), self.metadata["channels"]))
+        distances = np.maximum(places.distances, LEAST_DISTANCE)
+        points, scores, distances, _ = non_maximum_suppression_sparse(distances, places.scores, places.points,
+                                                                      nms_thresh=self.thresholds["nms"])
+        corners = dist_to_coord(distances, points)  # [m, 2, 32], rows first, whole numbers are the middles of pixels
+        return Found(np.moveaxis(corners, 1, 2)[..., ::-1].astype(np.float32) + np.float32(0.5), scores.astype(np.float32))
 
     def to_bytes(self) -> bytes:
         """Returns the content of the file that `load` reads: the network, its thresholds and the metadata."""
@@ -149,8 +154,9 @@ def _build(width: int, *, size: tuple[int, int] = (128, 128), batch_size: int = 
     """Makes an untrained network, which leaves no files."""
     from stardist.models import Config2D, StarDist2D
     config = Config2D(n_rays=NUM_RAYS, n_channel_in=3, grid=(GRID, GRID), unet_n_depth=3, unet_n_filter_base=width,
-                      unet_batch_norm=True, net_conv_after_unet=4 * width, train_patch_size=tuple(size), train_batch_size=batch_size,
-                      train_foreground_only=0.0, train_reduce_lr=None, train_tensorboard=False)
+                      unet_batch_norm=True, net_conv_after_unet=4 * width, train_patch_size=tuple(size),
+                      train_batch_size=batch_size, train_foreground_only=0.0, train_reduce_lr=None,
+                      train_tensorboard=False)
     network = StarDist2D(config, name=NETWORK, basedir=None)
     for layer in network.keras_model.layers:
         if isinstance(layer, tf.keras.layers.BatchNormalization):

@@ -46,6 +46,7 @@ class Options:
     groups: list
     pictures: list
     weights: Optional[str]
+    student: Optional[str]
     window_size: Optional[int]
     ground: Optional[str]
     min_scale: float
@@ -94,23 +95,32 @@ def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
 
 
 def measure(options: Options, picture: count_pictures.Picture) -> dict:
-    """Composes, trains, finds, measures; returns the figures and the seconds that it took."""
+    """Applies a student, a new one where none is given, and measures; returns the figures and the seconds that it took."""
     start, window_size = time.time(), window_of(picture, given=options.window_size)
-    instances = (generator.usable(generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances,
-                                  picture.rgb)
-                 if options.weights else true_instances(picture, window_size=window_size))
+    scaled = hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name)
+    if options.student:
+        applied, num_instances = student.load(options.student), 0
+    else:
+        instances = (generator.usable(generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances,
+                                      picture.rgb)
+                     if options.weights else true_instances(picture, window_size=window_size))
+        applied, num_instances = teach(options, instances, picture=picture, scaled=scaled), len(instances)
+    labels = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2]).labels
+    measures = count_pictures.measure(picture, labels.astype(np.int64))
+    return {"picture": picture.name, "instances": num_instances, "window_size": window_size, "seed": options.seed,
+            **dataclasses.asdict(measures), "seconds": round(time.time() - start)}
+
+
+def teach(options: Options, instances: np.ndarray, *, picture: count_pictures.Picture, scaled: np.ndarray) -> student.Student:
+    """Makes composites of instances and trains a student; `scaled` is the picture, whose ground is that of nuclei."""
     ground = options.ground or ("own" if picture.group == "nuclei" else "dense")
     recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
-                               shadow_strength=0.7 if picture.group == "fruit" else 0.0, min_visible=options.min_visible, spacing=options.spacing)
-    scaled = hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name)
+                               shadow_strength=0.7 if picture.group == "fruit" else 0.0,
+                               min_visible=options.min_visible, spacing=options.spacing)
     made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
                                 ground=hoc.ground_of(scaled) if ground == "own" else None))
-    trained = student.train(np.stack([one.image for one in made]), np.stack([one.labels for one in made]),
-                            seed=options.seed, num_steps=options.num_steps)
-    labels = found.in_photograph(trained.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2]).labels
-    measures = count_pictures.measure(picture, labels.astype(np.int64))
-    return {"picture": picture.name, "instances": len(instances), "window_size": window_size, "seed": options.seed,
-            **dataclasses.asdict(measures), "seconds": round(time.time() - start)}
+    return student.train(np.stack([one.image for one in made]), np.stack([one.labels for one in made]),
+                         seed=options.seed, num_steps=options.num_steps)
 
 
 def line(row: dict) -> str:
@@ -127,6 +137,8 @@ def main(argv: list) -> None:
     del argv
     options = config.from_flags(Options)
     student.check_installed()
+    if options.student and options.weights:
+        raise UserError("--student is used as it is, and needs no --weights; give one or the other.")
     environment.set_up(seed=options.seed, deterministic=True, mixed_precision="none")
     rows = []
     for picture in count_pictures.load(options.data, groups=options.groups):
@@ -145,6 +157,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_multi_enum("groups", ["nuclei"], list(count_pictures.TUNED_ON), "Groups of pictures.")
     absl_flags.DEFINE_list("pictures", [], "Names of pictures. Default: all of the groups.")
     flags.define_path("weights", None, "Weights of a generator. Default: the true instances of each picture.")
+    flags.define_path("student", None, "Student of count.py, which is applied as it is; none is trained.")
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the picture's pixels, as the generator was trained. "
                               "Default: 64 for drawn pictures, otherwise 1.7 times the median diameter.", lower_bound=16)
     absl_flags.DEFINE_enum("ground", None, composites.GROUNDS, "Default: 'own' for nuclei, otherwise 'dense'.")

@@ -10,7 +10,7 @@ from visualization import tiles
 # Colours that are seen on dark and on light ground, and that neighbours by number do not share.
 COLOURS = ((255, 64, 64), (64, 200, 255), (255, 220, 0), (255, 96, 255), (96, 255, 96), (255, 150, 40))
 _READABLE = 60  # pixels that a typical instance should have for its number to be readable
-_MOST_PIXELS = 40_000_000  # of a drawing
+_MOST_PIXELS = 16_000_000  # of a drawing
 _FONT_SIZES = (9.0, 40.0)
 
 

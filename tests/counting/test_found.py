@@ -42,6 +42,13 @@ def test_the_table_holds_centres_boxes_areas_and_diameters(instances):
     assert [int(row["area"]) for row in rows] == [96, 100]
 
 
+def test_a_pixel_is_inside_where_its_middle_is_by_odd_crossings():
+    crossed = np.array([[[1, 3], [9, 7], [9, 3], [1, 7]]], np.float32)  # two triangles that meet in the middle
+    labels = found.in_photograph(Found(crossed, np.ones(1, np.float32)), scaled=(10, 10), shape=(10, 10)).labels
+    rows, columns = np.mgrid[:10, :10] + 0.5 - 5.0
+    np.testing.assert_array_equal(labels > 0, (2 * abs(rows) < abs(columns)) & (abs(columns) < 4))
+
+
 def test_outlines_are_polygons_of_coco(instances):
     made = json.loads(found.coco_text(instances, name="a.png"))
     assert made["images"] == [{"id": 1, "file_name": "a.png", "width": 40, "height": 24}]
@@ -55,15 +62,17 @@ def test_outlines_are_cut_at_the_border_and_many_numbers_fit():
     outlines = np.array([box(x, y, x + 1, y + 1) for y in range(20) for x in range(-1, 20)], np.float32)
     instances = found.in_photograph(Found(outlines, np.ones(len(outlines), np.float32)), scaled=(20, 20), shape=(20, 20))
     assert instances.labels.max() == 400 == len(instances.scores)  # those outside are left out
-    assert instances.outlines.min() == 0 and len(found.boxes(instances.labels)) == 400
-    with Image.open(io.BytesIO(outputs.results(np.zeros((20, 20, 3), np.uint8), instances, name="a", settings={})["labels.png"])) as saved:
+    assert instances.outlines.min() == 0 and len(instances.rows) == 400
+    contents = outputs.results(np.zeros((20, 20, 3), np.uint8), instances, name="a", settings={})
+    with Image.open(io.BytesIO(contents["labels.png"])) as saved:
         np.testing.assert_array_equal(np.asarray(saved), instances.labels)
         assert saved.mode.startswith("I")
 
 
 def test_nothing_found_is_no_instance():
-    instances = found.in_photograph(Found(np.zeros((0, 32, 2), np.float32), np.zeros(0, np.float32)), scaled=(20, 20), shape=(20, 20))
-    assert not instances.labels.any() and instances.rows() == [] and len(instances.scores) == 0
+    nothing = Found(np.zeros((0, 32, 2), np.float32), np.zeros(0, np.float32))
+    instances = found.in_photograph(nothing, scaled=(20, 20), shape=(20, 20))
+    assert not instances.labels.any() and instances.rows == [] and len(instances.scores) == 0
 
 
 def test_results_say_how_many_there_are_and_enlarge_what_would_be_unreadable(instances):

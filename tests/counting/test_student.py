@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from counting import student
+from counting import student, tiling
 from counting.augmenter import Augmenter
 from errors import UserError
 from storage import weights
@@ -54,13 +54,37 @@ def test_a_file_holds_all_that_is_needed(trained, tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
-def test_tiles_and_odd_sides_make_no_difference(trained, monkeypatch):
-    made, images, _ = trained
-    picture = np.concatenate([images[0], images[1][:, :41]], axis=1)
-    whole = made.find(picture)
-    monkeypatch.setattr(student, "TILE", 64)
-    tiled = made.find(picture)
-    assert len(tiled.scores) == pytest.approx(len(whole.scores), abs=2)
+@pytest.fixture(scope="module", name="large")
+def large_fixture():
+    """A picture of odd sides, for which tiles of 256 pixels are forty."""
+    images, _ = pictures(count=1, size=704)
+    return images[0][:501, :691]
+
+
+def test_the_network_says_the_same_in_tiles(trained, large, monkeypatch):
+    monkeypatch.setattr(tiling, "BLOCK", 1)
+    made, seen = trained[0], []
+    channels = made.metadata["channels"]
+    for tile in (1024, 256):
+        monkeypatch.setattr(tiling, "TILE", tile)
+        places = tiling.candidates(made._network.keras_model, large, threshold=-1.0, grid=student.GRID,
+                                   prepare=lambda pixels: student._standardized(pixels / np.float32(255.0), channels))
+        order = np.lexsort(places.points.T)
+        seen.append([array[order] for array in places])
+    np.testing.assert_array_equal(seen[0][0], seen[1][0])
+    assert len(seen[0][0]) > 0.95 * large.shape[0] * large.shape[1] / student.GRID**2  # all but the border
+    np.testing.assert_allclose(seen[1][1], seen[0][1], atol=1e-5)
+    np.testing.assert_allclose(seen[1][2], seen[0][2], atol=1e-3)
+
+
+def test_without_blocks_it_finds_what_stardist_finds(trained, large, monkeypatch):
+    monkeypatch.setattr(tiling, "BLOCK", 1)
+    made = trained[0]
+    found = made.find(large)
+    prepared = student._standardized(student._to_unit(large), made.metadata["channels"])
+    expected = made._network.predict_instances(prepared, return_labels=False)[1]
+    np.testing.assert_allclose(found.outlines, np.moveaxis(expected["coord"], 1, 2)[..., ::-1] + 0.5, atol=1e-3)
+    np.testing.assert_allclose(found.scores, expected["prob"], atol=1e-5)
 
 
 def test_what_is_no_student_is_refused(trained, tmp_path):

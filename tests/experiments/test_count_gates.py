@@ -1,10 +1,12 @@
 """`experiments/count_gates.py`: true instances, cut out of a labelled picture or drawn."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from counting.student import Found
 from data import samples
 from evaluation import detection
 from experiments import count_gates, count_pictures
@@ -25,3 +27,15 @@ def test_true_nuclei_are_cut_out_whole_in_the_middle():
 def test_drawn_instances_need_no_labels():
     picture = count_pictures.drawn("bent_beans", size=128)
     assert count_gates.true_instances(picture, window_size=64).shape == (count_gates.NUM_INSTANCES, 64, 64, 4)
+
+
+def test_a_given_student_is_applied_and_none_is_trained(monkeypatch):
+    class Corner:
+        def find(self, picture):
+            assert picture.shape == (256, 256, 3)  # twice as large, for windows of 32 pixels
+            return Found(np.array([[[0, 0], [64, 0], [64, 64], [0, 64]]], np.float32), np.ones(1, np.float32))
+
+    monkeypatch.setattr(count_gates.student, "load", {"a.npz": Corner()}.get)
+    options = SimpleNamespace(student="a.npz", window_size=32, seed=0)
+    row = count_gates.measure(options, count_pictures.drawn("bent_beans", size=128))
+    assert row["num_found"] == 1 and row["num_true"] > 10 and row["instances"] == 0

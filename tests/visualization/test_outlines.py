@@ -7,7 +7,7 @@ from visualization import outlines
 
 
 @pytest.mark.parametrize("diameter, shape, expected", [
-    (10.0, (100, 100), 6), (100.0, (100, 100), 1), (0.1, (100, 100), 60), (10.0, (5000, 5000), 1)])
+    (10.0, (100, 100), 6), (100.0, (100, 100), 1), (0.1, (100, 100), 40), (10.0, (1500, 2000), 2), (10.0, (3000, 4000), 1)])
 def test_small_instances_are_enlarged_and_large_pictures_are_not(diameter, shape, expected):
     assert outlines.drawing_factor(shape, diameter=diameter) == expected
 
