@@ -92,18 +92,26 @@ def latest_checkpoint(directory: Union[str, os.PathLike]) -> Optional[str]:
     latest = tf.train.latest_checkpoint(str(directory))
     if latest:
         return latest
-    paths = [path.with_suffix("") for path in pathlib.Path(directory).glob("step-*.index")]
-    steps = {int(path.name[len("step-"):]): str(path) for path in paths if path.name[len("step-"):].isdigit()}
+    steps = checkpoints_by_step(directory)
     return steps[max(steps)] if steps else None
 
 
-def restore_network(directory: Union[str, os.PathLike], network: tf.keras.Model, *, name: str = "generator") -> int:
-    """Restores one network of a run from its last checkpoint.
+def checkpoints_by_step(directory: Union[str, os.PathLike]) -> dict[int, str]:
+    """Returns the paths of all checkpoints in a folder, as `latest_checkpoint`'s, by their numbers of steps in order."""
+    paths = [path.with_suffix("") for path in pathlib.Path(directory).glob("step-*.index")]
+    return dict(sorted((int(path.name[len("step-"):]), str(path)) for path in paths
+                       if path.name[len("step-"):].isdigit()))
+
+
+def restore_network(directory: Union[str, os.PathLike], network: tf.keras.Model, *, name: str = "generator",
+                    path: Optional[str] = None) -> int:
+    """Restores one network of a run from its last checkpoint, or from another one.
 
     Args:
       directory: folder of the checkpoints.
       network: built network of the run's width.
       name: what the checkpoint calls it: 'generator', or a distillation's 'student'.
+      path: the checkpoint, of `checkpoints_by_step`; None: the last.
 
     Returns:
       Number of steps done.
@@ -111,7 +119,7 @@ def restore_network(directory: Union[str, os.PathLike], network: tf.keras.Model,
     Raises:
       UserError: there is no checkpoint, or it is of another network.
     """
-    path = latest_checkpoint(directory)
+    path = path or latest_checkpoint(directory)
     if path is None:
         raise UserError(f"{directory} holds no checkpoint; has the run saved one yet?")
     step = tf.Variable(0, dtype=tf.int64)
