@@ -1,6 +1,7 @@
 """Figures of a run's checkpoints that need no reference masks, for choosing its end and its area constant.
 
-    python experiments/label_free.py --run_dir=runs/25_0 --run_dir=runs/35_0 --run_dir=runs/25_1 --out=label_free.json
+    python train_fg.py ... --num_kept_checkpoints=16 --run_dir=runs/25_0
+    python experiments/label_free.py --run_dir=runs/25_0 --run_dir=runs/35_0 --out=label_free.json --weights_out=chosen
 
 The photographs are those of the first run's flags; give --data_dir where they lie elsewhere now. Runs must be of
 `train_fg.py` on the same photographs and crops. Masks are those of the averaged generator, where the run has one. Reference
@@ -27,15 +28,15 @@ from data import batches, photographs, windows  # noqa: E402
 from data.decoding import load_image  # noqa: E402
 from data.images import Photograph, load_crops  # noqa: E402
 from errors import UserError  # noqa: E402
-from evaluation import metrics, report  # noqa: E402
+from evaluation import metrics, report, unlabelled  # noqa: E402
 from experiments import discriminator_start as start  # noqa: E402
 from inference import networks, pipeline  # noqa: E402
 from models.discriminator import Discriminator, discriminator_options  # noqa: E402
 from storage import atomic, checkpoint  # noqa: E402
 from storage.run_folder import RunFolder  # noqa: E402
+from storage.weights import save_weights  # noqa: E402
 
 MOST_MOVED = 0.05  # of a box's sides
-BORDER = 2  # pixels
 FIRST_SHARE = 0.25  # of a run, whose checkpoints no rule looks at
 # Rules for the stop: by name, the figure that is compared, and whether its highest value is taken.
 RULES = {"flip IoU": ("flip_iou", True), "flip correlation": ("flip_correlation", True), "undecided": ("undecided", False),
@@ -53,6 +54,7 @@ class Options:
     num_images: int
     seed: int
     out: Optional[str]
+    weights_out: Optional[str]
     photographs: config.Photographs
     backgrounds: Optional[str]
 
@@ -77,59 +79,6 @@ class Pictures(NamedTuple):
     trained_on: np.ndarray
 
 
-def soft_iou(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the sum of minima over that of maxima of two soft masks [k, S, S, 1] in [0, 1], averaged over images."""
-    both, either = (np.sum(choose(first, second), axis=(1, 2, 3)) for choose in (np.minimum, np.maximum))
-    return float(np.mean(both / np.maximum(either, 1e-6)))
-
-
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns Pearson's correlation of masks [k, S, S, 1] over pixels, averaged over images; 0 where one is constant."""
-    first, second = (masks - masks.mean(axis=(1, 2, 3), keepdims=True) for masks in (first, second))
-    norms = np.sqrt(np.sum(first**2, axis=(1, 2, 3)) * np.sum(second**2, axis=(1, 2, 3)))
-    return float(np.mean(np.sum(first * second, axis=(1, 2, 3)) / np.maximum(norms, 1e-6)))
-
-
-def border_share(masks: np.ndarray) -> float:
-    """Returns the mean of masks [k, S, S, 1] in their outermost two pixels over their mean."""
-    is_border = np.ones(masks.shape[1:3], bool)
-    is_border[BORDER:-BORDER, BORDER:-BORDER] = False
-    return float(masks[:, is_border].mean() / max(masks.mean(), 1e-6))
-
-
-def gradients(pictures: np.ndarray) -> np.ndarray:
-    """Returns the lengths of the gradients of pictures [k, S, S, C], summed over channels: [k, S - 1, S - 1]."""
-    down, right = np.diff(pictures, axis=1)[:, :, :-1], np.diff(pictures, axis=2)[:, :-1]
-    return np.sum(np.sqrt(down**2 + right**2), axis=-1)
-
-
-def edge_alignment(crops: np.ndarray, masks: np.ndarray) -> float:
-    """Returns the crops' mean gradient where masks change over their mean gradient, averaged over images.
-
-    Args:
-      crops: uint8 [k, S, S, 3].
-      masks: float32 [k, S, S, 1] in [0, 1], whose gradients are the weights.
-    """
-    edges, weights = gradients(crops.astype(np.float32)), gradients(masks)
-    there = np.sum(edges * weights, axis=(1, 2)) / np.maximum(np.sum(weights, axis=(1, 2)), 1e-6)
-    return float(np.mean(there / np.maximum(edges.mean(axis=(1, 2)), 1e-6)))
-
-
-def colour_separation(crops: np.ndarray, masks: np.ndarray) -> float:
-    """Returns the share of the colours' variance between inside and outside of masks, averaged over images (Otsu 1979).
-
-    Args:
-      crops: uint8 [k, S, S, 3].
-      masks: float32 [k, S, S, 1] in [0, 1]: weights of the inside, and 1 - m those of the outside.
-    """
-    colours = crops.astype(np.float32)
-    means = [np.sum(colours * side, axis=(1, 2)) / np.maximum(np.sum(side, axis=(1, 2)), 1e-6)
-             for side in (masks, 1 - masks)]
-    area = masks.mean(axis=(1, 2, 3))
-    between = area * (1 - area) * np.sum((means[0] - means[1])**2, axis=-1)
-    return float(np.mean(between / np.maximum(colours.var(axis=(1, 2)).sum(axis=-1), 1e-6)))
-
-
 def moved_box(photograph: Photograph, shift: np.ndarray) -> Photograph:
     """Returns a photograph whose box is moved by shares of its sides (x, y), and stays in the picture."""
     height, width = load_image(photograph.path).shape[:2]
@@ -144,11 +93,11 @@ def load_pictures(options: Options) -> Pictures:
     data = photographs.load_training_data(config.Data(**vars(options.photographs), backgrounds=options.backgrounds,
                                                       num_evaluation_images=200))
     random = np.random.default_rng(options.seed)
-    unlabelled = [index for index in range(len(data.crops)) if data.photographs[index].mask_path is None]
-    if len(unlabelled) < start.NUM_PARTS:
-        raise UserError(f"{len(unlabelled)} photographs have no reference mask, and figures need {start.NUM_PARTS} such.")
-    count = min(options.num_images, len(unlabelled))
-    chosen = random.permutation(unlabelled)[:count - count % start.NUM_PARTS]
+    without = [index for index in range(len(data.crops)) if data.photographs[index].mask_path is None]
+    if len(without) < start.NUM_PARTS:
+        raise UserError(f"{len(without)} photographs have no reference mask, and figures need {start.NUM_PARTS} such.")
+    count = min(options.num_images, len(without))
+    chosen = random.permutation(without)[:count - count % start.NUM_PARTS]
     moved = [moved_box(data.photographs[index], shift)
              for index, shift in zip(chosen, random.uniform(-MOST_MOVED, MOST_MOVED, [len(chosen), 2]))]
     drawn = next(iter(batches.foreground_batches(crops=data.crops[:1], background_pool=data.pool, batch_size=len(chosen),
@@ -171,21 +120,9 @@ def build_discriminator(values: Mapping[str, str], pictures: Pictures) -> tf.ker
     return made
 
 
-def measures_of(masks: np.ndarray, mirrored: np.ndarray, crops: np.ndarray, *, area_constant: float) -> dict[str, float]:
-    """Returns the figures of one checkpoint's masks.
-
-    Args:
-      masks: float32 [k, S, S, 1] in [0, 1].
-      mirrored: those of the mirrored crops, mirrored back.
-      crops: uint8 [k, S, S, 3].
-      area_constant: a of Eq. (7).
-    """
-    low, high = metrics.UNDECIDED
-    area = float(masks.mean())
-    return {"area": area, "over_a": area / area_constant, "undecided": float(np.mean((masks > low) & (masks < high))),
-            "flip_iou": soft_iou(masks, mirrored), "flip_difference": float(np.abs(masks - mirrored).mean()),
-            "flip_correlation": correlation(masks, mirrored), "border": border_share(masks),
-            "edges": edge_alignment(crops, masks), "colours": colour_separation(crops, masks)}
+def generator_name(values: Mapping[str, str]) -> str:
+    """Returns what a run's checkpoints call the generator that is evaluated, from its flags, texts by name."""
+    return "generator_average" if float(values.get("generator_average", 0)) else "generator"
 
 
 def measure_run(run_dir: str, pictures: Pictures) -> list[dict[str, Any]]:
@@ -196,11 +133,10 @@ def measure_run(run_dir: str, pictures: Pictures) -> list[dict[str, Any]]:
         raise UserError(f"{run_dir} is no run of train_fg.py on crops of {size} pixels.")
     area = loaded.area_constant or photographs.default_area(photographs.dataset_name(dataset=run.get("dataset"),
                                                                                      images=run.get("images")))
-    averaged = "generator_average" if float(run.get("generator_average", 0)) else "generator"
     network, discriminator, folder = loaded.network, build_discriminator(run, pictures), RunFolder(run_dir).checkpoint_dir
     predict, rows = tf.function(pipeline.inference(network), autograph=False), []
     for step, path in checkpoint.checkpoints_by_step(folder).items():
-        for part, name in ((network, averaged), (discriminator, "discriminator")):
+        for part, name in ((network, generator_name(run)), (discriminator, "discriminator")):
             checkpoint.restore_network(folder, part, name=name, path=path)
         masks, mirrored = (pipeline.predict_masks(predict, crops) for crops in (pictures.crops,
                                                                                 pictures.crops[:, :, ::-1]))
@@ -208,12 +144,12 @@ def measure_run(run_dir: str, pictures: Pictures) -> list[dict[str, Any]]:
             {"photographs": crops, "backgrounds": pictures.patches, "reals": crops}, network=predict))
                        for crops in (pictures.crops, pictures.moved))
         rows.append({"run": os.path.basename(os.path.normpath(run_dir)), "seed": int(run["seed"]), "area_constant": area,
-                     "step": step, **measures_of(masks, mirrored[:, :, ::-1], pictures.crops, area_constant=area),
+                     "step": step, **unlabelled.measure(masks, mirrored[:, :, ::-1], pictures.crops, area_constant=area),
                      "loss_seen": seen["loss"], "loss_moved": moved["loss"],
                      "accuracy_moved": (moved["accuracy_real"] + moved["accuracy_fake"]) / 2,
                      **_true_ious(predict, pictures), "masks": masks})
         if len(rows) > 1:
-            rows[-1]["before"] = correlation(masks, rows[-2]["masks"])
+            rows[-1]["before"] = unlabelled.correlation(masks, rows[-2]["masks"])
     return rows
 
 
@@ -231,7 +167,7 @@ def compare_runs(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         others = [other for other in rows if other["step"] == row["step"] and other["run"] != row["run"]]
         for name, same, differs in (("seeds", "area_constant", "seed"), ("areas", "seed", "area_constant")):
-            found = [correlation(row["masks"], other["masks"]) for other in others
+            found = [unlabelled.correlation(row["masks"], other["masks"]) for other in others
                      if other[same] == row[same] and other[differs] != row[differs]]
             if found:
                 row[name] = float(np.mean(found))
@@ -274,6 +210,20 @@ def format_choices(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def write_chosen(rows: Sequence[dict[str, Any]], run_dir: str, folder: str) -> None:
+    """Writes the averaged generator of a run's checkpoint with the lowest border to RUN_STEP.npz in a folder."""
+    chosen = chosen_by_rules(rows)["border"]
+    loaded, directory = networks.load_network(run_dir=run_dir), RunFolder(run_dir).checkpoint_dir
+    checkpoint.restore_network(directory, loaded.network, name=generator_name(loaded.flags),
+                               path=checkpoint.checkpoints_by_step(directory)[chosen["step"]])
+    path = os.path.join(folder, f"{chosen['run']}_{chosen['step']}.npz")
+    save_weights(path, loaded.network, metadata={
+        "task": "foreground", "network": "unet", "width": float(loaded.flags["generator_width"]), "crop": loaded.crop,
+        "image_size": loaded.image_size, "area_constant": chosen["area_constant"], "num_steps": chosen["step"],
+        "flags": RunFolder(run_dir).recorded()})
+    print(f"  lowest border: wrote {path}")
+
+
 def main(argv: list) -> None:
     """Measures all runs, compares them, prints and writes."""
     del argv
@@ -291,8 +241,10 @@ def main(argv: list) -> None:
     compare_runs(rows)
     if len(by_run) > 1:
         print(f"\ncompared with each other\n{format_rows(rows)}")
-    for one in by_run:
+    for run_dir, one in zip(told.run_dir, by_run):
         print(format_choices(one))
+        if told.weights_out:
+            write_chosen(one, run_dir, told.weights_out)
     if told.out:
         atomic.write(told.out, json.dumps([{name: value for name, value in row.items() if name != "masks"} for row in rows],
                                           indent=2) + "\n")
@@ -305,4 +257,5 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_images", 200, "Most crops without reference masks that figures are of, a multiple of 8.", lower_bound=start.NUM_PARTS)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the choice of crops, boxes and backgrounds.")
     flags.define_path("out", None, "JSON file for the figures of each checkpoint.")
+    flags.define_path("weights_out", None, "Folder for the weights of each run's checkpoint with the lowest border.")
     errors.run(main)

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from errors import UserError, first_line
 
-NUM_KEPT = 2  # of the latest
 LARGEST_VALUE = 1e15  # float32's products of two larger ones soon overflow; no trained variable comes near
 # What TensorFlow raises for other shapes, missing objects, missing files, and truncated files.
 _RESTORE_ERRORS = (ValueError, AssertionError, tf.errors.OpError, IndexError, RuntimeError)
@@ -22,18 +21,20 @@ class Checkpoints:
       step: int64 variable, steps done.
     """
 
-    def __init__(self, directory: Union[str, os.PathLike], *, is_chief: bool = True, **objects: Any) -> None:
+    def __init__(self, directory: Union[str, os.PathLike], *, is_chief: bool = True, num_kept: int = 2,
+                 **objects: Any) -> None:
         """Looks at a folder; objects must have been built, so that every variable exists.
 
         Args:
           directory: folder of the checkpoints.
           is_chief: whether this process's checkpoints stay. Of several workers all must save, since some variables are
             put together from all of them, but what others than the chief write is deleted.
+          num_kept: how many of the latest checkpoints stay.
           **objects: what is saved, by name (`generator`, `discriminator`, and their optimizers).
         """
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self._checkpoint = tf.train.Checkpoint(step=self.step, **objects)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=NUM_KEPT,
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=num_kept,
                                                    checkpoint_name="step")
         self._is_chief, self._objects = is_chief, objects
 

@@ -1,4 +1,4 @@
-"""`experiments/label_free.py`: its figures on masks that are known, its rules, and two runs in small."""
+"""`experiments/label_free.py`: its rules, and two runs in small."""
 
 import json
 import shutil
@@ -9,43 +9,17 @@ from PIL import Image
 
 from conftest import SMALL
 from data import synthetic
+from evaluation import unlabelled
 from experiments import label_free
+from inference import networks, pipeline
+from storage import checkpoint
 
 NUM_LABELLED = 2
 
 
-def disk(radius, *, centre=31.5):
+def disk(radius):
     axis = np.arange(64) - 31.5
-    inside = np.hypot(axis[:, np.newaxis], axis - (centre - 31.5)) <= radius
-    return np.repeat(inside[np.newaxis, ..., np.newaxis], 2, axis=0).astype(np.float32)
-
-
-def test_agreement_of_masks():
-    small, large = disk(10), disk(20)
-    assert label_free.soft_iou(small, small) == label_free.correlation(small, small) == pytest.approx(1.0)
-    assert label_free.soft_iou(small, large) == pytest.approx(0.25, abs=0.01)
-    assert label_free.correlation(small, 1 - small) == pytest.approx(-1.0)
-    assert label_free.correlation(small, 0.3 * small + 0.2) == pytest.approx(1.0, abs=1e-5)  # areas do not matter
-    assert label_free.correlation(small, np.full_like(small, 0.5)) == 0.0
-
-
-def test_a_true_mask_follows_edges_and_colours_and_leaves_the_border():
-    true, wrong = disk(16), disk(16, centre=52)
-    pictures = (50 + 150 * true * np.ones(3)).astype(np.uint8)
-    assert label_free.colour_separation(pictures, true) == pytest.approx(1.0, abs=1e-4)
-    assert label_free.colour_separation(pictures, wrong) < 0.3
-    assert label_free.edge_alignment(pictures, true) > 5 * label_free.edge_alignment(pictures, wrong)
-    assert label_free.border_share(true) == 0.0 < label_free.border_share(wrong)
-    assert label_free.border_share(np.ones_like(true)) == pytest.approx(1.0)
-
-
-def test_figures_of_one_checkpoint():
-    masks = disk(16)
-    found = label_free.measures_of(masks, masks, np.zeros([2, 64, 64, 3], np.uint8), area_constant=0.25)
-    assert found["area"] == pytest.approx(masks.mean()) and found["over_a"] == pytest.approx(masks.mean() / 0.25)
-    assert found["undecided"] == found["flip_difference"] == 0.0 and found["flip_iou"] == pytest.approx(1.0)
-    ghosts = label_free.measures_of(0.5 * np.ones_like(masks), masks, np.zeros([2, 64, 64, 3], np.uint8), area_constant=0.25)
-    assert ghosts["undecided"] == 1.0 and ghosts["flip_difference"] == pytest.approx(0.5)
+    return (np.hypot(axis[:, np.newaxis], axis) <= radius)[np.newaxis, ..., np.newaxis].astype(np.float32)
 
 
 def checkpoints(**columns):
@@ -73,7 +47,7 @@ def test_runs_are_compared_with_other_seeds_and_other_areas_of_the_same_step():
                                                    ("a", 0, 0.25, 9, 10))]
     label_free.compare_runs(rows)
     assert rows[0]["seeds"] == rows[1]["seeds"] == pytest.approx(1.0)
-    assert rows[0]["areas"] == rows[2]["areas"] == pytest.approx(label_free.correlation(disk(10), disk(20)))
+    assert rows[0]["areas"] == rows[2]["areas"] == pytest.approx(unlabelled.correlation(disk(10), disk(20)))
     assert "areas" not in rows[1] and not {"seeds", "areas"} & set(rows[3])
 
 
@@ -93,21 +67,32 @@ def test_the_checkpoints_of_runs_are_measured_and_compared(run_script, drawn, tm
     runs = [tmp_path / "seed_0", tmp_path / "seed_1"]
     trained = run_script("train_fg.py", *SMALL, f"--images={drawn / 'images'}", f"--masks={drawn / 'masks'}",
                          "--backgrounds=data/samples/backgrounds", f"--run_dir={runs[0]}", "--num_steps=3",
-                         "--save_every=1", "--evaluate_every=1", "--generator_average=0.9", "--seed=0")
+                         "--save_every=1", "--num_kept_checkpoints=3", "--evaluate_every=1", "--generator_average=0.9",
+                         "--seed=0")
     assert trained.returncode == 0, trained.stderr
     shutil.copytree(*runs)
     flags_file = runs[1] / "flags.txt"
     flags_file.write_text(flags_file.read_text().replace("--seed=0\n", "--seed=1\n"))
     out = tmp_path / "figures.json"
-    result = run_script("experiments/label_free.py", *(f"--run_dir={run_dir}" for run_dir in runs), f"--out={out}")
+    result = run_script("experiments/label_free.py", *(f"--run_dir={run_dir}" for run_dir in runs), f"--out={out}",
+                        f"--weights_out={tmp_path / 'chosen'}")
     assert result.returncode == 0, result.stderr
     rows = json.loads(out.read_text())
-    assert [(row["run"], row["step"]) for row in rows] == [(f"seed_{seed}", step) for seed in range(2) for step in (2, 3)]
+    assert [(row["run"], row["step"]) for row in rows] == [(f"seed_{seed}", step) for seed in range(2) for step in (1, 2, 3)]
     for row in rows:
         assert 0 < row["area"] < 1 and row["loss_seen"] > 0 and "areas" not in row
         assert row["area_constant"] == 0.25 and row["seeds"] == pytest.approx(1.0, abs=1e-5)  # the same networks
     last = json.loads((runs[1] / "metrics.json").read_text())["last"]
     assert rows[-1]["mean_iou"] == pytest.approx(last["evaluation/mean_iou"], abs=1e-6)  # the averaged network's
+    chosen = min(rows[:3], key=lambda row: row["border"])
+    weights, = (tmp_path / "chosen").glob("seed_0_*.npz")
+    assert weights.name == f"seed_0_{chosen['step']}.npz"
+    network = networks.load_network(weights=weights).network
+    crops = np.array(Image.open(drawn / "images" / "0.png"))[np.newaxis, ..., :3]
+    restored = networks.load_network(run_dir=runs[0])
+    checkpoint.restore_network(runs[0] / "checkpoints", restored.network, name="generator_average",
+                               path=str(runs[0] / "checkpoints" / f"step-{chosen['step']}"))
+    np.testing.assert_array_equal(*(pipeline.predict_masks(one, crops) for one in (network, restored.network)))
     assert "the last" in result.stdout and "regret" in result.stdout
 
 
