@@ -1,7 +1,7 @@
 """Figures of a run's checkpoints that need no reference masks, for choosing its end and its area constant.
 
     python train_fg.py ... --num_kept_checkpoints=16 --run_dir=runs/25_0
-    python experiments/label_free.py --run_dir=runs/25_0 --run_dir=runs/35_0 --out=label_free.json --weights_out=chosen
+    python experiments/label_free.py --run_dir=runs/25_0 --run_dir=runs/35_0 --out=label_free.json
 
 The photographs are those of the first run's flags; give --data_dir where they lie elsewhere now. Runs must be of
 `train_fg.py` on the same photographs and crops. Masks are those of the averaged generator, where the run has one. Reference
@@ -34,7 +34,6 @@ from inference import networks, pipeline  # noqa: E402
 from models.discriminator import Discriminator, discriminator_options  # noqa: E402
 from storage import atomic, checkpoint  # noqa: E402
 from storage.run_folder import RunFolder  # noqa: E402
-from storage.weights import save_weights  # noqa: E402
 
 MOST_MOVED = 0.05  # of a box's sides
 FIRST_SHARE = 0.25  # of a run, whose checkpoints no rule looks at
@@ -54,7 +53,6 @@ class Options:
     num_images: int
     seed: int
     out: Optional[str]
-    weights_out: Optional[str]
     photographs: config.Photographs
     backgrounds: Optional[str]
 
@@ -120,11 +118,6 @@ def build_discriminator(values: Mapping[str, str], pictures: Pictures) -> tf.ker
     return made
 
 
-def generator_name(values: Mapping[str, str]) -> str:
-    """Returns what a run's checkpoints call the generator that is evaluated, from its flags, texts by name."""
-    return "generator_average" if float(values.get("generator_average", 0)) else "generator"
-
-
 def measure_run(run_dir: str, pictures: Pictures) -> list[dict[str, Any]]:
     """Measures each checkpoint of a run, the earliest first; `masks` in each are of the crops, float32 [k, S, S, 1]."""
     loaded = networks.load_network(run_dir=run_dir)
@@ -133,10 +126,11 @@ def measure_run(run_dir: str, pictures: Pictures) -> list[dict[str, Any]]:
         raise UserError(f"{run_dir} is no run of train_fg.py on crops of {size} pixels.")
     area = loaded.area_constant or photographs.default_area(photographs.dataset_name(dataset=run.get("dataset"),
                                                                                      images=run.get("images")))
+    averaged = "generator_average" if float(run.get("generator_average", 0)) else "generator"
     network, discriminator, folder = loaded.network, build_discriminator(run, pictures), RunFolder(run_dir).checkpoint_dir
     predict, rows = tf.function(pipeline.inference(network), autograph=False), []
     for step, path in checkpoint.checkpoints_by_step(folder).items():
-        for part, name in ((network, generator_name(run)), (discriminator, "discriminator")):
+        for part, name in ((network, averaged), (discriminator, "discriminator")):
             checkpoint.restore_network(folder, part, name=name, path=path)
         masks, mirrored = (pipeline.predict_masks(predict, crops) for crops in (pictures.crops,
                                                                                 pictures.crops[:, :, ::-1]))
@@ -150,6 +144,7 @@ def measure_run(run_dir: str, pictures: Pictures) -> list[dict[str, Any]]:
                      **_true_ious(predict, pictures), "masks": masks})
         if len(rows) > 1:
             rows[-1]["before"] = unlabelled.correlation(masks, rows[-2]["masks"])
+        print(format_rows(rows[-1:], with_head=len(rows) == 1), flush=True)
     return rows
 
 
@@ -192,9 +187,20 @@ def chosen_by_rules(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]
     return chosen
 
 
-def format_rows(rows: Sequence[dict[str, Any]]) -> str:
-    """Returns the checkpoints' figures as a plain-text table without a final newline."""
-    lines = ["run           step" + "".join(f"  {name}" for name in COLUMNS)]
+def areas_by_flips(rows: Sequence[dict[str, Any]]) -> dict[int, tuple[int, float]]:
+    """Returns, by seed, the last step that runs with several area constants have, and the one with the highest flip correlation."""
+    found = {}
+    for seed in sorted({row["seed"] for row in rows}):
+        for step in sorted({row["step"] for row in rows}):
+            same = [row for row in rows if (row["seed"], row["step"]) == (seed, step)]
+            if len({row["area_constant"] for row in same}) > 1:
+                found[seed] = step, max(same, key=lambda row: row["flip_correlation"])["area_constant"]
+    return found
+
+
+def format_rows(rows: Sequence[dict[str, Any]], *, with_head: bool = True) -> str:
+    """Returns the checkpoints' figures as a plain-text table without a final newline, with the columns' names or not."""
+    lines = ["run           step" + "".join(f"  {name}" for name in COLUMNS)] if with_head else []
     for row in rows:
         lines.append(f"{row['run']:12}  {row['step']:4}" + "".join(
             f"  {row[name]:{len(name)}.3f}" if name in row else f"  {'-':>{len(name)}}" for name in COLUMNS))
@@ -210,20 +216,6 @@ def format_choices(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write_chosen(rows: Sequence[dict[str, Any]], run_dir: str, folder: str) -> None:
-    """Writes the averaged generator of a run's checkpoint with the lowest border to RUN_STEP.npz in a folder."""
-    chosen = chosen_by_rules(rows)["border"]
-    loaded, directory = networks.load_network(run_dir=run_dir), RunFolder(run_dir).checkpoint_dir
-    checkpoint.restore_network(directory, loaded.network, name=generator_name(loaded.flags),
-                               path=checkpoint.checkpoints_by_step(directory)[chosen["step"]])
-    path = os.path.join(folder, f"{chosen['run']}_{chosen['step']}.npz")
-    save_weights(path, loaded.network, metadata={
-        "task": "foreground", "network": "unet", "width": float(loaded.flags["generator_width"]), "crop": loaded.crop,
-        "image_size": loaded.image_size, "area_constant": chosen["area_constant"], "num_steps": chosen["step"],
-        "flags": RunFolder(run_dir).recorded()})
-    print(f"  lowest border: wrote {path}")
-
-
 def main(argv: list) -> None:
     """Measures all runs, compares them, prints and writes."""
     del argv
@@ -233,18 +225,15 @@ def main(argv: list) -> None:
     if told.backgrounds is None and "backgrounds" in first.flags:
         given["backgrounds"] = first.flags["backgrounds"]
     pictures = load_pictures(config.from_flags(Options, given=given))
-    by_run = []
-    for run_dir in told.run_dir:
-        by_run.append(measure_run(run_dir, pictures))
-        print(format_rows(by_run[-1]), flush=True)
+    by_run = [measure_run(run_dir, pictures) for run_dir in told.run_dir]
     rows = [row for one in by_run for row in one]
     compare_runs(rows)
     if len(by_run) > 1:
         print(f"\ncompared with each other\n{format_rows(rows)}")
-    for run_dir, one in zip(told.run_dir, by_run):
+    for one in by_run:
         print(format_choices(one))
-        if told.weights_out:
-            write_chosen(one, run_dir, told.weights_out)
+    for seed, (step, area) in areas_by_flips(rows).items():
+        print(f"seed {seed}, step {step}: masks agree most with those of mirrored crops at --area_constant={area:g}")
     if told.out:
         atomic.write(told.out, json.dumps([{name: value for name, value in row.items() if name != "masks"} for row in rows],
                                           indent=2) + "\n")
@@ -257,5 +246,4 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_images", 200, "Most crops without reference masks that figures are of, a multiple of 8.", lower_bound=start.NUM_PARTS)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the choice of crops, boxes and backgrounds.")
     flags.define_path("out", None, "JSON file for the figures of each checkpoint.")
-    flags.define_path("weights_out", None, "Folder for the weights of each run's checkpoint with the lowest border.")
     errors.run(main)
