@@ -123,6 +123,7 @@ class Run:
     batch_size: int
     num_panel_images: int
     num_evaluation_images: int
+    num_kept_checkpoints: int
     flip: bool
     seed: int
     jit_compile: bool

@@ -73,6 +73,7 @@ CLUSTER_SETTINGS = {
 }
 GHOST_MASK = 0.25
 NUM_HELD_OUT = 160
+NUM_PARTS = 8  # in which held-out pictures are measured
 DISK_AREA, PADDING = 0.17, 22  # of the disks pasted on a cluster's windows
 
 
@@ -231,7 +232,7 @@ TASKS = {"birds": (birds_pairs, BIRDS_SETTINGS, TABLE_1_WIDTHS),
 
 def measure(discriminator, held_out):
     """Returns the loss of Eq. (6) and the accuracies on held-out (reals, composites), as floats."""
-    real_logits, fake_logits = (tf.concat([discriminator(part, training=False) for part in tf.split(side, 8)], axis=0)
+    real_logits, fake_logits = (tf.concat([discriminator(part, training=False) for part in tf.split(side, NUM_PARTS)], axis=0)
                                 for side in held_out)
     loss = losses.discriminator_real_loss(real_logits) + losses.discriminator_fake_loss(fake_logits)
     correct = [np.mean(np.mean(logits, axis=(1, 2, 3)) * sign > 0)

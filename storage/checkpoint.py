@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from errors import UserError, first_line
 
-NUM_KEPT = 2  # of the latest
 LARGEST_VALUE = 1e15  # float32's products of two larger ones soon overflow; no trained variable comes near
 # What TensorFlow raises for other shapes, missing objects, missing files, and truncated files.
 _RESTORE_ERRORS = (ValueError, AssertionError, tf.errors.OpError, IndexError, RuntimeError)
@@ -22,18 +21,20 @@ class Checkpoints:
       step: int64 variable, steps done.
     """
 
-    def __init__(self, directory: Union[str, os.PathLike], *, is_chief: bool = True, **objects: Any) -> None:
+    def __init__(self, directory: Union[str, os.PathLike], *, is_chief: bool = True, num_kept: int = 2,
+                 **objects: Any) -> None:
         """Looks at a folder; objects must have been built, so that every variable exists.
 
         Args:
           directory: folder of the checkpoints.
           is_chief: whether this process's checkpoints stay. Of several workers all must save, since some variables are
             put together from all of them, but what others than the chief write is deleted.
+          num_kept: how many of the latest checkpoints stay.
           **objects: what is saved, by name (`generator`, `discriminator`, and their optimizers).
         """
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self._checkpoint = tf.train.Checkpoint(step=self.step, **objects)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=NUM_KEPT,
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=num_kept,
                                                    checkpoint_name="step")
         self._is_chief, self._objects = is_chief, objects
 
@@ -92,18 +93,26 @@ def latest_checkpoint(directory: Union[str, os.PathLike]) -> Optional[str]:
     latest = tf.train.latest_checkpoint(str(directory))
     if latest:
         return latest
-    paths = [path.with_suffix("") for path in pathlib.Path(directory).glob("step-*.index")]
-    steps = {int(path.name[len("step-"):]): str(path) for path in paths if path.name[len("step-"):].isdigit()}
+    steps = checkpoints_by_step(directory)
     return steps[max(steps)] if steps else None
 
 
-def restore_network(directory: Union[str, os.PathLike], network: tf.keras.Model, *, name: str = "generator") -> int:
-    """Restores one network of a run from its last checkpoint.
+def checkpoints_by_step(directory: Union[str, os.PathLike]) -> dict[int, str]:
+    """Returns the paths of all checkpoints in a folder, as `latest_checkpoint`'s, by their numbers of steps in order."""
+    paths = [path.with_suffix("") for path in pathlib.Path(directory).glob("step-*.index")]
+    return dict(sorted((int(path.name[len("step-"):]), str(path)) for path in paths
+                       if path.name[len("step-"):].isdigit()))
+
+
+def restore_network(directory: Union[str, os.PathLike], network: tf.keras.Model, *, name: str = "generator",
+                    path: Optional[str] = None) -> int:
+    """Restores one network of a run from its last checkpoint, or from another one.
 
     Args:
       directory: folder of the checkpoints.
       network: built network of the run's width.
       name: what the checkpoint calls it: 'generator', or a distillation's 'student'.
+      path: the checkpoint, of `checkpoints_by_step`; None: the last.
 
     Returns:
       Number of steps done.
@@ -111,7 +120,7 @@ def restore_network(directory: Union[str, os.PathLike], network: tf.keras.Model,
     Raises:
       UserError: there is no checkpoint, or it is of another network.
     """
-    path = latest_checkpoint(directory)
+    path = path or latest_checkpoint(directory)
     if path is None:
         raise UserError(f"{directory} holds no checkpoint; has the run saved one yet?")
     step = tf.Variable(0, dtype=tf.int64)

@@ -194,7 +194,8 @@ class OpenRun(NamedTuple):
           Stopped: after SIGINT, SIGTERM or SIGHUP, when the run has been saved.
         """
         folder, is_chief, num_steps = self.folder, self.replicas.is_chief, self.options.run.num_steps
-        checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=is_chief, **training.objects())
+        checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=is_chief,
+                                  num_kept=self.options.run.num_kept_checkpoints, **training.objects())
         start_step = checkpoints.restore()
         if not checkpoints.latest and (folder.path / "weights.npz").exists():
             raise UserError(f"{folder.path} holds a run's weights.npz but no checkpoint to go on from, so that a new run "

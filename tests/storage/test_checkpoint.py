@@ -39,6 +39,8 @@ def test_the_last_checkpoint_is_found_without_tensorflows_list_of_them(tmp_path,
     other, other_optimizer = made()
     assert checkpoint.Checkpoints(tmp_path, generator=other, generator_optimizer=other_optimizer).restore() == 12
     assert checkpoint.restore_network(tmp_path, other) == 12
+    steps = checkpoint.checkpoints_by_step(tmp_path)
+    assert list(steps) == [7, 12] and checkpoint.restore_network(tmp_path, other, path=steps[7]) == 7
     assert checkpoint.latest_checkpoint(tmp_path / "none") is None
 
 
