@@ -11,8 +11,9 @@ Every map here is a small constant matrix or one batched matrix product, so that
 results are the direct ones up to rounding: about 4e-6 of their standard deviation.
 
 In bfloat16 the processor's convolutions are fast as they are, and three gradients are not. A kernel's, where maps are
-small, is one matrix product over unfolded patches here. A bias' is kept apart from the kernel's. A leaky ReLU's is
-computed in float32.
+small, is a forward convolution here, whose kernel is the outputs' gradient: images and channels change places. Where
+maps of a stride are smaller still it is one matrix product over unfolded patches. A bias' is kept apart from the
+kernel's. A leaky ReLU's is computed in float32.
 """
 
 import functools
@@ -28,7 +29,8 @@ _MIN_CHANNELS = 64  # narrower layers spend their time in the transforms
 _MIN_SAVING = 2.0  # of multiplications, below which the transforms cost more than they save
 _MAX_GROWTH = 4.0  # of a kernel, where each image is but one tile, so that few products share the grown kernel
 _MAX_UNFOLDED = 8  # side in outputs of maps that are unfolded
-_MAX_UNFOLDED_BFLOAT16 = 4  # likewise, for the gradient of a kernel in bfloat16
+_MAX_UNFOLDED_BFLOAT16 = 4  # likewise, for the gradient of a kernel in bfloat16, of strided convolutions alone
+_MAX_SWAPPED_BFLOAT16 = 8  # side in outputs of maps whose images and channels change places for that gradient
 
 _state = {"enabled": False}
 
@@ -142,9 +144,9 @@ def _is_bfloat16(inputs: tf.Tensor) -> bool:
 
 
 def _conv2d_bfloat16(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
-    """Convolves as `conv2d`; the gradient of the kernel is one matrix product where maps are small."""
+    """Convolves as `conv2d`; the gradient of the kernel is computed otherwise where maps are small."""
     num_outputs = [size and -(-size // strides) for size in inputs.shape[1:3]]
-    if None in num_outputs or max(num_outputs) > _MAX_UNFOLDED_BFLOAT16 or min(kernel.shape[2:]) < _MIN_CHANNELS:
+    if None in num_outputs or max(num_outputs) > _MAX_SWAPPED_BFLOAT16 or min(kernel.shape[2:]) < _MIN_CHANNELS:
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME")
 
     @tf.custom_gradient
@@ -153,15 +155,28 @@ def _conv2d_bfloat16(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> t
             of_inputs = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=tf.shape(inputs), filter=kernel, out_backprop=upstream,
                 strides=[1, strides, strides, 1], padding="SAME")
-            patches = tf.image.extract_patches(inputs, [1, *kernel.shape[:2], 1], [1, strides, strides, 1], [1, 1, 1, 1],
-                                               "SAME")
-            of_kernel = tf.matmul(tf.reshape(patches, [-1, patches.shape[-1]]),
-                                  tf.reshape(upstream, [-1, upstream.shape[-1]]), transpose_a=True)
+            of_kernel = _kernel_gradient(inputs, upstream, kernel_size=kernel.shape[0], strides=strides)
             return of_inputs, tf.reshape(of_kernel, kernel.shape)
 
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME"), gradient
 
     return convolve(inputs, kernel)
+
+
+def _kernel_gradient(inputs: tf.Tensor, upstream: tf.Tensor, *, kernel_size: int, strides: int) -> tf.Tensor:
+    """Returns the gradient of a kernel [k, k, C, K], or that reshaped, from those of the outputs [B, H, W, K]."""
+    if strides > 1 and max(upstream.shape[1:3]) <= _MAX_UNFOLDED_BFLOAT16:
+        patches = tf.image.extract_patches(inputs, [1, kernel_size, kernel_size, 1], [1, strides, strides, 1], [1, 1, 1, 1],
+                                           "SAME")
+        return tf.matmul(tf.reshape(patches, [-1, patches.shape[-1]]),
+                         tf.reshape(upstream, [-1, upstream.shape[-1]]), transpose_a=True)
+    zeros = [[0, 0]]
+    for size in inputs.shape[1:3]:
+        num_outputs, before = _padding(size, kernel_size, strides)
+        zeros.append([before, max((num_outputs - 1) * strides + kernel_size - size - before, 0)])
+    swapped = tf.nn.conv2d(tf.transpose(inputs, [3, 1, 2, 0]), tf.transpose(upstream, [1, 2, 0, 3]), 1, [*zeros, [0, 0]],
+                           dilations=strides)
+    return tf.transpose(swapped[:, :kernel_size, :kernel_size], [1, 2, 0, 3])
 
 
 def _plans(inputs: tf.Tensor, kernel: tf.Tensor, strides: int, factor: int) -> Optional[list[Plan]]:
