@@ -19,7 +19,7 @@ import config
 import errors
 from data import photographs
 from inference import networks
-from training import distillation, labels, loop, monitors
+from training import distillation, environment, labels, loop, monitors
 
 
 def train(options: config.Distillation, run: loop.OpenRun, *, teacher: networks.LoadedNetwork) -> None:
@@ -44,7 +44,8 @@ def main(argv: list[str]) -> None:
     options = config.from_flags(config.Distillation)
     labels.check(options.student, options.inference)
     teacher = labels.load_teacher(options.student.teacher, image_size=options.data.image_size, crop=options.data.crop)
-    given = networks.inherited_flags(teacher, options.data)
+    given = {**networks.inherited_flags(teacher, options.data),
+             **environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)}
     options = config.from_flags(config.Distillation, given=given)
     with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
                        changeable=flags.CHANGEABLE) as run:

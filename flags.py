@@ -229,8 +229,9 @@ def define_optimization(*, batch_size: int, num_steps: int) -> None:
     absl_flags.DEFINE_bool("flip", True, "Flip photographs horizontally half of the time.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed repeats a run.", lower_bound=0,
                               upper_bound=2**31 - 1)
-    absl_flags.DEFINE_enum("mixed_precision", "none", ["none", "bfloat16", "float16"],
-                           "Type of the networks' inner activations; outputs, losses and parameters stay float32.")
+    absl_flags.DEFINE_enum("mixed_precision", "none", ["none", "auto", "bfloat16", "float16"],
+                           "Type of the networks' inner activations; outputs, losses and parameters stay float32. 'auto' "
+                           "is bfloat16 where the GPU or the processor has instructions for it, otherwise none.")
     absl_flags.DEFINE_enum("distribute", "none", ["none", "mirrored", "multi_worker"],
                            "Replicas that share each batch: on all GPUs of this machine, or on the machines that the "
                            "environment variable TF_CONFIG names.")

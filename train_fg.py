@@ -18,7 +18,7 @@ import flags  # before TensorFlow, whose environment it sets
 import config
 import errors
 from data import photographs
-from training import foreground, loop, monitors, suggestion
+from training import environment, foreground, loop, monitors, suggestion
 
 
 def train(options: config.Foreground, run: loop.OpenRun) -> None:
@@ -42,10 +42,12 @@ def main(argv: list[str]) -> None:
     data = config.from_flags(config.Data)
     name = photographs.dataset_name(dataset=data.dataset, images=data.images)
     given = {"dataset": name} if name == "airplanes" else {}  # a run names the bundled photographs that it is trained on
-    options = config.with_area(config.from_flags(config.Foreground, given=given), photographs.default_area(name))
+    options = config.from_flags(config.Foreground, given=given)
     if options.suggest:
         print(suggestion.suggest_area(photographs.list_training_photographs(options.data), crop_mode=options.data.crop))
         return
+    given |= environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)
+    options = config.with_area(config.from_flags(config.Foreground, given=given), photographs.default_area(name))
     config.initial_mask(options.generator, options.objective)  # refuses two starts before the folder is made
     with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
                        changeable=flags.CHANGEABLE, spectral_norm=options.discriminator.spectral_norm) as run:

@@ -23,7 +23,7 @@ from data import hoc, images
 from evaluation import wholeness
 from inference.sampler import write_samples
 from training import hoc as task
-from training import loop, suggestion
+from training import environment, loop, suggestion
 
 PAPER_AREA = 0.25  # Table 4, fruit and seed
 
@@ -48,13 +48,15 @@ def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, sh
 def main(argv: list[str]) -> None:
     """Trains, or continues a run."""
     del argv
-    options = config.with_area(config.from_flags(config.Cluster), PAPER_AREA)
+    options = config.from_flags(config.Cluster)
     if options.suggest:
         print(suggestion.suggest(hoc.load_unscaled(options.scenes), on_black=options.scenes.background != "disk"))
         return
+    given = environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)
+    options = config.with_area(config.from_flags(config.Cluster, given=given), PAPER_AREA)
     task.check(options)
     cluster, shapes = hoc.load(options.scenes, seed=options.run.seed)
-    with loop.open_run(options, flag_lines=config.flag_lines(), default_lines=config.default_lines(),
+    with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
                        changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),
                        spectral_norm=options.discriminator.spectral_norm) as run:
         train(options, run, cluster=cluster, shapes=shapes)

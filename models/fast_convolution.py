@@ -11,8 +11,9 @@ Every map here is a small constant matrix or one batched matrix product, so that
 results are the direct ones up to rounding: about 4e-6 of their standard deviation.
 
 In bfloat16 the processor's convolutions are fast as they are, and three gradients are not. A kernel's, where maps are
-small, is one matrix product over unfolded patches here. A bias' is kept apart from the kernel's, in float32 too. A leaky
-ReLU's is computed in float32.
+small, is one matrix product over unfolded patches here, or a forward convolution whose kernel is the outputs' gradient:
+images and channels change places. A bias' is kept apart from the kernel's, in float32 too. A leaky ReLU's is computed in
+float32.
 """
 
 import functools
@@ -27,9 +28,10 @@ _MAX_POINTS = len(_POINTS) + 1
 _MIN_CHANNELS = 64  # narrower layers spend their time in the transforms
 _MIN_SAVING = 2.0  # of multiplications, below which the transforms cost more than they save
 _MAX_GROWTH = 4.0  # of a kernel, where each image is but one tile, so that few products share the grown kernel
-_MAX_UNFOLDED = 4  # side in outputs of maps that are unfolded; in bfloat16 for the gradient of a kernel
+_MAX_UNFOLDED = 4  # side in outputs of maps that are unfolded; in bfloat16 for the gradient of a strided kernel
 _MAX_UNFOLDED_LARGE = 8  # likewise in bfloat16, for strided kernels of at least so many weights
 _LARGE = 2**20
+_MAX_SWAPPED = 8  # in bfloat16, of maps whose images and channels change places for the gradient of another kernel
 
 _state = {"enabled": False}
 
@@ -141,9 +143,9 @@ def _is_bfloat16(inputs: tf.Tensor) -> bool:
 
 
 def _conv2d_bfloat16(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: int) -> tf.Tensor:
-    """Convolves as `conv2d`; the gradient of the kernel is one matrix product where maps are small."""
+    """Convolves as `conv2d`; the gradient of the kernel is computed otherwise where maps are small."""
     num_outputs = [size and -(-size // strides) for size in inputs.shape[1:3]]
-    if not _unfolds_gradient(num_outputs, kernel, strides):
+    if not _has_own_gradient(num_outputs, kernel):
         return tf.nn.conv2d(inputs, kernel, strides=strides, padding="SAME")
 
     @tf.custom_gradient
@@ -166,7 +168,7 @@ def _conv2d_transpose_direct(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: i
         shape = [batch, strides * height, strides * width, kernel.shape[2]]
         return tf.nn.conv2d_transpose(inputs, kernel, shape, strides=strides, padding="SAME")
 
-    if not _is_bfloat16(inputs) or not _unfolds_gradient(inputs.shape[1:3], kernel, strides):
+    if not _is_bfloat16(inputs) or not _has_own_gradient(inputs.shape[1:3], kernel):
         return transposed(inputs, kernel)
 
     @tf.custom_gradient
@@ -180,20 +182,31 @@ def _conv2d_transpose_direct(inputs: tf.Tensor, kernel: tf.Tensor, *, strides: i
     return convolve(inputs, kernel)
 
 
-def _unfolds_gradient(num_outputs: Sequence[Optional[int]], kernel: tf.Tensor, strides: int) -> bool:
-    """Says whether the gradient of a kernel in bfloat16 is one product, for maps of so many outputs along each axis."""
-    if None in num_outputs or min(kernel.shape[2:]) < _MIN_CHANNELS:
-        return False
-    is_large = strides > 1 and kernel.shape.num_elements() >= _LARGE
-    return max(num_outputs) <= (_MAX_UNFOLDED_LARGE if is_large else _MAX_UNFOLDED)
+def _has_own_gradient(num_outputs: Sequence[Optional[int]], kernel: tf.Tensor) -> bool:
+    """Says whether the gradient of a kernel in bfloat16 is computed here, for maps of so many outputs along each axis."""
+    return None not in num_outputs and max(num_outputs) <= _MAX_SWAPPED and min(kernel.shape[2:]) >= _MIN_CHANNELS
+
+
+def _unfolds_gradient(num_outputs: Sequence[int], shape: tf.TensorShape, strides: int) -> bool:
+    """Says whether that gradient is one product over patches; else images and channels change places."""
+    largest = _MAX_UNFOLDED_LARGE if shape.num_elements() >= _LARGE else _MAX_UNFOLDED
+    return strides > 1 and max(num_outputs) <= largest
 
 
 def _kernel_gradient(images: tf.Tensor, upstream: tf.Tensor, shape: tf.TensorShape, strides: int) -> tf.Tensor:
-    """Returns the gradient of a kernel [k, k, C, K] that convolves images [B, H, W, C], as one matrix product."""
-    patches = tf.image.extract_patches(images, [1, *shape[:2], 1], [1, strides, strides, 1], [1, 1, 1, 1], "SAME")
-    product = tf.matmul(tf.reshape(patches, [-1, patches.shape[-1]]), tf.reshape(upstream, [-1, upstream.shape[-1]]),
-                        transpose_a=True)
-    return tf.reshape(product, shape)
+    """Returns the gradient of a kernel [k, k, C, K] that convolves images [B, H, W, C], of the outputs' [B, h, w, K]."""
+    if _unfolds_gradient(upstream.shape[1:3], shape, strides):
+        patches = tf.image.extract_patches(images, [1, *shape[:2], 1], [1, strides, strides, 1], [1, 1, 1, 1], "SAME")
+        product = tf.matmul(tf.reshape(patches, [-1, patches.shape[-1]]), tf.reshape(upstream, [-1, upstream.shape[-1]]),
+                            transpose_a=True)
+        return tf.reshape(product, shape)
+    zeros = [[0, 0]]
+    for size in images.shape[1:3]:
+        num_outputs, before = _padding(size, shape[0], strides)
+        zeros.append([before, max((num_outputs - 1) * strides + shape[0] - size - before, 0)])
+    swapped = tf.nn.conv2d(tf.transpose(images, [3, 1, 2, 0]), tf.transpose(upstream, [1, 2, 0, 3]), 1, [*zeros, [0, 0]],
+                           dilations=strides)
+    return tf.transpose(swapped[:, :shape[0], :shape[1]], [1, 2, 0, 3])
 
 
 def _plans(inputs: tf.Tensor, kernel: tf.Tensor, strides: int, factor: int) -> Optional[list[Plan]]:

@@ -90,13 +90,13 @@ class SpectralNormConv2D(tf.keras.layers.Layer):
     def effective_kernel(self, *, update_u: bool = False) -> tf.Tensor:
         """Returns `scale * W / sigma(W)`, float32 [k, k, C_in, C_out]; stores the iterated `u` if `update_u`."""
         matrix = tf.reshape(self.kernel, [-1, self.filters])  # [k * k * C_in, C_out]
-        constant = tf.stop_gradient(matrix)
-        v = tf.math.l2_normalize(tf.linalg.matvec(constant, self.u))  # one power iteration
-        u = tf.math.l2_normalize(tf.linalg.matvec(constant, v, transpose_a=True))
+        v = tf.math.l2_normalize(tf.linalg.matvec(tf.stop_gradient(matrix), self.u))  # one power iteration
+        product = tf.linalg.matvec(matrix, v, transpose_a=True)  # W^T v, differentiable in W alone
+        u = tf.math.l2_normalize(tf.stop_gradient(product))
         if update_u:
             self.u.assign(u)
-        sigma = tf.tensordot(v, tf.linalg.matvec(matrix, u), axes=1)  # differentiable in W alone
-        return self.scale * self.kernel / sigma
+        sigma = tf.tensordot(product, u, axes=1)
+        return self.scale / sigma * self.kernel
 
     def call(self, inputs: tf.Tensor, training: Optional[bool] = None) -> tf.Tensor:
         """Convolves [B, H, W, C_in] to [B, ceil(H / stride), ceil(W / stride), C_out]."""

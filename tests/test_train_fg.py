@@ -17,6 +17,7 @@ from inference import networks
 from models.unet import build_unet
 from storage import checkpoint
 from storage.weights import read_weights
+from training import environment
 
 UNSEEN = (*SMALL, "--panel_every=0", "--evaluate_every=0")  # where nobody looks at them
 # What resuming has the most to keep of.
@@ -77,6 +78,20 @@ def test_an_area_constant_is_suggested_and_nothing_is_trained(run_script, tmp_pa
     result = run_script("train_fg.py", "--suggest", f"--run_dir={tmp_path / 'run'}")
     assert result.returncode == 0 and re.search(r"^--area_constant=0\.\d\d$", result.stdout, re.MULTILINE)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_precision_that_the_machine_chose_is_kept_with_the_run(run_script, few_samples, tmp_path):
+    arguments = (*UNSEEN, *data_flags(few_samples), f"--run_dir={tmp_path / 'run'}")
+    chosen = environment.precision_given("auto")["mixed_precision"]
+    other = "none" if chosen == "bfloat16" else "bfloat16"
+    first = run_script("train_fg.py", *arguments, "--mixed_precision=auto", "--num_steps=1")
+    assert first.returncode == 0, first.stderr
+    assert f"mixed precision {chosen}, chosen for this machine" in first.stdout
+    assert f"--mixed_precision={chosen}" in (tmp_path / "run" / "flags.txt").read_text().splitlines()
+    for same in "auto", chosen:
+        assert run_script("train_fg.py", *arguments, f"--mixed_precision={same}", "--num_steps=1").returncode == 0
+    refused = run_script("train_fg.py", *arguments, f"--mixed_precision={other}", "--num_steps=2")
+    assert refused.returncode == 1 and f"--mixed_precision={chosen}" in refused.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,42 @@
 """What a training process sets once for itself: random seed, determinism, precision, memory."""
 
 import ctypes
+import os
 
 import tensorflow as tf
 
+from errors import UserError
 from models import fast_convolution
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's <malloc.h>
+_PROCESSORS = "/proc/cpuinfo"
+_BFLOAT16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # without them bfloat16 is far slower than float32
+_BFLOAT16_CAPABILITY = (8, 0)  # of a GPU
+
+
+def precision_given(mixed_precision: str, *, distribute: str = "none") -> dict[str, str]:
+    """Chooses for `--mixed_precision=auto`: bfloat16 where the GPUs, or without any the processor, compute it fast.
+
+    The choice stands for the flag from here on: `flags.txt` records it, and a run that goes on needs the same.
+
+    Args:
+      mixed_precision: the flag's value.
+      distribute: of `training.distribution.KINDS`; machines might choose differently.
+
+    Returns:
+      dict of the text that stands for the flag's own, as `config.from_flags` takes it; empty unless it is 'auto'.
+
+    Raises:
+      UserError: several machines are to choose.
+    """
+    if mixed_precision != "auto":
+        return {}
+    if distribute == "multi_worker":
+        raise UserError("--mixed_precision=auto chooses for one machine; give bfloat16, float16 or none with "
+                        "--distribute=multi_worker.")
+    chosen = "bfloat16" if _has_bfloat16() else "none"
+    print(f"mixed precision {chosen}, chosen for this machine", flush=True)
+    return {"mixed_precision": chosen}
 
 
 def set_up(*, seed: int, deterministic: bool, mixed_precision: str, convolutions: str = "direct") -> None:
@@ -26,6 +56,19 @@ def set_up(*, seed: int, deterministic: bool, mixed_precision: str, convolutions
     tf.config.optimizer.set_experimental_options({"remapping": False})
     fast_convolution.use(convolutions)
     _keep_memory()
+
+
+def _has_bfloat16() -> bool:
+    """Says whether all GPUs, or without any the processor, have instructions of bfloat16."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = map(tf.config.experimental.get_device_details, gpus)
+        return all(one.get("compute_capability", (0, 0)) >= _BFLOAT16_CAPABILITY for one in details)
+    if not os.path.exists(_PROCESSORS):
+        return False  # not Linux
+    with open(_PROCESSORS, encoding="utf-8") as file:
+        words = {word for line in file if line.startswith("flags") for word in line.split()}
+    return bool(words & _BFLOAT16_INSTRUCTIONS)
 
 
 def _keep_memory() -> None:

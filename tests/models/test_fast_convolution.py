@@ -138,12 +138,16 @@ def test_gradients_of_transposed_convolutions_in_bfloat16_are_tensorflow_s(size,
 
 
 @pytest.mark.parametrize("num_outputs, weights, strides, is_unfolded", [
-    (4, [4, 4, 64, 64], 1, True), (4, [4, 4, 63, 64], 1, False), (8, [4, 4, 256, 1024], 2, True),
-    (8, [3, 3, 256, 512], 2, True), (8, [3, 3, 128, 256], 2, False), (8, [3, 3, 512, 256], 1, False),
-    (16, [4, 4, 256, 512], 2, False), (None, [4, 4, 64, 64], 2, False)])
-def test_kernels_whose_gradient_in_bfloat16_is_unfolded(monkeypatch, num_outputs, weights, strides, is_unfolded):
+    (4, [4, 4, 64, 64], 2, True), (4, [4, 4, 64, 64], 1, False), (8, [4, 4, 256, 1024], 2, True), (8, [3, 3, 256, 512], 2, True),
+    (8, [3, 3, 128, 256], 2, False), (8, [3, 3, 512, 256], 1, False)])
+def test_kernels_whose_gradient_in_bfloat16_is_unfolded(num_outputs, weights, strides, is_unfolded):
+    assert fast_convolution._unfolds_gradient([4, num_outputs], tf.TensorShape(weights), strides) == is_unfolded
+
+
+@pytest.mark.parametrize("num_outputs, channels, is_own", [(8, 64, True), (9, 64, False), (8, 63, False), (None, 64, False)])
+def test_kernels_whose_gradient_in_bfloat16_is_computed_here(monkeypatch, num_outputs, channels, is_own):
     monkeypatch.setattr(fast_convolution, "_MIN_CHANNELS", 64)
-    assert fast_convolution._unfolds_gradient([4, num_outputs], tf.zeros(weights), strides) == is_unfolded
+    assert fast_convolution._has_own_gradient([4, num_outputs], tf.zeros([3, 3, channels, 64])) == is_own
 
 
 @pytest.mark.parametrize("dtype, is_apart", [(tf.float32, True), (tf.bfloat16, True), (tf.float16, False)])
@@ -169,6 +173,17 @@ def test_maps_of_more_than_four_outputs_are_not_unfolded():
     assert shapes[16] is None and shapes[8][0].inputs.shape[2] == 1  # one point
 
 
+@pytest.mark.parametrize("size,kernel_size,strides", [
+    (4, 3, 1), (8, 3, 1), (7, 4, 1), (8, 3, 2), (16, 3, 2), (15, 3, 2), (13, 3, 2), (16, 4, 2), (15, 4, 2), (12, 2, 2)])
+def test_kernel_gradients_in_bfloat16_are_tensorflow_s(size, kernel_size, strides):
+    tf.random.set_seed(3)
+    arguments = [tf.random.normal(shape) for shape in ([3, size, size + 1, 6], [kernel_size, kernel_size, 6, 5])]
+    fast = results_in(tf.bfloat16, lambda x, k: fast_convolution.conv2d(x, k, strides=strides), arguments)
+    direct = results_in(tf.float32, lambda x, k: tf.nn.conv2d(x, k, strides, "SAME"), arguments)
+    for one, other in zip(fast, direct):
+        assert one.shape == other.shape and np.std(one - other) <= 0.01 * np.std(other)
+
+
 def test_small_maps_in_bfloat16_have_no_kernel_gradient_by_convolution():
     @tf.function
     def step(images, kernel):
@@ -182,4 +197,5 @@ def test_small_maps_in_bfloat16_have_no_kernel_gradient_by_convolution():
         return {operation.type for operation in step.get_concrete_function(images, kernel).graph.get_operations()}
 
     assert "Conv2DBackpropFilter" not in operations(8) and "MatMul" in operations(8)
-    assert "Conv2DBackpropFilter" in operations(16)
+    assert not {"Conv2DBackpropFilter", "MatMul"} & operations(16)
+    assert "Conv2DBackpropFilter" in operations(32)
