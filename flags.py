@@ -283,11 +283,11 @@ def define_cluster() -> None:
                            "Network of the information term: a head on the discriminator's layers, a network of its "
                            "own, or none (S8).")
     absl_flags.DEFINE_enum("recognition_head", "pooled", ["pooled", "flattened"],
-                           "Its last layers: linear on the features' mean over the picture, or dense on all features, so "
-                           "that it tells places, as InfoGAN's (S8).")
+                           "The recognition network's last layers: linear on the features' mean over the picture, or dense "
+                           "on all features, so that it tells places, as InfoGAN's (S8).")
     absl_flags.DEFINE_enum("recognition_inputs", "black", ["black", "mean", "rgba"],
-                           "What it sees: an instance on black or on the photograph's mean colour, or, with "
-                           "--recognition=separate, on black with its mask as a fourth channel (S8).")
+                           "What the recognition network sees: an instance on black or on the photograph's mean colour, or, "
+                           "with --recognition=separate, on black with its mask as a fourth channel (S8).")
     absl_flags.DEFINE_bool("recognition_trains_discriminator", False, "Train the discriminator's layers by the information "
                            "term, too, in the discriminator's updates, as InfoGAN does; needs --recognition=shared (S8).")
     absl_flags.DEFINE_float("information_weight", 50.0, "beta of the information term (Table 4: 50).", lower_bound=0.0)

@@ -127,6 +127,9 @@ def main(argv: list[str]) -> None:
     except KeyboardInterrupt:
         written.finish()
         raise UserError(f"interrupted; {written.num_masks} masks are in {out}.") from None
+    except Exception:
+        written.keep_written()
+        raise
     written.finish()
     print(f"{written.num_masks} masks are in {out}", flush=True)
     if failed:

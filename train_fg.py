@@ -44,7 +44,8 @@ def main(argv: list[str]) -> None:
     given = {"dataset": name} if name == "airplanes" else {}  # a run names the bundled photographs that it is trained on
     options = config.from_flags(config.Foreground, given=given)
     if options.suggest:
-        print(suggestion.suggest_area(photographs.list_training_photographs(options.data), crop_mode=options.data.crop))
+        listed = photographs.list_training_photographs(options.data)
+        print(area_suggestion.suggest_area(listed, crop_mode=options.data.crop))
         return
     given |= environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)
     options = config.with_area(config.from_flags(config.Foreground, given=given), photographs.default_area(name))

@@ -110,11 +110,11 @@ def masks_of_boxes(count: int, *, size: int) -> np.ndarray:
 
 
 def _opencv() -> ModuleType:
-    """Returns OpenCV's module; not imported before, since all else can do without it."""
+    """Returns OpenCV's module; not imported before, since `segment.py` can do without it."""
     try:
         import cv2
     except ImportError as error:
-        raise UserError("--grabcut_iterations needs OpenCV: install opencv-python-headless as in requirements.txt, or "
+        raise UserError("--grabcut_iterations and --suggest need OpenCV: install opencv-python-headless as in requirements.txt, or "
                         "leave the flag out.") from error
     return cv2
 

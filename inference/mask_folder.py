@@ -40,7 +40,8 @@ class MaskFolder:
     `masks.csv`. The line (`COLUMNS`) holds the picture, its sides in pixels, the soft mask's mean over the whole
     picture, a box and the mask's file. The box is the tight one of the mask cut at 0.5, in pixels, and empty where
     nothing reaches that. For every 24, and for the rest, there is `contact_sheet_NNN.png`. Lines are in the order of
-    `add`, and each is written after its pictures. Masks that a power cut may have lost are seen to be missing by `finished`.
+    `add`, and each is written after its pictures. Pictures that a power cut left empty are seen
+    to be missing by `finished`.
 
     Attributes:
       path: the folder.
@@ -105,6 +106,16 @@ class MaskFolder:
             self._enter_first()
         self._finish_sheet()
 
+    def keep_written(self) -> None:
+        """Enters what is written or being written after an error, and passes over what cannot be written."""
+        while self._waiting:
+            first = self._waiting[0]
+            try:
+                self._enter_first()
+            except UserError:
+                if self._waiting and self._waiting[0] is first:
+                    return  # the table itself cannot be written
+
     def _write(self, segmentation: Segmentation, stem: str) -> tuple[tuple, str, tuple[np.ndarray, np.ndarray]]:
         """Writes a mask and its cut-out. Returns the table's row, the stem, and both as small as on a sheet."""
         mask = segmentation.mask
@@ -117,9 +128,14 @@ class MaskFolder:
 
     def _enter_first(self) -> None:
         """Waits for the first that is being written, and enters it in the table and on the sheet."""
-        _, future = self._waiting.popleft()
-        row, stem, small = future.result()
+        _, future = self._waiting[0]  # which stays there if this is interrupted
+        try:
+            row, stem, small = future.result()
+        except Exception:
+            self._waiting.popleft()  # it will not come
+            raise
         self._append(row)
+        self._waiting.popleft()
         self.num_masks += 1
         self._show(stem, *small)
 

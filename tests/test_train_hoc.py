@@ -146,6 +146,7 @@ def photograph(tmp_path_factory):
     (("--latent_dim=0",), "flag --latent_dim=0"),
     (("--num_recognized_layers=4",), "--num_recognized_layers=4 is more than --num_layers=3; 0 is all of them"),
     (("--recognition_inputs=rgba",), "--recognition_inputs=rgba needs --recognition=separate, not shared"),
+    (("--recognition_head=flattened", "--information_weight=0"), "are of a recognition network, and there is none"),
     (("--recognition=none", "--recognition_trains_discriminator"),
      "--recognition_trains_discriminator needs --recognition=shared, not none"),
     (("--num_evaluation_images=4097",), "flag --num_evaluation_images=4097"),

@@ -29,11 +29,19 @@ def check(options: config.Cluster) -> None:
     if options.information.num_recognized_layers > scenes.num_layers:
         raise UserError(f"--num_recognized_layers={options.information.num_recognized_layers} is more than --num_layers="
                         f"{scenes.num_layers}; 0 is all of them.")
-    recognition = options.information.recognition
-    if options.information.recognition_inputs == "rgba" and recognition != "separate":
+    _check_recognition(options.information)
+
+
+def _check_recognition(information: config.Information) -> None:
+    """Refuses flags of the recognition network that would do nothing, or that it cannot have."""
+    recognition = information.recognition if information.information_weight else "none"
+    if recognition == "none" and (information.recognition_head, information.recognition_inputs) != ("pooled", "black"):
+        raise UserError("--recognition_head and --recognition_inputs are of a recognition network, and there is none with "
+                        "--recognition=none or --information_weight=0.")
+    if information.recognition_inputs == "rgba" and recognition != "separate":
         raise UserError(f"--recognition_inputs=rgba needs --recognition=separate, not {recognition}: the discriminator takes "
                         "three channels.")
-    if options.information.recognition_trains_discriminator and recognition != "shared":
+    if information.recognition_trains_discriminator and recognition != "shared":
         raise UserError(f"--recognition_trains_discriminator needs --recognition=shared, not {recognition}.")
 
 

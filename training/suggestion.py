@@ -1,44 +1,15 @@
-"""Flags that fit one's photographs, suggested from them and their boxes alone (`--suggest`)."""
-
-from typing import Sequence
+"""Flags that fit a photograph of a cluster, suggested from the picture alone (`train_hoc.py --suggest`)."""
 
 import numpy as np
 
 from data import granularity
-from data.images import Photograph
 from errors import UserError
-from extensions import grabcut
 from training import hoc
 
 _WINDOW_DIAMETERS = 1.7  # the paper: 1.5 times the biggest instance, which is somewhat larger than the usual one
 _AREA_SHARE = 0.9  # of a disk of that diameter: a mask rather too small than too large
 _MOST_UNCOVERED = 0.005
 _NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 20
-
-_MOST_BOXES, _MASK_SIZE, _ITERATIONS = 200, 64, 3  # photographs that are cut, at random; side of their masks; GrabCut's
-
-
-def suggest_area(photographs: Sequence[Photograph], *, crop_mode: str) -> str:
-    """Suggests the area constant of foregrounds: the share of a crop that stays when boxes are cut by their colours (S21).
-
-    Args:
-      photographs: with boxes; at most 200 of them are looked at.
-      crop_mode: how crops are taken, of `data.windows.CROP_MODES`.
-
-    Returns:
-      Lines to print: what was measured, and the flag.
-
-    Raises:
-      UserError: a photograph has no box, an image cannot be read, or OpenCV is not installed.
-    """
-    if any(photograph.box is None for photograph in photographs):
-        raise UserError("--suggest cuts boxes by the colours inside and outside of them: give --boxes.")
-    order = np.random.default_rng(0).permutation(len(photographs))[:_MOST_BOXES]
-    cut = grabcut.cut_masks(grabcut.masks_of_boxes(len(order), size=_MASK_SIZE), [photographs[index] for index in order],
-                            crop_mode=crop_mode, iterations=_ITERATIONS)
-    areas = cut.mean(axis=(1, 2, 3))
-    return (f"cut by their colours, {len(order)} boxes keep {areas.mean():.2f} of a crop in the mean (standard deviation "
-            f"{areas.std():.2f})\n--area_constant={areas.mean():.2f}")
 
 
 def suggest(picture: np.ndarray, *, on_black: bool) -> str:

@@ -146,7 +146,7 @@ def test_masks_of_other_photographs_and_missing_photographs_are_refused(tmp_path
 
 def test_without_opencv_a_sentence_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(UserError, match="--grabcut_iterations needs OpenCV"):
+    with pytest.raises(UserError, match="--grabcut_iterations and --suggest need OpenCV"):
         grabcut.cut_mask(np.zeros([32, 32], np.float32), picture_of_a_disk()[0], window=WINDOW, box=BOX, iterations=1)
 
 

@@ -289,6 +289,21 @@ def test_what_was_written_stays_when_the_disk_is_full(tmp_path):
                      "box_y": "20", "box_width": "50", "box_height": "30", "mask": "small_mask.png"}]
 
 
+def test_after_an_error_what_is_written_is_in_the_table(tmp_path, monkeypatch):
+    save = tiles.save_png
+
+    def save_but_for_one(array, path, **options):
+        if path.name == "1_mask.png":
+            raise UserError(f"{path} cannot be written: no space.")
+        save(array, path, **options)
+
+    monkeypatch.setattr(tiles, "save_png", save_but_for_one)
+    out = MaskFolder(tmp_path / "out")
+    _added(out, 4)
+    out.keep_written()
+    assert _listed(tmp_path / "out") == ["0.png", "2.png", "3.png"] and out.num_masks == 3
+
+
 def _added(out, count):
     for index in range(count):
         image, mask = np.full((8, 9, 3), index, np.uint8), np.ones((8, 9), np.float32)

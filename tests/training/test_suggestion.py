@@ -9,7 +9,7 @@ from PIL import Image
 from data import decoding, samples
 from data.images import Photograph
 from errors import UserError
-from training import hoc, suggestion
+from training import area_suggestion, hoc, suggestion
 
 
 def flags_of(text):
@@ -47,10 +47,10 @@ def photographs_of_things(folder, *, share):
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_the_area_constant_is_what_boxes_keep_when_they_are_cut(tmp_path, share):
     photographs = photographs_of_things(tmp_path, share=share)
-    assert flags_of(suggestion.suggest_area(photographs, crop_mode="box"))["area_constant"] == pytest.approx(share, abs=0.03)
+    assert flags_of(area_suggestion.suggest_area(photographs, crop_mode="box"))["area_constant"] == pytest.approx(share, abs=0.03)
 
 
 def test_without_boxes_no_area_constant_is_suggested(tmp_path):
     photographs = [photographs_of_things(tmp_path, share=0.25)[0]._replace(box=None)]
     with pytest.raises(UserError, match="give --boxes"):
-        suggestion.suggest_area(photographs, crop_mode="box")
+        area_suggestion.suggest_area(photographs, crop_mode="box")
