@@ -18,7 +18,7 @@ import flags  # before TensorFlow, whose environment it sets
 import config
 import errors
 from data import photographs
-from training import environment, foreground, loop, monitors, suggestion
+from training import area_suggestion, environment, foreground, loop, monitors
 
 
 def train(options: config.Foreground, run: loop.OpenRun) -> None:

@@ -19,6 +19,7 @@ SMALL = ("--generator_width=0.03125", "--batch_size=2", "--num_layers=3", "--log
          "--num_evaluation_images=8", "--num_samples=5", "--num_panel_layers=2", "--shadow_strength=0.5",
          "--max_rotation=20", "--max_magnification=1.1", "--recognition_head=flattened", "--recognition_inputs=mean")
 INFOGAN = "--recognition_trains_discriminator"
+NO_RECOGNITION = ("--recognition=none", "--recognition_head=pooled", "--recognition_inputs=black")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
 
 def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
     result = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--drawn_cluster=bent_beans",
-                        "--drawn_size=150", "--window_size=50", "--drawn_shadows=0.3", "--drawn_noise=0.02", "--recognition=none",
+                        "--drawn_size=150", "--window_size=50", "--drawn_shadows=0.3", "--drawn_noise=0.02", *NO_RECOGNITION,
                         "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
                         "--generator_average=0.9", "--discriminator_inputs=standardized")
     assert result.returncode == 0, result.stderr
@@ -147,7 +148,7 @@ def photograph(tmp_path_factory):
     (("--num_recognized_layers=4",), "--num_recognized_layers=4 is more than --num_layers=3; 0 is all of them"),
     (("--recognition_inputs=rgba",), "--recognition_inputs=rgba needs --recognition=separate, not shared"),
     (("--recognition_head=flattened", "--information_weight=0"), "are of a recognition network, and there is none"),
-    (("--recognition=none", "--recognition_trains_discriminator"),
+    ((*NO_RECOGNITION, "--recognition_trains_discriminator"),
      "--recognition_trains_discriminator needs --recognition=shared, not none"),
     (("--num_evaluation_images=4097",), "flag --num_evaluation_images=4097"),
 ])
