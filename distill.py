@@ -2,8 +2,11 @@
 
     python distill.py --teacher=runs/fg                                    # on the data that the teacher saw
     python distill.py --teacher=runs/birds --student_width=0.25 --run_dir=runs/birds_student
-    python distill.py --teacher=runs/birds_small --image_size=128 --run_dir=runs/large  # of a teacher of smaller crops
-    python distill.py --teacher=boxes --grabcut_iterations=1 --run_dir=runs/boxes       # no GAN at all, to compare with
+
+Of a teacher of smaller crops, and of no GAN at all, to compare with:
+
+    python distill.py --teacher=runs/birds_small --image_size=128 --run_dir=runs/large
+    python distill.py --teacher=boxes --grabcut_iterations=1 --run_dir=runs/boxes
 
 The same command continues a run that was stopped or killed.
 """

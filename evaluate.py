@@ -1,9 +1,12 @@
 """Measures a network's masks against reference masks (S5), beside those of trivial masks.
 
-    python evaluate.py --run_dir=runs/birds                                              # on the run's own photographs
-    python evaluate.py --run_dir=runs/fg --dataset=pets                                  # on the bundled pets
+    python evaluate.py --run_dir=runs/birds                  # on the run's own photographs
+    python evaluate.py --run_dir=runs/fg --dataset=pets      # on the bundled pets
+
+On other photographs, and in pictures instead of crops:
+
     python evaluate.py --weights=runs/birds/weights.npz --images=DIR --masks=DIR --boxes=FILE
-    python evaluate.py --run_dir=runs/birds --protocol=redo                              # not in crops but in pictures
+    python evaluate.py --run_dir=runs/birds --protocol=redo
 """
 
 import os

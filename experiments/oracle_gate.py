@@ -17,8 +17,8 @@ The cuts:
 * 'larger': true instances whose masks are 2 pixels wider; what is around them is black.
 * 'smaller': their masks are 2 pixels narrower.
 
-A photograph's instances are not known, but where they are: with --image, 'true' is a disk about each point of --points,
-somewhat smaller than the median instance, and 'shifted' is the same disk half a diameter away, where it holds a gap.
+Of a photograph (--image) only the instances' places are known (--points). There 'true' is a disk about each point, somewhat
+smaller than the median instance. 'shifted' is the same disk half a diameter away, where it holds a gap.
 
     python experiments/oracle_gate.py --image=data/samples/hoc/hazelnuts.jpg --points=data/samples/hoc/hazelnuts.points.json \
         --window_size=150 --layers=1 --paddings=22 --disk_radius=0 --cuts=true --cuts=shifted

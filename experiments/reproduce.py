@@ -2,9 +2,12 @@
 
     python experiments/reproduce.py --data=DATA                            # all rows, seed 0
     python experiments/reproduce.py --data=DATA --rows=birds,drawn --seeds=0,1,2
-    python experiments/reproduce.py --data=DATA --rows=ablations --seeds=0,1,2   # one setting at a time, in small
-    python experiments/reproduce.py --data=DATA --smoke                    # two steps of everything
-    python experiments/reproduce.py --data=DATA --table_only               # the table of what has been run so far
+
+One setting at a time in small, two steps of everything, and the table alone:
+
+    python experiments/reproduce.py --data=DATA --rows=ablations --seeds=0,1,2
+    python experiments/reproduce.py --data=DATA --smoke
+    python experiments/reproduce.py --data=DATA --table_only
 
 The table is `table.md` in the folder of runs, and `results.json` beside it has the figures of each run with all digits,
 in the form of `experiments/results.json`. The same command can be given again at any time. What is finished is passed
