@@ -6,15 +6,12 @@ import threading
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from conftest import file_size_limit
-from data import folder
 from errors import UserError
 from inference import mask_folder
 from inference.mask_folder import MaskFolder
-from inference.segmenter import Segmentation, Segmenter
-from test_segmenter import RedNetwork
+from inference.segmenter import Segmentation
 from visualization import panels, tiles
 
 
@@ -98,24 +95,6 @@ def test_few_masks_wait_to_be_written(tmp_path, monkeypatch, max_pixels, num_wai
     assert len(_listed(tmp_path)) == 20 - num_waiting
     out.finish()
     assert _listed(tmp_path) == [f"{index}.png" for index in range(20)]
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_a_pictures_own_transparency_is_kept_in_its_cut_out(tmp_path, mode):
-    rgba = np.full([40, 60, 4], 200, np.uint8)
-    rgba[..., 3] = np.repeat([255, 0], 30)
-    if mode == "RGBA":
-        rgba[:20, :30, 3] = 102
-    Image.fromarray(rgba).convert(mode).save(tmp_path / "a.png")
-    own = np.asarray(Image.open(tmp_path / "a.png").convert("RGBA"))
-    found = next(Segmenter(RedNetwork(), image_size=64, crop_mode="box").stream(folder.list_pictures([str(tmp_path)])))
-    out = MaskFolder(tmp_path / "out")
-    out.add(found, stem="a")
-    out.finish()
-    cutout = np.asarray(Image.open(tmp_path / "out" / "a_cutout.png"))
-    assert np.ptp(own[..., 3]) == 255 and found.mask.max() > 0.7
-    np.testing.assert_allclose(cutout[..., 3], found.mask * own[..., 3], atol=0.6)
-    np.testing.assert_array_equal(cutout[..., :3], own[..., :3])  # not mixed with black a second time
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from data.windows import Window, place_window, take_window, tight_window
 from errors import UserError
 from extensions.refinement import refine_masks
 from inference import segmenter as segmenter_module
+from inference.mask_folder import MaskFolder
 from inference.segmenter import Segmenter, segment
 from models.instance_generator import InstanceGenerator
 from models.unet import build_unet
@@ -263,3 +264,21 @@ def test_cuts_by_colours_are_the_same_in_threads_and_one_by_one(tmp_path):
     for one, other in zip(together, alone):
         assert 0.01 < one.mask.mean() < 0.5
         np.testing.assert_array_equal(one.mask, other.mask)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_pictures_own_transparency_is_kept_in_its_cut_out(tmp_path, mode):
+    rgba = np.full([40, 60, 4], 200, np.uint8)
+    rgba[..., 3] = np.repeat([255, 0], 30)
+    if mode == "RGBA":
+        rgba[:20, :30, 3] = 102
+    Image.fromarray(rgba).convert(mode).save(tmp_path / "a.png")
+    own = np.asarray(Image.open(tmp_path / "a.png").convert("RGBA"))
+    found = next(Segmenter(RedNetwork(), image_size=64, crop_mode="box").stream(folder.list_pictures([str(tmp_path)])))
+    out = MaskFolder(tmp_path / "out")
+    out.add(found, stem="a")
+    out.finish()
+    cutout = np.asarray(Image.open(tmp_path / "out" / "a_cutout.png"))
+    assert np.ptp(own[..., 3]) == 255 and found.mask.max() > 0.7
+    np.testing.assert_allclose(cutout[..., 3], found.mask * own[..., 3], atol=0.6)
+    np.testing.assert_array_equal(cutout[..., :3], own[..., :3])  # not mixed with black a second time
