@@ -25,6 +25,7 @@ from data import decoding, hoc
 from errors import UserError
 from inference.sampler import weights_path
 from training import environment
+import tool_config
 import tool_flags
 
 NUM_INSTANCES = 1024  # that composites are made of, at most
@@ -32,7 +33,7 @@ INSTANCES_EACH = 16  # for each composite, where there are few
 SHADOW_STRENGTH = {"dense": 0.7, "black": 0.0, "own": 0.0}
 
 
-def check(options: config.Counting) -> None:
+def check(options: tool_config.Counting) -> None:
     """Raises UserError where flags contradict each other, or results cannot go where they should."""
     student.check_installed()
     if options.student and (options.weights or options.run_dir):
@@ -47,7 +48,7 @@ def check(options: config.Counting) -> None:
         raise UserError(f"{options.image}, which is to be read, would be overwritten; give another --out.")
 
 
-def load_photograph(options: config.Counting, *, trained: Any) -> tuple[np.ndarray, np.ndarray, int]:
+def load_photograph(options: tool_config.Counting, *, trained: Any) -> tuple[np.ndarray, np.ndarray, int]:
     """Loads the photograph.
 
     Args:
@@ -71,7 +72,7 @@ def load_photograph(options: config.Counting, *, trained: Any) -> tuple[np.ndarr
     return photograph, scaled, window_size
 
 
-def train(options: config.Counting, instances: np.ndarray, *, scaled: np.ndarray,
+def train(options: tool_config.Counting, instances: np.ndarray, *, scaled: np.ndarray,
           window_size: int) -> tuple[student.Student, np.ndarray, np.ndarray]:
     """Makes composites of instances and trains a student; returns it and the composites with their labels."""
     made = options.composites
@@ -107,7 +108,7 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: np.ndarray, *
 def main(argv: list[str]) -> None:
     """Samples, composes, trains, finds, writes."""
     del argv
-    options = config.from_flags(config.Counting)
+    options = config.from_flags(tool_config.Counting)
     check(options)
     environment.set_up(seed=options.seed, deterministic=True, mixed_precision="none")
     made = {}

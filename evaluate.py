@@ -27,6 +27,7 @@ from evaluation import frames, report
 from extensions import grabcut
 from inference import networks, pipeline
 from visualization import panels, tiles
+import tool_config
 import tool_flags
 
 
@@ -44,7 +45,7 @@ def labelled_photographs(options: config.Photographs) -> list[Photograph]:
     return labelled
 
 
-def predict(options: config.Evaluation, network: Any, labelled: Sequence[Photograph],
+def predict(options: tool_config.Evaluation, network: Any, labelled: Sequence[Photograph],
             crops: Crops) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Predicts masks, and cuts them by colours where asked.
 
@@ -85,7 +86,7 @@ def measure(masks: dict[str, np.ndarray], references: np.ndarray, labelled: Sequ
 def main(argv: list[str]) -> None:
     """Predicts, measures, prints and writes."""
     del argv
-    told = config.from_flags(config.Evaluation)
+    told = config.from_flags(tool_config.Evaluation)
     if told.weights and not told.run_dir:
         loaded = networks.load_networks(told.weights)
     else:
@@ -96,7 +97,7 @@ def main(argv: list[str]) -> None:
         given["split"] = "test"
     if {"dataset", "data_dir", "images"} & set(given):
         print("measured on the photographs of the network's own run, since no other are given", flush=True)
-    options = config.from_flags(config.Evaluation, given=given)
+    options = config.from_flags(tool_config.Evaluation, given=given)
     decoding.allow_megapixels(options.photographs.max_megapixels)
     labelled = labelled_photographs(options.photographs)
     cropping = {"size": options.photographs.image_size, "crop_mode": options.photographs.crop}

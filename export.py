@@ -20,13 +20,14 @@ from absl import logging
 import config
 import errors
 from inference.segmenter import Segmenter
+import tool_config
 import tool_flags
 
 
 def main(argv: list[str]) -> None:
     """Loads, writes, and says what the signature is."""
     del argv
-    options = config.from_flags(config.Export)
+    options = config.from_flags(tool_config.Export)
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells every step of saving, twice
     tf.get_logger().setLevel("WARNING")
     segmenter = Segmenter.from_weights(options.weights, **vars(options.inference))

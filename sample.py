@@ -20,13 +20,14 @@ from errors import UserError
 from inference.sampler import InstanceSampler, samples_beyond, weights_path
 from storage import atomic
 from visualization import tiles
+import tool_config
 import tool_flags
 
 
 def main(argv: list[str]) -> None:
     """Loads, samples, writes, prints."""
     del argv
-    options = config.from_flags(config.Sampling)
+    options = config.from_flags(tool_config.Sampling)
     weights = weights_path(run_dir=options.run_dir, weights=options.weights)
     if beyond := samples_beyond(options.out, options.num_samples):
         raise UserError(f"--out={options.out} holds more instances than --num_samples={options.num_samples}, {beyond[0].name} "

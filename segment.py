@@ -23,6 +23,7 @@ from data import decoding, folder
 from errors import UserError
 from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, finished, is_own_name
 from inference.segmenter import Segmenter
+import tool_config
 import tool_flags
 
 
@@ -94,7 +95,7 @@ def split_finished(pictures: Sequence[folder.Picture], stems: Mapping[Any, str],
 
 def main(argv: list[str]) -> None:
     """Lists, infers, writes, and says what failed."""
-    options = config.from_flags(config.Segmentation)
+    options = config.from_flags(tool_config.Segmentation)
     inputs, out = argv[1:], options.out
     if any(os.path.isdir(given) and os.path.realpath(given) == os.path.realpath(out) for given in inputs):
         raise UserError(f"--out={out} is a folder of pictures itself, of which masks would be made the next time; "

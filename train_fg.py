@@ -3,7 +3,10 @@
     python train_fg.py                                                     # the bundled airplanes
     python train_fg.py --flagfile=experiments/paper/fg_birds.flags --data_dir=CUB_200_2011 --backgrounds=landscapes
     python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=my/landscapes --run_dir=runs/mine
-    python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=outside_boxes --suggest  # --area_constant
+
+An area constant for them:
+
+    python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=outside_boxes --suggest
 
 The same command continues a run that was stopped or killed.
 """
