@@ -16,38 +16,25 @@ images and channels change places. A bias' is kept apart from the kernel's, in f
 float32.
 """
 
-import functools
-from typing import Callable, NamedTuple, Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from models import minimal_filtering
+from models.minimal_filtering import Plan
+
 KINDS = ("auto", "direct", "fast")
-_POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, 2.0)  # and infinity; mixed reciprocals keep rounding small
-_MAX_POINTS = len(_POINTS) + 1
 _MIN_CHANNELS = 64  # narrower layers spend their time in the transforms
 _MIN_SAVING = 2.0  # of multiplications, below which the transforms cost more than they save
 _MAX_GROWTH = 4.0  # of a kernel, where each image is but one tile, so that few products share the grown kernel
-_MAX_UNFOLDED = 4  # side in outputs of maps that are unfolded; in bfloat16 for the gradient of a strided kernel
-_MAX_UNFOLDED_LARGE = 8  # likewise in bfloat16, for strided kernels of at least so many weights
+_MAX_UNFOLDED = 4  # side in outputs of maps that are unfolded
+_MAX_UNFOLDED_BFLOAT16 = 4  # likewise in bfloat16, for the gradient of a strided kernel
+_MAX_UNFOLDED_LARGE = 8  # likewise, of one with at least so many weights
 _LARGE = 2**20
 _MAX_SWAPPED = 8  # in bfloat16, of maps whose images and channels change places for the gradient of another kernel
 
 _state = {"enabled": False}
-
-
-class Plan(NamedTuple):
-    """The three matrices of a correlation along one axis, of `phases` phases, `tiles` tiles and `points` points.
-
-    Attributes:
-      inputs: float32 [phases, tiles, points, input size]: what evaluates the input.
-      taps: float32 [points, phases, kernel size]: what evaluates the kernel.
-      outputs: float32 [1, tiles, points, output size]: whose transpose gives the outputs back.
-    """
-
-    inputs: np.ndarray
-    taps: np.ndarray
-    outputs: np.ndarray
 
 
 def use(kind: str) -> None:
@@ -189,7 +176,7 @@ def _has_own_gradient(num_outputs: Sequence[Optional[int]], kernel: tf.Tensor) -
 
 def _unfolds_gradient(num_outputs: Sequence[int], shape: tf.TensorShape, strides: int) -> bool:
     """Says whether that gradient is one product over patches; else images and channels change places."""
-    largest = _MAX_UNFOLDED_LARGE if shape.num_elements() >= _LARGE else _MAX_UNFOLDED
+    largest = _MAX_UNFOLDED_LARGE if shape.num_elements() >= _LARGE else _MAX_UNFOLDED_BFLOAT16
     return strides > 1 and max(num_outputs) <= largest
 
 
@@ -202,7 +189,7 @@ def _kernel_gradient(images: tf.Tensor, upstream: tf.Tensor, shape: tf.TensorSha
         return tf.reshape(product, shape)
     zeros = [[0, 0]]
     for size in images.shape[1:3]:
-        num_outputs, before = _padding(size, shape[0], strides)
+        num_outputs, before = minimal_filtering.padding(size, shape[0], strides)
         zeros.append([before, max((num_outputs - 1) * strides + shape[0] - size - before, 0)])
     swapped = tf.nn.conv2d(tf.transpose(images, [3, 1, 2, 0]), tf.transpose(upstream, [1, 2, 0, 3]), 1, [*zeros, [0, 0]],
                            dilations=strides)
@@ -216,7 +203,7 @@ def _plans(inputs: tf.Tensor, kernel: tf.Tensor, strides: int, factor: int) -> O
     sizes = [size and size * factor for size in inputs.shape[1:3]]
     if None in sizes:
         return None
-    plans = [plan(size, kernel.shape[0], strides) for size in sizes]
+    plans = [minimal_filtering.plan(size, kernel.shape[0], strides) for size in sizes]
     if None not in plans:
         saving = growth = tiles = 1.0
         for one in plans:
@@ -227,67 +214,8 @@ def _plans(inputs: tf.Tensor, kernel: tf.Tensor, strides: int, factor: int) -> O
         if saving >= _MIN_SAVING and (tiles > 1 or growth <= _MAX_GROWTH):
             return plans
     if max(sizes) <= _MAX_UNFOLDED * strides:
-        return [unfolding(size, kernel.shape[0], strides) for size in sizes]
+        return [minimal_filtering.unfolding(size, kernel.shape[0], strides) for size in sizes]
     return None
-
-
-@functools.lru_cache(maxsize=None)
-def plan(size: int, kernel_size: int, strides: int) -> Optional[Plan]:
-    """Plans the correlation of an axis of `size` pixels, padded as TensorFlow's 'SAME' does.
-
-    Returns:
-      Plan with the fewest multiplications, or None where the taps leave no tile of at least two outputs.
-    """
-    taps = -(-kernel_size // strides)  # of a phase
-    sizes = range(2, _MAX_POINTS - taps + 2)
-    if taps < 2 or not sizes:
-        return None
-    num_outputs, before = _padding(size, kernel_size, strides)
-    tile = min(sizes, key=lambda m: (-(-num_outputs // m) * (m + taps - 1), m))
-    count, points = -(-num_outputs // tile), tile + taps - 1
-    of_outputs, of_taps, of_inputs = _toom_cook(tile, taps)
-    phases, starts = np.arange(strides)[:, np.newaxis], tile * np.arange(count)[:, np.newaxis]
-    pixels = strides * (starts + np.arange(points)) + phases[..., np.newaxis] - before  # [phases, tiles, points]
-    inputs = of_inputs @ _one_hot(pixels, size)
-    kernel = of_taps @ _one_hot(strides * np.arange(taps) + phases, kernel_size)  # [phases, points, kernel size]
-    outputs = of_outputs @ _one_hot(starts + np.arange(tile), num_outputs)
-    return Plan(*(matrix.astype(np.float32) for matrix in (inputs, kernel.swapaxes(0, 1), outputs[np.newaxis])))
-
-
-@functools.lru_cache(maxsize=None)
-def unfolding(size: int, kernel_size: int, strides: int) -> Plan:
-    """Returns the `Plan` of one phase per tap and one point, where a plan of `plan` would not pay."""
-    num_outputs, before = _padding(size, kernel_size, strides)
-    pixels = strides * np.arange(num_outputs) + np.arange(kernel_size)[:, np.newaxis] - before
-    return Plan(*(matrix.astype(np.float32) for matrix in (
-        _one_hot(pixels, size)[:, :, np.newaxis], np.eye(kernel_size)[np.newaxis],
-        np.eye(num_outputs)[np.newaxis, :, np.newaxis])))
-
-
-def _one_hot(positions: np.ndarray, size: int) -> np.ndarray:
-    """Returns float64 [..., size] with a one at each position [...], and zeros alone for positions outside."""
-    return (positions[..., np.newaxis] == np.arange(size)).astype(np.float64)
-
-
-def _padding(size: int, kernel_size: int, strides: int) -> tuple[int, int]:
-    """Returns the number of outputs of 'SAME' padding, and of zeros before the first pixel."""
-    num_outputs = -(-size // strides)
-    return num_outputs, max((num_outputs - 1) * strides + kernel_size - size, 0) // 2
-
-
-def _toom_cook(tile: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the matrices [points, tile], [points, taps] and [points, points] of outputs, taps and inputs.
-
-    With V of a polynomial's values at the points, the product of polynomials g and h is V^-1 ((V g) * (V h)); the
-    correlation is its transpose in h.
-    """
-    points = tile + taps - 1
-
-    def values(degree: int) -> np.ndarray:
-        finite = [[point**power for power in range(degree)] for point in _POINTS[:points - 1]]
-        return np.array([*finite, [0.0] * (degree - 1) + [1.0]])
-
-    return values(tile), values(taps), np.linalg.inv(values(points)).T
 
 
 def _evaluate(images: tf.Tensor, rows: np.ndarray, columns: np.ndarray) -> tf.Tensor:
