@@ -262,12 +262,12 @@ def with_area(options: Any, area: float) -> Any:
 
 
 def flag_lines(given: Mapping[str, str] = {}) -> dict[str, str]:
-    """Returns the flagfile line of every flag that `flags` has declared, by its new name: '' where it is None.
+    """Returns the flagfile line of every flag of training, by its new name: '' where it is None.
 
     Args:
       given: as for `from_flags`.
     """
-    declared = {flag.name for flag in FLAGS.flags_by_module_dict().get(flags.__name__, [])}
+    declared = {flag.name for module in ("flags", "cluster_flags") for flag in FLAGS.flags_by_module_dict().get(module, [])}
     return {name: _flag(name, given).serialize() for name in sorted(declared - set(flags.RENAMED))}
 
 

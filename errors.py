@@ -66,7 +66,7 @@ def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False)
             raise
 
     streams.make_unbreakable()
-    for module in ("flags", "tool_flags"):  # what these modules have declared is this script's
+    for module in ("flags", "cluster_flags", "tool_flags"):  # what these modules have declared is this script's
         for flag in FLAGS.get_key_flags_for_module(module):
             FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     names = [flag.name for flag in FLAGS.get_key_flags_for_module(sys.argv[0])]

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAF
 import flags  # before TensorFlow, whose environment it sets
 import numpy as np
 
+import cluster_flags
 import config
 import errors
 from data import hoc, images
@@ -63,7 +64,7 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.define_cluster()
+    cluster_flags.define_cluster()
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{PAPER_AREA} (Table 4, fruit and seed)")

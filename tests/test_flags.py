@@ -17,7 +17,7 @@ GROUPS = {
 flags.define_data(); flags.define_backgrounds(); flags.define_suggest(''); flags.define_generator()
 flags.define_discriminator(); flags.define_objective(area_constant=''); flags.define_players()""",
     "hoc": """
-flags.define_cluster(); flags.define_generator(); flags.define_discriminator()
+cluster_flags.define_cluster(); flags.define_generator(); flags.define_discriminator()
 flags.define_objective(area_constant=''); flags.define_players()""",
     "distill": """
 flags.define_distillation(); flags.define_inference(); flags.define_data(crop=None, image_size=None, split=None)
@@ -28,6 +28,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {root!r})
 import flags
+import cluster_flags
 import config
 {groups}
 flags.define_optimization(batch_size=16, num_steps=5000)
@@ -215,7 +216,8 @@ def test_tensorflow_addons_is_imported_in_one_place():
 
 
 def test_help_has_three_groups_of_flags_that_there_are(run_script):
-    declared = set(re.findall(r'(?:DEFINE_\w+|define_paths?)\(\s*"(\w+)"', (ROOT / "flags.py").read_text()))
+    text = "".join((ROOT / name).read_text() for name in ("flags.py", "cluster_flags.py"))
+    declared = set(re.findall(r'(?:DEFINE_\w+|define_paths?)\(\s*"(\w+)"', text))
     assert flag_help.PAPER | flag_help.EXTENSIONS <= declared and not flag_help.PAPER & flag_help.EXTENSIONS
     text = run_script("train_fg.py", "--help").stdout
     places = [text.index(line) for line in ("\nPaper:", "--area_weight: ", "\nTraining:", "--log_every: ",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cluster_flags
 import flags
 from data import hoc, synthetic
 from errors import UserError
@@ -183,8 +184,8 @@ def test_options_of_a_drawn_cluster_without_one_are_refused(given):
 def test_flags_offer_the_kinds_that_can_be_drawn_and_their_size(monkeypatch):
     declared = {}
     for name in ("DEFINE_enum", "DEFINE_integer", "DEFINE_float"):
-        monkeypatch.setattr(flags.absl_flags, name, lambda name, *given, **_: declared.update({name: given}))
-    flags.define_drawn_cluster()
+        monkeypatch.setattr(cluster_flags.absl_flags, name, lambda name, *given, **_: declared.update({name: given}))
+    cluster_flags.define_drawn_cluster()
     assert tuple(declared["drawn_cluster"][1]) == synthetic.CLUSTERS
     assert declared["drawn_size"][0] == synthetic.CLUSTER_SIZE
 
