@@ -16,8 +16,8 @@ def define_cluster() -> None:
                 "against and not learnt from.")
     define_drawn_cluster()
     absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
-                              "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78; for a "
-                              "drawn cluster: 64.")
+                              "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78; "
+                              "for a drawn cluster: 64.")
     define_suggest("flags that fit --image, from the size at which it repeats itself")
     absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
                               lower_bound=1, upper_bound=64)

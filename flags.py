@@ -142,7 +142,8 @@ def define_discriminator() -> None:
     absl_flags.DEFINE_enum("spectral_norm", "sngan", ["sngan", "tfa", "none"],
                            "'sngan': Miyato et al., gradient through sigma; 'tfa': tensorflow-addons' wrapper; 'none' "
                            "(S3).")
-    absl_flags.DEFINE_float("spectral_norm_scale", 1.0, "Factor on each normalised 3x3 kernel of the discriminator (S3).", lower_bound=0.01)
+    absl_flags.DEFINE_float("spectral_norm_scale", 1.0, "Factor on each normalised 3x3 kernel of the discriminator (S3).",
+                            lower_bound=0.01)
     absl_flags.DEFINE_enum("discriminator_initializer", "orthogonal",
                            ["orthogonal", "glorot_uniform", "he_normal"], "Initialiser of the discriminator's kernels (S3).")
     absl_flags.DEFINE_enum("score_activation", "lrelu", ["lrelu", "linear"],
@@ -153,7 +154,8 @@ def define_discriminator() -> None:
     absl_flags.DEFINE_float("discriminator_input_scale", 1.0, "Factor on the discriminator's input images, such as 8. With "
                             "spectral normalization it limits how steep the score can be (S6).", lower_bound=0.01,
                             upper_bound=1024.0)
-    _define_augmentation("How real images and composites are changed at random before the discriminator sees them", AUGMENTATIONS)
+    _define_augmentation("How real images and composites are changed at random before the discriminator sees them",
+                         AUGMENTATIONS)
 
 
 def define_objective(*, area_constant: str) -> None:

@@ -26,10 +26,10 @@ import errors  # noqa: E402
 from benchmarks import compare, pictures, steps  # noqa: E402
 from errors import UserError  # noqa: E402
 from storage import atomic  # noqa: E402
+from training import processor  # noqa: E402
 
 SECTIONS = ("steps", "small", "pictures", "peer")
 FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")  # that oneDNN chooses its kernels by
-BFLOAT16_FEATURES = {"avx512_bf16", "amx_bf16"}
 SMALL = {"image_size": 64, "width": 0.25, "batch_size": 8, "cores": 1}
 
 
@@ -46,19 +46,16 @@ class Options:
     out: Optional[str]
 
 
-def machine(cpuinfo="/proc/cpuinfo"):
+def machine():
     """Names the processor, those of `FEATURES` that it has, the cores that may be used, and TensorFlow's version."""
-    with open(cpuinfo, encoding="utf-8") as file:
-        fields = dict(reversed([[part.strip() for part in line.split(":", 1)] for line in file if ":" in line]))
-    features = fields.get("flags", "").split()
-    return {"processor": fields.get("model name", "unknown"),
-            "features": [feature for feature in FEATURES if feature in features],
-            "cores": len(os.sched_getaffinity(0)), "tensorflow": importlib.metadata.version("tensorflow")}
+    found = processor.describe()
+    return {"processor": found.name, "features": [feature for feature in FEATURES if feature in found.features],
+            "cores": found.num_cores, "tensorflow": importlib.metadata.version("tensorflow")}
 
 
 def precisions(features):
     """Returns the precisions that a processor with these features computes at a speed worth timing."""
-    return ("none", "bfloat16") if BFLOAT16_FEATURES & set(features) else ("none",)
+    return ("none", "bfloat16") if processor.BFLOAT16_FEATURES & set(features) else ("none",)
 
 
 def step_configurations(tasks, *, features, seconds, **changes):

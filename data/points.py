@@ -2,8 +2,8 @@
 
 A points file is JSON: a list of points {"x": 12.5, "y": 3}, or an object that has it as "points". The object may have
 "image", the photograph's name, and "median_diameter", the instances', in pixels. "annotators" are lists of points that
-people set one without the other. Whatever else it has is passed over. Points are x to the right and y down in pixels of the photograph; 0, 0 is the
-middle of the pixel in the upper left corner.
+people set one without the other. Whatever else it has is passed over. Points are x to the right and y down in pixels of
+the photograph; 0, 0 is the middle of the pixel in the upper left corner.
 """
 
 import dataclasses

@@ -133,8 +133,8 @@ def drawn_cluster(
     Each instance is turned at random and of a colour between two; it is bright in the middle and dark at the rim. Its
     extents in pixels depend on the kind alone, not on `size`: on average 36 by 25 ('ellipses', and 'beans', which are
     slightly bent), 39 by 15.6 ('long_ellipses'), and 41 along its bent middle line by 14.6 ('bent_beans'). A window of
-    64 pixels, the default (`data.hoc`), is about 1.5 times the longest of every kind. Shadows and noise leave the instances and their
-    places as they are.
+    64 pixels, the default (`data.hoc`), is about 1.5 times the longest of every kind. Shadows and noise leave the
+    instances and their places as they are.
 
     Args:
       kind: one of `CLUSTERS`.

@@ -12,6 +12,7 @@ Axis letters: k crops, S their side in pixels.
 
 import json
 import os
+import pathlib
 import sys
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
@@ -33,7 +34,7 @@ from experiments import discriminator_start as start  # noqa: E402
 from inference import networks, pipeline  # noqa: E402
 from models.discriminator import Discriminator, discriminator_options  # noqa: E402
 from storage import atomic, checkpoint  # noqa: E402
-from storage.run_folder import RunFolder  # noqa: E402
+from storage.run_folder import DATA_FILE, RunFolder  # noqa: E402
 
 MOST_MOVED = 0.05  # of a box's sides
 FIRST_SHARE = 0.25  # of a run, whose checkpoints no rule looks at
@@ -118,6 +119,14 @@ def build_discriminator(values: Mapping[str, str], pictures: Pictures) -> tf.ker
     return made
 
 
+def check_alike(run_dirs: Sequence[str]) -> None:
+    """Raises UserError where a run was trained on other photographs, boxes or backgrounds than the first."""
+    paths = [path for path in (pathlib.Path(run_dir, DATA_FILE) for run_dir in run_dirs) if path.exists()]
+    for path in paths[1:]:
+        if path.read_bytes() != paths[0].read_bytes():
+            raise UserError(f"{path.parent} was trained on other pictures or boxes than {paths[0].parent}; measure it alone.")
+
+
 def measure_run(run_dir: str, pictures: Pictures) -> list[dict[str, Any]]:
     """Measures each checkpoint of a run, the earliest first; `masks` in each are of the crops, float32 [k, S, S, 1]."""
     loaded = networks.load_network(run_dir=run_dir)
@@ -188,7 +197,7 @@ def chosen_by_rules(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]
 
 
 def areas_by_flips(rows: Sequence[dict[str, Any]]) -> dict[int, tuple[int, float]]:
-    """Returns, by seed, the last step that runs with several area constants have, and the one with the highest flip correlation."""
+    """Returns, by seed, the last step that runs with several a have, and the a with the highest flip correlation."""
     found = {}
     for seed in sorted({row["seed"] for row in rows}):
         for step in sorted({row["step"] for row in rows}):
@@ -225,6 +234,7 @@ def main(argv: list) -> None:
     if told.backgrounds is None and "backgrounds" in first.flags:
         given["backgrounds"] = first.flags["backgrounds"]
     pictures = load_pictures(config.from_flags(Options, given=given))
+    check_alike(told.run_dir)
     by_run = [measure_run(run_dir, pictures) for run_dir in told.run_dir]
     rows = [row for one in by_run for row in one]
     compare_runs(rows)
@@ -243,7 +253,8 @@ if __name__ == "__main__":
     flags.define_paths("run_dir", None, "Run folder of train_fg.py, once for each.", required=True)
     flags.define_data(crop=None, image_size=None, split=None)
     flags.define_backgrounds()
-    absl_flags.DEFINE_integer("num_images", 200, "Most crops without reference masks that figures are of, a multiple of 8.", lower_bound=start.NUM_PARTS)
+    absl_flags.DEFINE_integer("num_images", 200, "Most crops without reference masks that figures are of, a multiple of "
+                              "8.", lower_bound=start.NUM_PARTS)
     absl_flags.DEFINE_integer("seed", 0, "Seed of the choice of crops, boxes and backgrounds.")
     flags.define_path("out", None, "JSON file for the figures of each checkpoint.")
     errors.run(main)

@@ -19,7 +19,6 @@ whose data are not there is left out. One that fails is reported, the rest is ru
 
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -41,6 +40,7 @@ from flag_help import with_new_name  # noqa: E402
 from experiments import results  # noqa: E402
 from experiments.rows import ABLATIONS, ALL_ROWS, ROWS  # noqa: E402
 from storage import atomic  # noqa: E402
+from training import processor  # noqa: E402
 
 SMOKE = ("--num_steps=2", "--batch_size=2", "--num_evaluation_images=4", "--num_panel_images=2",
          "--learning_rate_fall_steps=0")
@@ -171,13 +171,13 @@ def entries(runs_dir, seeds):
 
 
 def device():
-    """Returns the GPU's name, or the processor's and the number of its cores."""
+    """Returns the GPUs' names, or the processor's and the number of cores."""
     if shutil.which("nvidia-smi"):
-        return subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True,
-                              check=False).stdout.strip() or "a GPU without a name"
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+        names = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True,
+                               check=False).stdout.split("\n")
+        return ", ".join(filter(None, names)) or "a GPU without a name"
+    found = processor.describe()
+    return f"{found.name}, {found.num_cores} cores"
 
 
 def _figures(metrics, names):

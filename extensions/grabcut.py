@@ -114,8 +114,8 @@ def _opencv() -> ModuleType:
     try:
         import cv2
     except ImportError as error:
-        raise UserError("--grabcut_iterations and --suggest need OpenCV: install opencv-python-headless as in requirements.txt, or "
-                        "leave the flag out.") from error
+        raise UserError("--grabcut_iterations and --suggest need OpenCV: install opencv-python-headless as in requirements.txt, "
+                        "or leave the flag out.") from error
     return cv2
 
 

@@ -1,16 +1,14 @@
 """What a training process sets once for itself: random seed, determinism, precision, memory."""
 
 import ctypes
-import os
 
 import tensorflow as tf
 
 from errors import UserError
 from models import fast_convolution
+from training import processor
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # of glibc's <malloc.h>
-_PROCESSORS = "/proc/cpuinfo"
-_BFLOAT16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # without them bfloat16 is far slower than float32
 _BFLOAT16_CAPABILITY = (8, 0)  # of a GPU
 
 
@@ -64,11 +62,7 @@ def _has_bfloat16() -> bool:
     if gpus:
         details = map(tf.config.experimental.get_device_details, gpus)
         return all(one.get("compute_capability", (0, 0)) >= _BFLOAT16_CAPABILITY for one in details)
-    if not os.path.exists(_PROCESSORS):
-        return False  # not Linux
-    with open(_PROCESSORS, encoding="utf-8") as file:
-        words = {word for line in file if line.startswith("flags") for word in line.split()}
-    return bool(words & _BFLOAT16_INSTRUCTIONS)
+    return bool(processor.describe().features & processor.BFLOAT16_FEATURES)
 
 
 def _keep_memory() -> None:

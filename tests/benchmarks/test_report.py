@@ -5,6 +5,7 @@ import json
 import pytest
 
 from benchmarks import compare, report, steps
+from training import processor as cpu
 
 CPUINFO = """processor\t: 0
 model name\t: A Processor
@@ -19,9 +20,10 @@ flags\t\t: fpu
 @pytest.mark.parametrize("text, processor, features, precisions", [
     (CPUINFO, "A Processor", ["avx2", "avx512f", "avx512_bf16"], ("none", "bfloat16")),
     (CPUINFO.replace(" avx512f avx512_bf16", ""), "A Processor", ["avx2"], ("none",)), ("", "unknown", [], ("none",))])
-def test_the_machine_is_named_with_its_features(tmp_path, text, processor, features, precisions):
+def test_the_machine_is_named_with_its_features(tmp_path, monkeypatch, text, processor, features, precisions):
     (tmp_path / "cpuinfo").write_text(text)
-    found = report.machine(tmp_path / "cpuinfo")
+    monkeypatch.setattr(cpu, "PATH", str(tmp_path / "cpuinfo"))
+    found = report.machine()
     assert (found["processor"], found["features"]) == (processor, features)
     assert found["cores"] >= 1 and found["tensorflow"].startswith("2.")
     assert report.precisions(features) == precisions

@@ -88,6 +88,9 @@ def test_the_checkpoints_of_runs_are_measured_and_compared(run_script, drawn, tm
     last = json.loads((runs[1] / "metrics.json").read_text())["last"]
     assert rows[-1]["mean_iou"] == pytest.approx(last["evaluation/mean_iou"], abs=1e-6)  # the averaged network's
     assert "the last" in result.stdout and "regret" in result.stdout
+    (runs[1] / "data.txt").write_text("others\n")
+    refused = run_script("experiments/label_free.py", *(f"--run_dir={run_dir}" for run_dir in runs))
+    assert refused.returncode == 1 and "seed_1 was trained on other pictures or boxes than" in refused.stderr
 
 
 def test_what_cannot_be_measured_is_refused_in_a_sentence(run_script, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from errors import UserError
-from training import environment
+from training import environment, processor
 
 
 @pytest.fixture(name="machine")
@@ -15,7 +15,7 @@ def machine_fixture(monkeypatch, tmp_path):
         file = tmp_path / "cpuinfo"
         if flags is not None:
             file.write_text(f"processor\t: 0\nmodel name\t: amx_bf16 in a name\nflags\t\t: {flags}\nbugs\t\t: none\n")
-        monkeypatch.setattr(environment, "_PROCESSORS", str(file))
+        monkeypatch.setattr(processor, "PATH", str(file))
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: list(range(len(capabilities))))
         monkeypatch.setattr(tf.config.experimental, "get_device_details",
                             lambda gpu: {"compute_capability": capabilities[gpu]} if capabilities[gpu] else {})
