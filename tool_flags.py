@@ -73,11 +73,13 @@ def define_counting() -> None:
                            "bright things on it taken away, as in a micrograph.")
     absl_flags.DEFINE_float("min_scale", 0.6, "Smallest size of an instance in composites, as a factor.",
                             lower_bound=0.1, upper_bound=4.0)
-    absl_flags.DEFINE_float("max_scale", 1.7, "Largest size of an instance in composites, as a factor.", lower_bound=0.1, upper_bound=4.0)
+    absl_flags.DEFINE_float("max_scale", 1.7, "Largest size of an instance in composites, as a factor.",
+                            lower_bound=0.1, upper_bound=4.0)
     absl_flags.DEFINE_float("min_visible", 0.45, "Share of an instance that others must leave to be seen; of a smaller rest "
                             "the student learns that it is ground.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("spacing", 0.8, "Least distance of the middles of two instances, in diameters: 0.5 asks that middles "
-                            "are seen, 1 that instances only touch. On dense ground more lie below them.", lower_bound=0.5, upper_bound=2.0)
+                            "are seen, 1 that instances only touch. On dense ground more lie below them.",
+                            lower_bound=0.5, upper_bound=2.0)
     absl_flags.DEFINE_float("shadow_strength", None, "Largest opacity of the soft shadow below each instance; 0: none. "
                             "Default: 0.7 on dense ground, 0 on black.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_integer("num_steps", 700, "Updates of the student.", lower_bound=1)

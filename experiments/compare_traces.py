@@ -2,7 +2,10 @@
 
     python experiments/compare_traces.py --before=main --after=HEAD                     # all cases, seeds 0 and 1
     python experiments/compare_traces.py --before=main --after=. --cases=fg_demo,hoc_fruit --seeds=0
-    python experiments/compare_traces.py --before=main --after=. --tolerance=1e-5       # up to rounding
+
+Up to rounding, and with other flags on one side:
+
+    python experiments/compare_traces.py --before=main --after=. --tolerance=1e-5
     python experiments/compare_traces.py --before=main --after=. --after_flags='fg_demo: ~flip --mirror=true'
 
 --before and --after are each a folder, taken as it is, or else a commit. Their scripts are run in them as by a user:

@@ -55,7 +55,9 @@ def inherited_flags(loaded: LoadedNetwork, photographs: config.Photographs) -> d
 
 
 def load_network(*, run_dir: Optional[Path] = None, weights: Optional[Path] = None) -> LoadedNetwork:
-    """Loads the network of a run's last checkpoint (the student's, of a distillation; the average, if it has one), or of a weights file.
+    """Loads the network of a run's last checkpoint, or of a weights file.
+
+    Of a distillation it is the student's, and the average where there is one.
 
     Args:
       run_dir: run folder, or None.

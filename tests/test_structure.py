@@ -23,8 +23,8 @@ LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 
 # Modules whose functions say the types of all they take and return.
 ANNOTATED = ("errors", "streams", "flags", "flag_help", "cluster_flags", "tool_flags", "config", "tool_config",
-             "storage", "data", "losses", "models", "extensions", "visualization", "evaluation", "inference", "training", "train_fg", "train_hoc", "distill", "evaluate",
-             "counting", "segment", "sample", "count", "export")
+             "storage", "data", "losses", "models", "extensions", "visualization", "evaluation",
+             "inference", "training", "train_fg", "train_hoc", "distill", "evaluate", "counting", "segment", "sample", "count", "export")
 
 # Imports from a higher level that are still there, (importer, imported). One that is gone must be gone here too.
 KNOWN_UPWARD_IMPORTS = frozenset()

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 import cluster_flags
-import flags
 from data import hoc, synthetic
 from errors import UserError
 from evaluation import instances

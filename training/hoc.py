@@ -118,7 +118,8 @@ def monitor(options: config.Cluster, built: Built, *, darkest: float, shapes: Op
     batch = next(iter(built.stream.batches(batch_size=options.run.num_panel_images, num_steps=1, seed=seed)))
     return monitors.ClusterMonitor(
         built.scenes, recognition=built.recognition, latent_dim=options.scenes.latent_dim, batch=batch, seed=seed,
-        shapes=shapes, darkest=darkest, num_evaluated=options.run.num_evaluation_images, num_panel_layers=options.scenes.num_panel_layers)
+        shapes=shapes, darkest=darkest, num_evaluated=options.run.num_evaluation_images,
+        num_panel_layers=options.scenes.num_panel_layers)
 
 
 def describe(options: config.Cluster, cluster: np.ndarray) -> str:
