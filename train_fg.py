@@ -66,7 +66,7 @@ if __name__ == "__main__":
     flags.define_generator()
     flags.define_discriminator()
     flags.define_objective(area_constant=f"{photographs.PAPER_AREA} (Table 3); with bundled photographs what they cover of "
-                           f"their boxes: {photographs.BUNDLED_AREAS}")
+                           "their boxes: " + ", ".join(f"{name} {area:g}" for name, area in photographs.BUNDLED_AREAS.items()))
     flags.define_players()
     flags.define_optimization(batch_size=16, num_steps=5000)
     flags.define_run(run_dir="runs/fg", evaluated="labelled photographs", num_evaluated=200)
