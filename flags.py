@@ -35,6 +35,7 @@ _AVERAGE_HELP = ("Decay of the {}'s exponential moving average, which is then wh
                  "al. 2019), such as 0.999; until about 9 / (1 - decay) steps it is shorter, (1 + t) / (10 + t). 0: none, "
                  "as in the paper (S17).")
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
+STUDENT_AUGMENTATIONS = ("color", "hue", "placement")
 
 
 class _PathParser(absl_flags.ArgumentParser):
@@ -200,7 +201,7 @@ def define_distillation() -> None:
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites"], "Deprecated: has no effect. The student is shown "
                            "foregrounds carved by the teacher on random backgrounds, as in the paper.")
     _define_augmentation("How photographs and, independently, backgrounds are changed at random before the student "
-                         "sees them", AUGMENTATIONS[:-1])
+                         "sees them", STUDENT_AUGMENTATIONS)
     absl_flags.DEFINE_float("student_learning_rate", 4e-4, "Adam's rate of the student (S10).", lower_bound=0.0)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)

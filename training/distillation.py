@@ -1,5 +1,6 @@
 """Teacher-student distillation (appendix, 'Data Distillation in the First Application', Eq. 8)."""
 
+import math
 from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
@@ -12,10 +13,14 @@ from data import images as image_ranges
 from data.photographs import TrainingData
 from extensions import augmentation as augmentations
 from extensions import ema
+from models import layout
 from models.composition import Instance, composite, stack_layers
 from models.unet import build_unet
 from training import optimizers
 from training.adversarial import Metrics, descend, mask_statistics, objective_of
+
+PLACEMENT = "placement"  # a kind of the student's augmentation, beside those of `extensions.augmentation`
+_PLACEMENT = layout.AffineLayout(max_translation=0.1, max_rotation=math.radians(15.0), scale_range=(0.8, 1.2))
 
 
 def build(options: config.Distillation) -> "Distillation":
@@ -67,7 +72,9 @@ class Distillation(tf.Module):
           student: images [B, S, S, 3] in [0, 1] to soft masks.
           optimizer: optimizer of its variables.
           augmentation: of `extensions.augmentation.KINDS` but 'translation': how photographs, and independently of them
-            backgrounds, are changed before the student sees them; their masks stay (S18).
+            backgrounds, are changed before the student sees them; their masks stay. And `PLACEMENT`: photographs and
+            their masks are moved by up to 0.1 of the side, turned by up to 15 degrees and scaled by 0.8 to 1.2 before
+            they are pasted, by Eq. 4's layout (S18).
           average: of the student, or None (S17).
           seed: seed of these changes.
           jit_compile: whether the update is compiled by XLA.
@@ -80,7 +87,8 @@ class Distillation(tf.Module):
             raise ValueError("augmentation 'translation' would move photographs away from their masks")
         self.student, self.optimizer = student, optimizer
         self.average, self.shown = average, average.averaged if average else student
-        self.augmentation, self.seed = tuple(augmentation), seed
+        self.augmentation, self.seed = tuple(kind for kind in augmentation if kind != PLACEMENT), seed
+        self.is_placed = PLACEMENT in augmentation
         self.update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
 
     def objects(self) -> dict[str, Any]:
@@ -114,12 +122,19 @@ class Distillation(tf.Module):
         seed = augmentations.seed_of(tf.stack([tf.cast(self.seed, tf.int64), step]), stream=stream)
         return tf.clip_by_value(augmentations.augment(images, kinds=self.augmentation, seed=seed), 0.0, 1.0)
 
+    def _placed(self, instances: Instance, step: tf.Tensor) -> Instance:
+        """Returns photographs and masks [B, S, S, C], moved, turned and scaled together; what comes in has mask 0."""
+        seed = augmentations.seed_of(tf.stack([tf.cast(self.seed, tf.int64), step]), stream=2)
+        return _PLACEMENT.warp(instances, _PLACEMENT.sample([instances.mask.shape[0]], seed=seed))
+
     def _update(self, batch: dict) -> Metrics:
         """Minimises Eq. (8) over the student's parameters."""
         photographs, labels, backgrounds = (image_ranges.to_unit_range(batch[name])
                                             for name in ("photographs", "masks", "backgrounds"))
         photographs, backgrounds = (self._changed(images, batch["step"], stream=stream)
                                     for stream, images in enumerate((photographs, backgrounds)))
+        if self.is_placed:
+            photographs, labels = self._placed(Instance(photographs, labels), batch["step"])
         inputs = self.student_inputs(photographs, labels, backgrounds)
         with tf.GradientTape() as tape:
             masks = self.student(inputs, training=True)
