@@ -16,12 +16,12 @@ from models.unet import build_unet
 from training import distillation, labels, optimizers
 
 
-def made_distillation(*, width=1 / 16, size=64, seed=0, num_steps=1000, fall_steps=0):
+def made_distillation(*, width=1 / 16, size=64, seed=0, num_steps=1000, fall_steps=0, augmentation=()):
     tf.keras.utils.set_random_seed(seed)
     student = build_unet(width=width, size=size, batch_norm_momentum=0.9)
     optimizer = optimizers.make_optimizer(student.trainable_variables, learning_rate=2e-3, num_steps=num_steps,
                                           learning_rate_fall_steps=fall_steps)
-    return distillation.Distillation(student=student, optimizer=optimizer)
+    return distillation.Distillation(student=student, optimizer=optimizer, augmentation=augmentation)
 
 
 def averaged_distillation(**options):
@@ -209,3 +209,21 @@ def test_photographs_and_backgrounds_change_colours_apart_from_each_other_and_ma
     assert float(tf.reduce_max(tf.abs(photographs - seen[2][0]))) > 0.1
     with pytest.raises(ValueError, match="away from their masks"):
         distillation.Distillation(student=student, optimizer=optimizer, augmentation=("translation",))
+
+
+def test_placement_moves_photographs_with_their_masks_and_leaves_backgrounds():
+    batch = random_batch()
+    photographs, _, patches = unit(batch)
+    masks = photographs[..., :1]  # so that what moved shows in both alike
+    batch["masks"] = batch["photographs"][..., :1]
+    training = made_distillation(augmentation=("placement",))
+    seen = []
+    training.student_inputs = lambda *pictures: seen.append(pictures) or pictures[0]
+    for step in (0, 0, 1):
+        training.replica_step({**batch, "step": tf.constant(step, tf.int64)})
+    moved, moved_masks, backgrounds = seen[0]
+    np.testing.assert_allclose(moved[..., :1], moved_masks, atol=1e-6)
+    assert np.abs(moved_masks - masks).mean() > 0.1
+    np.testing.assert_array_equal(backgrounds, patches)
+    np.testing.assert_array_equal(moved, seen[1][0])
+    assert float(tf.reduce_max(tf.abs(moved - seen[2][0]))) > 0.1
