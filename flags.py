@@ -201,7 +201,8 @@ def define_distillation() -> None:
     absl_flags.DEFINE_enum("distill_on", "composites", ["composites"], "Deprecated: has no effect. The student is shown "
                            "foregrounds carved by the teacher on random backgrounds, as in the paper.")
     _define_augmentation("How photographs and, independently, backgrounds are changed at random before the student "
-                         "sees them", STUDENT_AUGMENTATIONS)
+                         "sees them", STUDENT_AUGMENTATIONS, further=" 'placement' moves, turns and scales each photograph "
+                         "with its mask before it is pasted.")
     absl_flags.DEFINE_float("student_learning_rate", 4e-4, "Adam's rate of the student (S10).", lower_bound=0.0)
     absl_flags.DEFINE_float("batch_norm_momentum", 0.99, "Share of the old moving statistics kept (S7).",
                             lower_bound=0.0, upper_bound=0.9999)
@@ -212,10 +213,10 @@ def define_distillation() -> None:
                             "and kept in the run folder.", lower_bound=1.0)
 
 
-def _define_augmentation(what: str, kinds: Sequence[str]) -> None:
+def _define_augmentation(what: str, kinds: Sequence[str], *, further: str = "") -> None:
     """Changes at random of pictures, of `kinds`."""
     absl_flags.DEFINE_list("augmentation", [], f"{what}, of {', '.join(kinds)} (Zhao et al. 2020); none in the paper "
-                           "(S18).")
+                           f"(S18).{further}")
     absl_flags.register_validator("augmentation", lambda chosen: set(chosen) <= set(kinds),
                                   message=f"must be of {', '.join(kinds)}")
 
