@@ -9,11 +9,9 @@ from typing import Any, Mapping, Optional, TypeVar, get_type_hints
 
 import flags  # before TensorFlow
 from flags import FLAGS
-from errors import UserError
 
 Kind = TypeVar("Kind")
 frozen = dataclasses.dataclass(frozen=True)
-UNTRAINED_AREA = 0.5  # mean of an untrained sigmoid, the default of --initial_mask_area
 
 
 @frozen
@@ -286,16 +284,3 @@ def _flag(name: str, given: Mapping[str, str]) -> Any:
     clone = copy.deepcopy(FLAGS[name])
     clone.parse(given[name])
     return clone
-
-
-def initial_mask(generator: Generator, objective: Objective) -> float:
-    """Returns around which value the untrained network's masks lie (S7, S12).
-
-    Raises:
-      UserError: masks are to start in two places.
-    """
-    if not objective.area_ramp_steps:
-        return generator.initial_mask_area
-    if generator.initial_mask_area != UNTRAINED_AREA:
-        raise UserError("--initial_mask_area does not go with --area_ramp_steps, with which masks start at --area_start.")
-    return objective.area_start

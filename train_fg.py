@@ -21,7 +21,7 @@ import flags  # before TensorFlow, whose environment it sets
 import config
 import errors
 from data import photographs
-from training import area_suggestion, environment, foreground, loop, monitors
+from training import area_suggestion, environment, foreground, loop, monitors, objectives
 
 
 def train(options: config.Foreground, run: loop.OpenRun) -> None:
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
         return
     given |= environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)
     options = config.with_area(config.from_flags(config.Foreground, given=given), photographs.default_area(name))
-    config.initial_mask(options.generator, options.objective)  # refuses two starts before the folder is made
+    objectives.initial_mask(options.generator, options.objective)  # refuses two starts before the folder is made
     with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
                        changeable=flags.CHANGEABLE, spectral_norm=options.discriminator.spectral_norm) as run:
         train(options, run)

@@ -13,7 +13,7 @@ from PIL import Image
 import tensorflow as tf
 
 import config
-from data import decoding, label_images, samples, synthetic
+from data import decoding, images, label_images, samples, synthetic
 from errors import UserError
 
 WINDOW = 64  # Table 2's size
@@ -115,7 +115,7 @@ def scaled_shapes(shapes: np.ndarray, *, window_size: int) -> np.ndarray:
     """Scales a drawn cluster's shapes as `scaled_for_windows` scales its picture: bool [m, T, T] to bool [m, T', T']."""
     if window_size == WINDOW:
         return shapes
-    return np.stack([synthetic.scaled(shape, WINDOW / window_size) >= 0.5 for shape in shapes])
+    return np.stack([images.scaled(shape, WINDOW / window_size) >= 0.5 for shape in shapes])
 
 
 def load_unscaled(scenes: config.Scenes) -> np.ndarray:

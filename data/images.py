@@ -1,4 +1,4 @@
-"""Images: cropping by a box, many at a time, and the project's only conversions between ranges.
+"""Images: cropping by a box, many at a time, scaling, and the project's only conversions between ranges.
 
 Axis letters: B or n images, H rows, W columns, C channels, S the side of a square crop in pixels.
 """
@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hashlib
 from typing import Any, Callable, Iterable, NamedTuple, Optional, Sequence
 
+import cv2
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
@@ -173,3 +174,19 @@ def channel_statistics(pictures: Iterable[np.ndarray]) -> tuple[list[float], lis
 def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """float [...] in [0, 1] to uint8 in [0, 255]: rounded, and clipped where it lies outside."""
     return tf.cast(tf.clip_by_value(tf.round(images * 255.0), 0.0, 255.0), tf.uint8)
+
+
+def scaled(square: np.ndarray, scale: float, *, size: Optional[int] = None) -> np.ndarray:
+    """Scales a square picture about its middle, bilinearly.
+
+    Args:
+      square: bool or float [T, T] or [T, T, C].
+      scale: factor.
+      size: side of the result; None: the least that holds the whole picture.
+
+    Returns:
+      float32 [size, size] or [size, size, C], 0 beyond the picture.
+    """
+    side = size or int(np.ceil(len(square) * scale))
+    shift = (side - 1) / 2 - scale * (len(square) - 1) / 2
+    return cv2.warpAffine(square.astype(np.float32), np.array([[scale, 0.0, shift], [0.0, scale, shift]]), (side, side))

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple, Optional
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -224,22 +223,6 @@ def drawn_instances(kind: str, *, num_instances: int, size: int = 64, seed: int)
         instance[inside, inside, :3] = np.clip(shading[..., np.newaxis] * colour, 0.0, 1.0)
         instance[inside, inside, 3] = coverage
     return instances
-
-
-def scaled(square: np.ndarray, scale: float, *, size: Optional[int] = None) -> np.ndarray:
-    """Scales a square picture about its middle, bilinearly.
-
-    Args:
-      square: bool or float [T, T] or [T, T, C].
-      scale: factor.
-      size: side of the result; None: the least that holds the whole picture.
-
-    Returns:
-      float32 [size, size] or [size, size, C], 0 beyond the picture.
-    """
-    side = size or int(np.ceil(len(square) * scale))
-    shift = (side - 1) / 2 - scale * (len(square) - 1) / 2
-    return cv2.warpAffine(square.astype(np.float32), np.array([[scale, 0.0, shift], [0.0, scale, shift]]), (side, side))
 
 
 def _draw_colour(kind: _Kind, *, generator: np.random.Generator) -> np.ndarray:

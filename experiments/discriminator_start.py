@@ -32,12 +32,13 @@ import tensorflow as tf  # noqa: E402
 import config  # noqa: E402
 import errors  # noqa: E402
 import losses  # noqa: E402
-from data import batches, birds, hoc, images, photographs, synthetic  # noqa: E402
+from data import batches, birds, hoc, images, photographs, points, synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
 from inference import networks, sampler  # noqa: E402
 from models import instance_generator, layout, providers, scene_generator  # noqa: E402
 from models.composition import Instance, composite, stack_layers  # noqa: E402
 from models.discriminator import Discriminator, TABLE_1_WIDTHS, TABLE_2_WIDTHS  # noqa: E402
+from storage import atomic  # noqa: E402
 
 # name: (initialiser, input range, score activation, spectral norm, its scale, learning rate)
 BIRDS_SETTINGS = {
@@ -156,7 +157,7 @@ def windows_about(path, cluster, *, scale):
     """Cuts the windows of a cluster that have an instance in their middle.
 
     Args:
-      path: JSON file, a list of {"x": ..., "y": ...} in the photograph's pixels.
+      path: JSON file of `data.points`.
       cluster: uint8 [H, W, 3].
       scale: its pixels per pixel of the photograph.
 
@@ -164,15 +165,11 @@ def windows_about(path, cluster, *, scale):
       uint8 [M, 64, 64, 3] of the points that are far enough from the edges.
 
     Raises:
-      UserError: the file is missing or of another kind, or no point is.
+      UserError: the file cannot be read, or no point is.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            points = [(round(scale * point["x"]), round(scale * point["y"])) for point in json.load(file)]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"--points={path} is no JSON list of points with x and y ({error!r}).") from error
+    centres = np.rint(scale * points.read_points(path).points).astype(int)
     half = hoc.WINDOW // 2
-    windows = [cluster[y - half:y + half, x - half:x + half] for x, y in points
+    windows = [cluster[y - half:y + half, x - half:x + half] for x, y in centres
                if half <= x <= cluster.shape[1] - half and half <= y <= cluster.shape[0] - half]
     if not windows:
         raise UserError(f"--points={path} has no point that a window of the photograph has in its middle.")
@@ -280,26 +277,23 @@ def main(argv):
               f"{after['accuracy_real']:.2f} fake {after['accuracy_fake']:.2f}   {results[name]['seconds']:.0f} s",
               flush=True)
         if options.out:
-            with open(options.out, "w", encoding="utf-8") as file:
-                json.dump(results, file, indent=2)
+            atomic.write(options.out, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":
     absl_flags.DEFINE_enum("task", "birds", list(TASKS), "What is composed.")
     flags.define_path("data_dir", None, "Birds in CUB-200-2011's layout.")
-    flags.define_path("backgrounds", None, "Folder of background photographs, for birds, or "
-                      "'outside_boxes'.")
+    flags.define_path("backgrounds", None, "Folder of background photographs, for birds, or 'outside_boxes'.")
     flags.define_path("image", None, "Photograph of a cluster. Default: drawn ellipses.")
     absl_flags.DEFINE_integer("window_size", None, "Side of its windows, in its pixels.", lower_bound=16)
     absl_flags.DEFINE_integer("num_pasted", 2, "Disks or instances pasted on a cluster's window.", lower_bound=1)
     absl_flags.DEFINE_bool("vertical_flip", True, "Turn a cluster's windows upside down half of the time.")
-    flags.define_path("points", None, "JSON list of {x, y} in --image: disks are cut about these.")
+    flags.define_path("points", None, "JSON file of points in --image: disks are cut about these.")
     flags.define_path("weights", None, "weights.npz of a run: its masks carve the photographs, or its instances "
                       "are pasted on the cluster's windows, instead of ghosts and disks.")
     absl_flags.DEFINE_integer("batch_size", 16, "Real pictures, and composites, per update.", lower_bound=1)
     absl_flags.DEFINE_integer("num_steps", 200, "Updates of the discriminator.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of networks and batches.")
-    absl_flags.DEFINE_string("only", None, "Runs just the setting of this name, or those whose name contains "
-                             "this.")
+    absl_flags.DEFINE_string("only", None, "Runs just the setting of this name, or those whose name contains this.")
     flags.define_path("out", None, "JSON file for the figures.")
     errors.run(main)

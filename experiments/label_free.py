@@ -229,12 +229,12 @@ def main(argv: list) -> None:
     """Measures all runs, compares them, prints and writes."""
     del argv
     told = config.from_flags(Options)
+    check_alike(told.run_dir)
     first = networks.load_network(run_dir=told.run_dir[0])
     given = networks.inherited_flags(first, told.photographs)
     if told.backgrounds is None and "backgrounds" in first.flags:
         given["backgrounds"] = first.flags["backgrounds"]
     pictures = load_pictures(config.from_flags(Options, given=given))
-    check_alike(told.run_dir)
     by_run = [measure_run(run_dir, pictures) for run_dir in told.run_dir]
     rows = [row for one in by_run for row in one]
     compare_runs(rows)

@@ -122,7 +122,7 @@ def drawn(kind: str, *, window_size: int, seed: int) -> tuple[np.ndarray, np.nda
                                      name="the drawn cluster")
     instances = synthetic.drawn_instances(kind, num_instances=NUM_INSTANCES, seed=seed)
     if window_size != hoc.WINDOW:
-        instances = np.stack([synthetic.scaled(instance, hoc.WINDOW / window_size, size=hoc.WINDOW)
+        instances = np.stack([images.scaled(instance, hoc.WINDOW / window_size, size=hoc.WINDOW)
                               for instance in instances])
     masks = instances[..., 3]
     if max(masks[:, [0, -1]].max(), masks[:, :, [0, -1]].max()) >= 0.5:

@@ -167,6 +167,8 @@ def test_a_photograph_of_twelve_million_pixels_needs_little_memory(weights, tmp_
     (["--weights=hoc.npz", "pictures", "--out=out"], "hoc.npz holds a 'instance_generator', expected a 'unet'"),
     (["--weights=w.npz", "pictures", "--out=hoc.npz/out"], "hoc.npz/out/masks.csv cannot be written"),
     (["--weights=w.npz", "--out=out"], "No picture is given"),
+    (["--weights=w.npz", "", "--out=out"], "A path given is empty"),
+    (["--weights=w.npz", "pictures", "--out=out", "--boxes_format=yolo"], "how --boxes are written, and none are"),
 ])
 def test_what_cannot_be_done_is_refused_in_a_sentence(run_script, weights, tmp_path, arguments, message):
     shutil.copy(weights, tmp_path / "w.npz")
@@ -209,13 +211,6 @@ def test_neither_a_picture_called_as_a_contact_sheet_nor_the_boxes_are_written_o
     with pytest.raises(UserError, match="masks.csv, which is to be read, would be overwritten"):
         segment.check_overwriting(pictures, stems, out=str(tmp_path / "out"), boxes=str(tmp_path / "out" / "masks.csv"))
     segment.check_overwriting(pictures, stems, out=str(tmp_path / "out"), boxes=str(tmp_path / "masks.csv"))
-
-
-def test_sheets_of_an_earlier_call_go_and_nothing_else(tmp_path):
-    for name in ("contact_sheet_001.png", "contact_sheet_1000.png", "contact_sheet_of_mine.png", "x_mask.png"):
-        (tmp_path / name).touch()
-    MaskFolder(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["contact_sheet_of_mine.png", "masks.csv", "x_mask.png"]
 
 
 def _files(out):
@@ -290,22 +285,16 @@ def test_a_picture_of_any_name_has_its_mask_and_one_of_too_long_a_name_is_named(
 def test_boxes_of_many_pictures_serve_for_one(run_script, weights, tmp_path):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (60, 40), "red").save(tmp_path / name)
-    (tmp_path / "boxes.txt").write_text("a.png 5 5 30 40\nb.png 10 10 50 30\ngone.png 1 1 2 2\n")
-    result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--boxes={tmp_path / 'boxes.txt'}",
-                        f"--out={tmp_path / 'out'}", "--boxes_format=corners")
+    boxes = tmp_path / "boxes.txt"
+    command = ("segment.py", f"--weights={weights}", f"--boxes={boxes}", f"--out={tmp_path / 'out'}")
+    boxes.write_text("a.png 5 5 30 40\nb.png 10 10 50 30\ngone.png 1 1 2 2\n")
+    result = run_script(*command, tmp_path / "b.png", "--boxes_format=corners")
     assert result.returncode == 0 and "1 masks are in" in result.stdout, result.stderr
     assert "2 of 3 boxes are passed over" in result.stderr and result.stderr.count("\n") == 1
-    (tmp_path / "boxes.txt").write_text("gone.png 1 1 2 2\n")
-    result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--boxes={tmp_path / 'boxes.txt'}",
-                        f"--out={tmp_path / 'other'}")
+    boxes.write_text("gone.png 1 1 2 2\n")
+    result = run_script(*command, tmp_path / "b.png")
     assert result.returncode == 1 and "there is no image 'gone.png' among the images" in result.stderr
-    (tmp_path / "boxes.txt").write_text("b.png 1 1 20 20\na.png 1 1 20 20\na.png 5 5 20 20\n")
+    boxes.write_text("b.png 1 1 20 20\na.png 1 1 20 20\na.png 5 5 20 20\n")
     (tmp_path / "a.png").write_bytes(b"broken")
-    result = run_script("segment.py", f"--weights={weights}", tmp_path, f"--boxes={tmp_path / 'boxes.txt'}",
-                        f"--out={tmp_path / 'out'}")
+    result = run_script(*command, tmp_path)
     assert result.returncode == 1 and "error: 1 of 2 pictures failed" in result.stderr, result.stderr
-    result = run_script("segment.py", f"--weights={weights}", tmp_path / "b.png", f"--out={tmp_path / 'other'}",
-                        "--boxes_format=yolo")
-    assert result.returncode == 1 and "--boxes_format says how --boxes are written, and none are given" in result.stderr
-    result = run_script("segment.py", f"--weights={weights}", "", f"--out={tmp_path / 'other'}")
-    assert result.returncode == 1 and "A path given is empty" in result.stderr and not (tmp_path / "other").exists()

@@ -35,7 +35,7 @@ def build(options: config.Foreground, *, crops: np.ndarray,
     network, averaged = (build_unet(
         size=options.data.image_size, width=generator.generator_width, batch_norm_momentum=generator.batch_norm_momentum,
         kernel_initializer=generator.generator_initializer,
-        initial_mask=config.initial_mask(generator, options.objective)) if wanted else None
+        initial_mask=objectives.initial_mask(generator, options.objective)) if wanted else None
                          for wanted in (True, generator.generator_average))
     if generator.initial_weights and is_new:
         start_from(generator.initial_weights, (network, averaged), network="unet")

@@ -23,7 +23,7 @@ def check(options: config.Cluster) -> None:
     """Refuses flags that do not go together; UserError names them."""
     scenes, area = options.scenes, options.objective.area_constant
     check_padding(scenes.padding, area=area, max_magnification=scenes.max_magnification)
-    config.initial_mask(options.generator, options.objective)
+    objectives.initial_mask(options.generator, options.objective)
     if scenes.mask_start == "disk" and not 0.0 < area < 1.0:
         raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
     if options.information.num_recognized_layers > scenes.num_layers:
@@ -83,7 +83,7 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
     network, averaged = (build_generator(
         latent_dim=scenes.latent_dim, disk_area=disk_area(options), width=generator.generator_width,
         kernel_initializer=generator.generator_initializer, batch_norm_momentum=generator.batch_norm_momentum,
-        initial_mask=config.initial_mask(generator, options.objective)) if wanted else None
+        initial_mask=objectives.initial_mask(generator, options.objective)) if wanted else None
                          for wanted in (True, generator.generator_average))
     if generator.initial_weights and is_new:
         start_from(generator.initial_weights, (network, averaged), network="instance_generator",

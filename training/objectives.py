@@ -4,10 +4,14 @@ from typing import Callable, Optional, Union
 
 import tensorflow as tf
 
+import config
 import losses
+from errors import UserError
 from extensions import mask_terms, schedules
 from models.composition import Instance
 from models.scene_generator import Scene
+
+UNTRAINED_AREA = 0.5  # mean of an untrained sigmoid, the default of --initial_mask_area
 
 Schedule = Callable[[tf.Tensor], tf.Tensor]
 """From the number of steps done, int64 scalar, to a float32 scalar."""
@@ -143,3 +147,16 @@ def make_mask_terms(*, area_constant: float, area_weight: float, area_penalty: s
 def with_masks(scene: Scene, masks: tf.Tensor) -> Scene:
     """Returns a scene with other masks [N, B, H, W, 1] before the warp; its composite stays."""
     return scene._replace(foregrounds=Instance(scene.foregrounds.image, masks))
+
+
+def initial_mask(generator: config.Generator, objective: config.Objective) -> float:
+    """Returns around which value the untrained network's masks lie (S7, S12).
+
+    Raises:
+      UserError: masks are to start in two places.
+    """
+    if not objective.area_ramp_steps:
+        return generator.initial_mask_area
+    if generator.initial_mask_area != UNTRAINED_AREA:
+        raise UserError("--initial_mask_area does not go with --area_ramp_steps, with which masks start at --area_start.")
+    return objective.area_start

@@ -139,3 +139,15 @@ def test_a_channel_without_contrast_has_a_deviation_to_divide_by():
     means, deviations = images.channel_statistics([np.full([4, 4, 3], 51, np.uint8)])
     np.testing.assert_allclose(means, 0.2)
     np.testing.assert_allclose(deviations, 1.0 / 255.0)
+
+
+def test_a_square_is_scaled_about_its_middle():
+    square = np.zeros((8, 8, 2))
+    square[2:6, 1:7, 0], square[..., 1] = 1.0, 0.5
+    np.testing.assert_array_equal(images.scaled(square, 1.0), square)
+    doubled = images.scaled(square[..., 0], 2.0)
+    assert doubled.shape == (16, 16) and doubled.sum() == pytest.approx(4 * square[..., 0].sum())
+    np.testing.assert_allclose(doubled, doubled[::-1, ::-1], atol=1e-5)
+    placed = images.scaled(square, 1.5, size=20)
+    assert placed.shape == (20, 20, 2) and (placed[:3] == 0).all() and placed[10, 10, 1] == 0.5
+    assert placed[..., 0].sum() == pytest.approx(1.5**2 * square[..., 0].sum())

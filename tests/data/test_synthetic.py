@@ -282,15 +282,3 @@ def test_single_instances_are_whole_and_in_the_middle():
     np.testing.assert_array_equal(instances, synthetic.drawn_instances("long_ellipses", num_instances=5, seed=0))
     with pytest.raises(ValueError, match="size is 49"):
         synthetic.drawn_instances("beans", num_instances=1, size=49, seed=0)
-
-
-def test_a_square_is_scaled_about_its_middle():
-    square = np.zeros((8, 8, 2))
-    square[2:6, 1:7, 0], square[..., 1] = 1.0, 0.5
-    np.testing.assert_array_equal(synthetic.scaled(square, 1.0), square)
-    doubled = synthetic.scaled(square[..., 0], 2.0)
-    assert doubled.shape == (16, 16) and doubled.sum() == pytest.approx(4 * square[..., 0].sum())
-    np.testing.assert_allclose(doubled, doubled[::-1, ::-1], atol=1e-5)
-    placed = synthetic.scaled(square, 1.5, size=20)
-    assert placed.shape == (20, 20, 2) and (placed[:3] == 0).all() and placed[10, 10, 1] == 0.5
-    assert placed[..., 0].sum() == pytest.approx(1.5**2 * square[..., 0].sum())

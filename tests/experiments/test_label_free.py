@@ -88,9 +88,16 @@ def test_the_checkpoints_of_runs_are_measured_and_compared(run_script, drawn, tm
     last = json.loads((runs[1] / "metrics.json").read_text())["last"]
     assert rows[-1]["mean_iou"] == pytest.approx(last["evaluation/mean_iou"], abs=1e-6)  # the averaged network's
     assert "the last" in result.stdout and "regret" in result.stdout
-    (runs[1] / "data.txt").write_text("others\n")
-    refused = run_script("experiments/label_free.py", *(f"--run_dir={run_dir}" for run_dir in runs))
-    assert refused.returncode == 1 and "seed_1 was trained on other pictures or boxes than" in refused.stderr
+
+
+def test_runs_on_other_photographs_are_refused_in_a_sentence_before_any_is_read(run_script, tmp_path):
+    for name, fingerprint in (("first", "these"), ("same", "these"), ("other", "others")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "data.txt").write_text(fingerprint + "\n")
+    label_free.check_alike([tmp_path / "first", tmp_path / "same"])
+    refused = run_script("experiments/label_free.py", *(f"--run_dir={tmp_path / name}" for name in ("first", "same", "other")))
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert f"{tmp_path / 'other'} was trained on other pictures or boxes than {tmp_path / 'first'}" in refused.stderr
 
 
 def test_what_cannot_be_measured_is_refused_in_a_sentence(run_script, tmp_path):

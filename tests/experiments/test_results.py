@@ -54,11 +54,42 @@ def test_every_figure_of_a_page_is_one_of_a_run(page):
     assert not [figure for figure in sorted(found) if not is_printed(figure, numbers)]
 
 
+def blocks(text):
+    """Returns a page's paragraphs, list items and table rows, a table's rows each with the paragraph that ends in its ':'."""
+    found, introduction = [], ""
+    for part in re.split(r"\n\s*\n", text):
+        is_table = part.startswith("|")
+        pieces = part.splitlines() if is_table else re.split(r"\n(?=(?:-|\d+\.) )", part)
+        found += [f"{introduction}\n{piece}" if is_table else piece for piece in pieces]
+        introduction = part if part.endswith(":") else ""
+    return found
+
+
+def figures_without_source(text):
+    """Returns the figures of a page of docs/ that stand in no log, nor in RESULTS.md or README.md, that their block links."""
+    lacking = []
+    for block in blocks(text):
+        links = re.findall(r"\]\(((?:log/|\.\./RESULTS\.md|\.\./README\.md)[^)\s]*)\)", block)
+        known = set().union(SETTINGS, *(numbers_of(f"docs/{link}".replace("docs/../", "")) for link in links))
+        lacking += [(figure, *links) for figure in re.findall(FIGURE, block) if figure not in known]
+    return lacking
+
+
 @pytest.mark.parametrize("page", ["docs/failures.md", "docs/extensions.md", "docs/clusters.md"])
-def test_every_figure_of_a_page_below_stands_in_a_log(page):
-    numbers = results.figures(ENTRIES)
-    found = set(re.findall(FIGURE, (ROOT / page).read_text(encoding="utf-8"))) - set(SETTINGS) - numbers_of_logs()
-    assert not [figure for figure in sorted(found) if not is_printed(figure, numbers)]
+def test_every_figure_of_a_page_below_stands_in_the_log_beside_it(page):
+    assert not figures_without_source((ROOT / page).read_text(encoding="utf-8"))
+
+
+def test_a_figure_of_another_log_or_of_none_is_found(monkeypatch):
+    logs = {"docs/log/birds.md": {"0.565"}, "docs/log/pets.md": {"0.614", "0.425"}, "RESULTS.md": {"0.742"}}
+    monkeypatch.setitem(globals(), "numbers_of", logs.get)
+    birds, pets = "[log](log/birds.md)", "[log](log/pets.md)"
+    right = (f"Birds 0.565 ({birds}), as in [RESULTS](../RESULTS.md) 0.742.\n\n- Pets 0.614 and\n  0.425 ({pets}).\n"
+             f"- Birds 0.565 ({birds}).\n\nA table ({pets}):\n\n| a | 0.614 |\n|---|---|\n| b | 0.425 |\n")
+    assert figures_without_source(right) == []
+    wrong = right.replace("- Birds 0.565", "- Birds 0.425").replace("b | 0.425", "b | 0.565") + "\nNo link: 0.614."
+    assert figures_without_source(wrong) == [("0.425", "log/birds.md"), ("0.565", "log/pets.md"), ("0.614",)]
+    assert figures_without_source(right.replace("0.742", "0.743")) == [("0.743", "log/birds.md", "../RESULTS.md")]
 
 
 def test_every_figure_of_a_row_is_one_of_its_own_runs():

@@ -122,3 +122,10 @@ def test_a_contact_sheet_shows_input_mask_and_cut_out_below_each_name():
     assert tuple(sheet[middle[2], right]) == (255, 0, 0) and len(set(sheet[middle[2], left])) == 1  # a grey square
     assert (sheet[:height] < 128).any()  # there are names
     assert (sheet[-34:, 36:] == 255).all()  # the place of the fourth picture is empty
+
+
+def test_sheets_of_an_earlier_call_go_and_nothing_else(tmp_path):
+    for name in ("contact_sheet_001.png", "contact_sheet_1000.png", "contact_sheet_of_mine.png", "x_mask.png"):
+        (tmp_path / name).touch()
+    MaskFolder(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["contact_sheet_of_mine.png", "masks.csv", "x_mask.png"]
