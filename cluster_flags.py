@@ -10,15 +10,7 @@ from flags import MOST_INSTANCES, define_max_megapixels, define_path, define_sug
 
 def define_cluster() -> None:
     """The photograph of a cluster, its windows, and its scenes (Table 4, 'Learning ... From One Image of HOC')."""
-    define_max_megapixels()
-    define_path("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
-    define_path("labels", None, "PNG that numbers the true instances of --image, 0 where there is none; they are measured "
-                "against and not learnt from.")
-    define_drawn_cluster()
-    absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
-                              "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78; "
-                              "for a drawn cluster: 64.")
-    define_suggest("flags that fit --image, from the size at which it repeats itself")
+    _define_picture()
     absl_flags.DEFINE_integer("num_layers", 10, "Instances composed into a window, N (Table 4: 8, 10, 12).",
                               lower_bound=1, upper_bound=64)
     absl_flags.DEFINE_integer("latent_dim", 5, "Dimensions of z (Table 4: 6, 5, 2).", lower_bound=1, upper_bound=1024)
@@ -71,3 +63,19 @@ def define_drawn_cluster() -> None:
                             "lies below it; 0: none.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("drawn_noise", 0.0, "Standard deviation of the drawn picture's sensor noise, in units of the "
                             "brightest value; 0: none.", lower_bound=0.0, upper_bound=1.0)
+
+
+def _define_picture() -> None:
+    """The photograph of a cluster, or the one that is drawn, and its windows."""
+    define_max_megapixels()
+    define_path("image", None, "Photograph of a homogeneous object cluster. Default: the bundled oranges.")
+    define_path("labels", None, "PNG that numbers the true instances of --image, 0 where there is none; they are measured "
+                "against and not learnt from.")
+    define_drawn_cluster()
+    absl_flags.DEFINE_integer("window_size", None, "Side of a window in the photograph's pixels, about 1.5 times the "
+                              "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78; "
+                              "for a drawn cluster: 64.")
+    define_suggest("flags that fit --image, from the size at which it repeats itself")
+    absl_flags.DEFINE_float("flat_field", 0.0, "Even out light and colour that change slowly over the picture: divide it by its "
+                            "blur, whose standard deviation is that many windows, such as 0.9; 0: not, as in the paper (S31).",
+                            lower_bound=0.0, upper_bound=100.0)

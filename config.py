@@ -141,6 +141,7 @@ class Scenes:
     drawn_shadows: float
     drawn_noise: float
     window_size: Optional[int]
+    flat_field: float
     num_layers: int
     latent_dim: int
     padding: int

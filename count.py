@@ -48,12 +48,14 @@ def check(options: tool_config.Counting) -> None:
         raise UserError(f"{options.image}, which is to be read, would be overwritten; give another --out.")
 
 
-def load_photograph(options: tool_config.Counting, *, trained: Any) -> tuple[np.ndarray, np.ndarray, int]:
+def load_photograph(options: tool_config.Counting, *, trained: Any,
+                    flat_field: float) -> tuple[np.ndarray, np.ndarray, int]:
     """Loads the photograph.
 
     Args:
       options: of the command.
       trained: the window size that was trained with, or None.
+      flat_field: by which the light is evened out, in windows, as for the generator; 0: not.
 
     Returns:
       The photograph, uint8 [H, W, 3], the same scaled so that windows are of 64 pixels, and the window size.
@@ -68,12 +70,12 @@ def load_photograph(options: tool_config.Counting, *, trained: Any) -> tuple[np.
     hoc.check_window_size(window_size)
     decoding.allow_megapixels(options.max_megapixels)
     photograph = decoding.load_image(options.image)
-    scaled = hoc.scaled_for_windows(photograph, window_size=window_size, name=options.image)
+    scaled = hoc.evened(hoc.scaled_for_windows(photograph, window_size=window_size, name=options.image), flat_field)
     return photograph, scaled, window_size
 
 
-def train(options: tool_config.Counting, instances: np.ndarray, *, scaled: np.ndarray,
-          window_size: int) -> tuple[student.Student, np.ndarray, np.ndarray]:
+def train(options: tool_config.Counting, instances: np.ndarray, *, scaled: np.ndarray, window_size: int,
+          flat_field: float) -> tuple[student.Student, np.ndarray, np.ndarray]:
     """Makes composites of instances and trains a student; returns it and the composites with their labels."""
     made = options.composites
     if made.ground == "own" and min(scaled.shape[:2]) < made.composite_size:
@@ -89,7 +91,8 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, scaled: np.nd
         stream, total=made.num_composites, desc="composites", unit="picture", disable=None))))
     learnt = {"diameter": composites.median_diameter(instances), **dataclasses.asdict(recipe)}
     trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
-                            batch_size=options.batch_size, metadata={"window_size": window_size, "learnt": learnt})
+                            batch_size=options.batch_size,
+                            metadata={"window_size": window_size, "flat_field": flat_field, "learnt": learnt})
     return trained, images, labels
 
 
@@ -114,14 +117,17 @@ def main(argv: list[str]) -> None:
     made = {}
     if options.student:
         applied = student.load(options.student)
-        photograph, scaled, window_size = load_photograph(options, trained=applied.metadata.get("window_size"))
+        photograph, scaled, window_size = load_photograph(options, trained=applied.metadata.get("window_size"),
+                                                          flat_field=applied.metadata.get("flat_field", 0.0))
     else:
         weights = weights_path(run_dir=options.run_dir, weights=options.weights)
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
-        photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size)
+        photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size,
+                                                          flat_field=sampled.flat_field)
         usable = generator.usable(sampled.instances, photograph)
-        applied, images, labels = train(options, usable, scaled=scaled, window_size=window_size)
+        applied, images, labels = train(options, usable, scaled=scaled, window_size=window_size,
+                                        flat_field=sampled.flat_field)
         made = {outputs.STUDENT: applied.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
     try:
         instances = find(applied, photograph, scaled, name=options.image, window_size=window_size)

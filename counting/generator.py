@@ -1,4 +1,4 @@
-"""What a trained generator gives to counting: its instances, and the window size that it was trained with."""
+"""What a trained generator gives to counting: its instances, and how its photograph was scaled and evened out."""
 
 from typing import Any, Mapping, NamedTuple, Optional
 
@@ -23,17 +23,20 @@ class Sampled(NamedTuple):
     Attributes:
       instances: RGBA, float32 [n, 64, 64, 4] in [0, 1].
       window_size: of the run, in its photograph's pixels; None where it is not known.
+      flat_field: in windows, by which the light of its photograph was evened out; 0: not.
     """
 
     instances: np.ndarray
     window_size: Optional[int]
+    flat_field: float
 
 
 def sample(path: str, *, count: int, seed: int) -> Sampled:
     """Samples instances from a weights file of `train_hoc.py`; UserError as `inference.sampler.load_generator`."""
     network, metadata = sampler.load_generator(path)
     made = sampler.InstanceSampler(network, latent_dim=int(metadata["latent_dim"]), num_evaluated=count, seed=seed)
-    return Sampled(made.sample(count), window_size(metadata.get("flags", {})))
+    values = run_folder.parse_flags(metadata.get("flags", {}).values())
+    return Sampled(made.sample(count), window_size(metadata.get("flags", {})), float(values.get("flat_field", 0.0)))
 
 
 def usable(instances: np.ndarray, photograph: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import Image
 import tensorflow as tf
 
 import config
-from data import decoding, images, label_images, samples, synthetic
+from data import decoding, illumination, images, label_images, samples, synthetic
 from errors import UserError
 
 WINDOW = 64  # Table 2's size
@@ -76,7 +76,7 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
       seed: of what is drawn.
 
     Returns:
-      picture: scaled for windows, uint8 [H, W, 3].
+      picture: scaled for windows, its light evened out if that is asked for, uint8 [H, W, 3].
       shapes: of a drawn cluster's instances, or of those that `--labels` numbers, bool [m, T, T]; None where unknown.
 
     Raises:
@@ -91,7 +91,7 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
         window_size = WINDOW if scenes.window_size is None else scenes.window_size
         check_window_size(window_size)
         picture, shapes = synthetic.drawn_cluster(scenes.drawn_cluster, seed=seed, **drawn)
-        return (scaled_for_windows(picture, window_size=window_size, name="the drawn cluster"),
+        return (evened(scaled_for_windows(picture, window_size=window_size, name="the drawn cluster"), scenes.flat_field),
                 scaled_shapes(shapes, window_size=window_size))
     if drawn != {"size": synthetic.CLUSTER_SIZE, "shadows": 0.0, "noise": 0.0}:
         raise UserError(f"--drawn_size={scenes.drawn_size}, --drawn_shadows={scenes.drawn_shadows} and --drawn_noise="
@@ -104,11 +104,16 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     check_window_size(window_size)
     path = scenes.image or samples.FRUIT_IMAGE
     photograph = decoding.load_image(path)
-    cluster = scaled_for_windows(photograph, window_size=window_size, name=path)
+    cluster = evened(scaled_for_windows(photograph, window_size=window_size, name=path), scenes.flat_field)
     if not scenes.labels:
         return cluster, None
     labels = label_images.read_labels(scenes.labels, shape=photograph.shape[:2], picture=path)
     return cluster, label_images.shapes_of(labels, scale=WINDOW / window_size)
+
+
+def evened(cluster: np.ndarray, flat_field: float) -> np.ndarray:
+    """Evens out the light of a picture scaled for windows, uint8 [H, W, 3]; `flat_field` is in windows (S31)."""
+    return illumination.flat_field(cluster, sigma=WINDOW * flat_field)
 
 
 def scaled_shapes(shapes: np.ndarray, *, window_size: int) -> np.ndarray:

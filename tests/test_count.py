@@ -93,6 +93,13 @@ def test_the_window_size_is_that_of_the_run(flags, expected):
     assert generator.window_size(flags) == expected
 
 
+@pytest.mark.parametrize("flags, expected", [({}, 0.0), ({"flat_field": "--flat_field=0.9"}, 0.9)])
+def test_the_light_is_evened_out_as_for_the_generator(flags, expected, tmp_path):
+    save_weights(tmp_path / "w.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
+        "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": flags})
+    assert generator.sample(tmp_path / "w.npz", count=4, seed=0).flat_field == expected
+
+
 class Stub:
     """A student that finds squares of one size."""
 
