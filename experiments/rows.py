@@ -127,6 +127,7 @@ ROWS = {
                      arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "drawn": _cluster("Drawn ellipses, known shapes", flagfile="best/hoc_drawn"),
     "fruit_one": _cluster("Fruit, one instance on whole windows", flagfile="best/hoc_fruit_one"),
+    "fruit_twelve": _cluster("Fruit, twelve layers under even light", flagfile="best/hoc_fruit_twelve"),
     "fruit_shadow": _cluster("Fruit, one instance with its shadow on whole windows", flagfile="best/hoc_fruit_shadow"),
     "limes_one": _cluster("Fruit (bundled limes), one instance on whole windows", flagfile="best/hoc_fruit_one",
                           arguments=("--image={limes_image}", "--window_size=52")),
