@@ -35,7 +35,7 @@ _AVERAGE_HELP = ("Decay of the {}'s exponential moving average, which is then wh
                  "al. 2019), such as 0.999; until about 9 / (1 - decay) steps it is shorter, (1 + t) / (10 + t). 0: none, "
                  "as in the paper (S17).")
 AUGMENTATIONS = ("color", "hue", "translation")  # `extensions.augmentation.KINDS`, which needs TensorFlow
-STUDENT_AUGMENTATIONS = ("color", "hue", "placement")  # the last is `training.distillation.PLACEMENT`
+STUDENT_AUGMENTATIONS = ("color", "hue", "placement")  # `extensions.augmentation.STUDENT_KINDS`
 
 
 class _PathParser(absl_flags.ArgumentParser):

@@ -12,11 +12,15 @@ from typing import Callable, Collection
 import tensorflow as tf
 
 from models import gradients, layout
+from models.composition import Instance
 
+PLACEMENT = "placement"
 KINDS = ("color", "hue", "translation")
+STUDENT_KINDS = ("color", "hue", PLACEMENT)  # a translation would move photographs away from their masks
 _MAX_BRIGHTNESS = 0.25  # half of Zhao et al.'s where pictures are in [0, 1]: they are in [-1, 1] there
 _MAX_SHIFT = 1 / 8  # of the side
 _NUM_STREAMS = 3  # uses of a step's seed
+_PLACES = layout.AffineLayout(max_translation=0.1, max_rotation=math.radians(15.0), scale_range=(0.8, 1.2))
 
 
 def observer(kinds: Collection[str]) -> Callable[..., tf.Tensor]:
@@ -64,6 +68,19 @@ def augment(images: tf.Tensor, *, kinds: Collection[str], seed: layout.Seed) -> 
         shifts = tf.cast(tf.transpose(uniform[4:, :, 0, 0, 0]) * (2 * largest + 1), tf.int32) - largest  # [B, 2]
         images = layout.translate(images, shifts, padding=largest)
     return images
+
+
+def placed(instances: Instance, *, seed: layout.Seed) -> Instance:
+    """Moves photographs with their masks at random, by Eq. 4's layout.
+
+    Args:
+      instances: [B, S, S, C]; each is moved by up to 0.1 of the side, turned by up to 15 degrees and scaled by 0.8 to 1.2.
+      seed: two integers; the same seed makes the same changes.
+
+    Returns:
+      [B, S, S, C]; what comes in from outside has mask 0.
+    """
+    return _PLACES.warp(instances, _PLACES.sample([instances.mask.shape[0]], seed=seed))
 
 
 def seed_of(seed: tf.Tensor, *, stream: int) -> tf.Tensor:

@@ -1,6 +1,5 @@
 """Teacher-student distillation (appendix, 'Data Distillation in the First Application', Eq. 8)."""
 
-import math
 from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
@@ -13,14 +12,10 @@ from data import images as image_ranges
 from data.photographs import TrainingData
 from extensions import augmentation as augmentations
 from extensions import ema
-from models import layout
 from models.composition import Instance, composite, stack_layers
 from models.unet import build_unet
 from training import optimizers
 from training.adversarial import Metrics, descend, mask_statistics, objective_of
-
-PLACEMENT = "placement"  # a kind of the student's augmentation, beside those of `extensions.augmentation`
-_PLACEMENT = layout.AffineLayout(max_translation=0.1, max_rotation=math.radians(15.0), scale_range=(0.8, 1.2))
 
 
 def build(options: config.Distillation) -> "Distillation":
@@ -71,10 +66,8 @@ class Distillation(tf.Module):
         Args:
           student: images [B, S, S, 3] in [0, 1] to soft masks.
           optimizer: optimizer of its variables.
-          augmentation: of `extensions.augmentation.KINDS` but 'translation': how photographs, and independently of them
-            backgrounds, are changed before the student sees them; their masks stay. And `PLACEMENT`: photographs and
-            their masks are moved by up to 0.1 of the side, turned by up to 15 degrees and scaled by 0.8 to 1.2 before
-            they are pasted, by Eq. 4's layout (S18).
+          augmentation: of `extensions.augmentation.STUDENT_KINDS`: how photographs, and independently of them backgrounds,
+            are changed before the student sees them, and whether photographs are placed anew with their masks (S18).
           average: of the student, or None (S17).
           seed: seed of these changes.
           jit_compile: whether the update is compiled by XLA.
@@ -87,8 +80,8 @@ class Distillation(tf.Module):
             raise ValueError("augmentation 'translation' would move photographs away from their masks")
         self.student, self.optimizer = student, optimizer
         self.average, self.shown = average, average.averaged if average else student
-        self.augmentation, self.seed = tuple(kind for kind in augmentation if kind != PLACEMENT), seed
-        self.is_placed = PLACEMENT in augmentation
+        self.augmentation, self.seed = tuple(kind for kind in augmentation if kind != augmentations.PLACEMENT), seed
+        self.is_placed = augmentations.PLACEMENT in augmentation
         self.update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
 
     def objects(self) -> dict[str, Any]:
@@ -119,13 +112,12 @@ class Distillation(tf.Module):
         """Returns images [B, S, S, 3] as the augmentation changes them, in [0, 1]."""
         if not self.augmentation:
             return images
-        seed = augmentations.seed_of(tf.stack([tf.cast(self.seed, tf.int64), step]), stream=stream)
+        seed = self._seed_of(step, stream=stream)
         return tf.clip_by_value(augmentations.augment(images, kinds=self.augmentation, seed=seed), 0.0, 1.0)
 
-    def _placed(self, instances: Instance, step: tf.Tensor) -> Instance:
-        """Returns photographs and masks [B, S, S, C], moved, turned and scaled together; what comes in has mask 0."""
-        seed = augmentations.seed_of(tf.stack([tf.cast(self.seed, tf.int64), step]), stream=2)
-        return _PLACEMENT.warp(instances, _PLACEMENT.sample([instances.mask.shape[0]], seed=seed))
+    def _seed_of(self, step: tf.Tensor, *, stream: int) -> tf.Tensor:
+        """Returns the seed of one use, `stream` (0 to 2), of a step's random numbers."""
+        return augmentations.seed_of(tf.stack([tf.cast(self.seed, tf.int64), step]), stream=stream)
 
     def _update(self, batch: dict) -> Metrics:
         """Minimises Eq. (8) over the student's parameters."""
@@ -134,7 +126,7 @@ class Distillation(tf.Module):
         photographs, backgrounds = (self._changed(images, batch["step"], stream=stream)
                                     for stream, images in enumerate((photographs, backgrounds)))
         if self.is_placed:
-            photographs, labels = self._placed(Instance(photographs, labels), batch["step"])
+            photographs, labels = augmentations.placed(Instance(photographs, labels), seed=self._seed_of(batch["step"], stream=2))
         inputs = self.student_inputs(photographs, labels, backgrounds)
         with tf.GradientTape() as tape:
             masks = self.student(inputs, training=True)

@@ -6,12 +6,11 @@ import tensorflow as tf
 
 import flags
 from extensions import augmentation
-from training import distillation
 
 
 def test_the_flag_knows_every_kind():
     assert flags.AUGMENTATIONS == augmentation.KINDS
-    assert flags.STUDENT_AUGMENTATIONS == ("color", "hue", distillation.PLACEMENT)
+    assert flags.STUDENT_AUGMENTATIONS == augmentation.STUDENT_KINDS
 
 
 def pictures(count=4, side=16):
