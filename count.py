@@ -125,7 +125,7 @@ def main(argv: list[str]) -> None:
         sampled = generator.sample(weights, count=count, seed=options.seed)
         photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size,
                                                           flat_field=sampled.flat_field)
-        usable = generator.usable(sampled.instances, photograph)
+        usable = generator.usable(sampled.instances, scaled)
         applied, images, labels = train(options, usable, scaled=scaled, window_size=window_size,
                                         flat_field=sampled.flat_field)
         made = {outputs.STUDENT: applied.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}

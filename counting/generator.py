@@ -47,7 +47,7 @@ def usable(instances: np.ndarray, photograph: np.ndarray) -> np.ndarray:
 
     Args:
       instances: RGBA, float32 [n, S, S, 4] in [0, 1].
-      photograph: uint8 [H, W, 3], which says what is dark.
+      photograph: uint8 [H, W, 3], as the generator saw it, which says what is dark.
 
     Returns:
       Those that are left, float32 [m, S, S, 4].
