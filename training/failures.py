@@ -4,7 +4,7 @@ import math
 from typing import Mapping
 
 PATIENCE = 3  # consecutive windows before a warning, since a young run passes through such states
-GHOST_PATIENCE = 10  # the same for ghosts, as which runs with no ramp of the area constant begin
+LONG_PATIENCE = 10  # the same where healthy runs begin so: ghosts, and masks that start large
 
 # kind: (what it means and what to try, whether a window's means show it; a mean that is not there shows nothing)
 _SIGNS = {
@@ -22,11 +22,16 @@ _SIGNS = {
     "masks all one": (
         "the generator shows photographs as they are; raise --area_weight",
         lambda m: m["mask/area_mean"] > 0.99),
+    "masks outgrow the area constant": (
+        "the discriminator knows the photographs and likes them whole; raise --area_weight, and with few photographs add "
+        "--augmentation=color,translation",
+        lambda m: m["mask/area_mean"] > 1.5 * m.get("mask/area_constant", 1.0)),
     "discriminator saturated": (
         "it tells every composite from a photograph with a loss near 0, so the generator learns nothing; lower "
         "--discriminator_learning_rate",
         lambda m: m.get("discriminator/total_loss", 1.0) < 0.02),
 }
+_PATIENT = ("ghost masks", "masks outgrow the area constant")  # kinds that take LONG_PATIENCE
 
 
 class NotFiniteError(ArithmeticError):
@@ -60,7 +65,7 @@ class FailureDetector:
         warnings = []
         for kind, (advice, shows) in _SIGNS.items():
             self._streaks[kind] = self._streaks[kind] + 1 if shows(means) else 0
-            patience = GHOST_PATIENCE if kind == "ghost masks" else PATIENCE
+            patience = LONG_PATIENCE if kind in _PATIENT else PATIENCE
             if self._streaks[kind] == patience and kind not in self._warned:
                 self._warned.add(kind)
                 warnings.append(f"step {step}: {kind}: {advice}.")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from training.failures import FailureDetector, GHOST_PATIENCE, NotFiniteError, PATIENCE
+from training.failures import FailureDetector, LONG_PATIENCE, NotFiniteError, PATIENCE
 
 HEALTHY = {"mask/contrast": 0.4, "mask/area_mean": 0.3, "discriminator/total_loss": 1.2, "generator/total_loss": 0.8}
 
@@ -32,10 +32,19 @@ def test_each_failure_is_warned_of_once_with_its_step(means, kind):
 
 def test_textured_ghosts_are_warned_of_after_a_longer_while():
     ghosts = {"mask/contrast": 0.06, "mask/undecided_fraction": 0.99, "mask/area_mean": 0.25}
-    assert warnings_of(ghosts, windows=GHOST_PATIENCE - 1) == []
-    (warning,) = warnings_of(ghosts, windows=GHOST_PATIENCE + 5)
-    assert warning.startswith(f"step {10 * GHOST_PATIENCE}: ghost masks: ")
+    assert warnings_of(ghosts, windows=LONG_PATIENCE - 1) == []
+    (warning,) = warnings_of(ghosts, windows=LONG_PATIENCE + 5)
+    assert warning.startswith(f"step {10 * LONG_PATIENCE}: ghost masks: ")
     assert warnings_of({**ghosts, "mask/undecided_fraction": 0.5}, windows=20) == []
+
+
+def test_masks_that_outgrow_the_area_constant_are_warned_of_after_a_longer_while():
+    grown = {"mask/area_mean": 0.6, "mask/area_constant": 0.36}
+    assert warnings_of(grown, windows=LONG_PATIENCE - 1) == []
+    (warning,) = warnings_of(grown, windows=LONG_PATIENCE + 5)
+    assert warning.startswith(f"step {10 * LONG_PATIENCE}: masks outgrow the area constant: ")
+    assert warnings_of({**grown, "mask/area_mean": 0.5}, windows=20) == []
+    assert warnings_of({"mask/area_mean": 0.6}, windows=20) == []  # a student has no area constant
 
 
 def test_a_passing_state_is_no_failure():
