@@ -161,9 +161,10 @@ def uncovered_fraction(*, num_layers: int, area: float, padding: int, disk_radiu
     """Estimates how much of the hole in a window's background no instance covers, on average over the hole.
 
     An instance is taken as a disk, whose middle is uniform on a square of 2 * padding + 1 pixels. What stays uncovered
-    shows the hole's black, which real windows do not have. It decides whether whole instances are what a discriminator
-    can tell least: at 0.04 of the hole they hardly are, at 0.002 they are (`experiments/oracle_gate.py`). The hole's rim
-    is covered less than its middle where the padding is hardly larger than its radius.
+    shows the hole's black, which real windows do not have. Drawn instances that are whole are what a discriminator can tell
+    least at 0.002 of the hole, and hardly at 0.04 (`experiments/oracle_gate.py`); whole oranges were learnt at 0.075 all the
+    same (docs/log/twelve_layers.md). The hole's rim is covered less than its middle where the padding is hardly larger than
+    its radius.
 
     Args:
       num_layers: N.
