@@ -28,7 +28,7 @@ demo: $(VENV)/.installed
 	@echo "They are in $(RUN)_masks/contact_sheet_001.png. 2 of 3: the GAN learns masks of airplanes, five minutes on two cores"
 	$(VENV)/bin/python train_fg.py --flagfile=experiments/best/fg_demo.flags --run_dir=$(RUN)
 	@echo "3 of 3: instances from weights that were learnt from one photograph of oranges"
-	$(VENV)/bin/python sample.py --weights=pretrained/oranges.npz --out=$(RUN)_instances
+	$(VENV)/bin/python sample.py --weights=pretrained/oranges_ten.npz --out=$(RUN)_instances
 	$(VENV)/bin/python experiments/demo_page.py --masks=$(RUN)_masks --run_dir=$(RUN) --instances=$(RUN)_instances \
 		--out=$(RUN).html
 
