@@ -4,13 +4,14 @@
     python count.py --student=limes/student.npz --image=another.png --out=another
 
 A generator of train_hoc.py makes instances. Composites of them have known masks, and a StarDist student learns from
-these to find instances. Then it is applied to the whole photograph. It needs `make count-install`.
+these to find instances. Then it is applied to the whole photograph. What it finds there is cut out, and a second student
+learns from composites of that (self-training). It needs `make count-install`.
 """
 
 import dataclasses
 import os
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # with PYTHONSAFEPATH, too
 
@@ -20,7 +21,7 @@ from tqdm import tqdm
 
 import config
 import errors
-from counting import composites, found, generator, outputs, student
+from counting import composites, found, generator, outputs, self_training, student
 from data import decoding, hoc
 from errors import UserError
 from inference.sampler import weights_path
@@ -48,17 +49,33 @@ def check(options: tool_config.Counting) -> None:
         raise UserError(f"{options.image}, which is to be read, would be overwritten; give another --out.")
 
 
-def load_photograph(options: tool_config.Counting, *, trained: Any,
-                    flat_field: float) -> tuple[np.ndarray, np.ndarray, int]:
-    """Loads the photograph.
+class Scaled(NamedTuple):
+    """A photograph as students see it.
+
+    Attributes:
+      pixels: uint8 [h, w, 3], so that windows are of 64 pixels, its light evened out as for the generator.
+      window_size: in the photograph's pixels.
+      flat_field: by which the light was evened out, in windows; 0: not.
+    """
+
+    pixels: np.ndarray
+    window_size: int
+    flat_field: float
+
+
+def scale(photograph: np.ndarray, *, name: str, window_size: int, flat_field: float) -> Scaled:
+    """Scales a photograph, uint8 [H, W, 3], and evens its light out; UserError where it is smaller than a window."""
+    pixels = hoc.scaled_for_windows(photograph, window_size=window_size, name=name)
+    return Scaled(hoc.evened(pixels, flat_field), window_size, flat_field)
+
+
+def load_photograph(options: tool_config.Counting, *, trained: Any, flat_field: float) -> tuple[np.ndarray, Scaled]:
+    """Loads the photograph, uint8 [H, W, 3], and scales it.
 
     Args:
       options: of the command.
       trained: the window size that was trained with, or None.
-      flat_field: by which the light is evened out, in windows, as for the generator; 0: not.
-
-    Returns:
-      The photograph, uint8 [H, W, 3], the same scaled so that windows are of 64 pixels, and the window size.
+      flat_field: as of `Scaled`.
 
     Raises:
       UserError: it cannot be read, is smaller than a window, or the window size is not known.
@@ -70,42 +87,71 @@ def load_photograph(options: tool_config.Counting, *, trained: Any,
     hoc.check_window_size(window_size)
     decoding.allow_megapixels(options.max_megapixels)
     photograph = decoding.load_image(options.image)
-    scaled = hoc.evened(hoc.scaled_for_windows(photograph, window_size=window_size, name=options.image), flat_field)
-    return photograph, scaled, window_size
+    return photograph, scale(photograph, name=options.image, window_size=window_size, flat_field=flat_field)
 
 
-def train(options: tool_config.Counting, instances: np.ndarray, *, scaled: np.ndarray, window_size: int,
-          flat_field: float) -> tuple[student.Student, np.ndarray, np.ndarray]:
-    """Makes composites of instances and trains a student; returns it and the composites with their labels."""
+def recipe_of(made: tool_config.Composites) -> composites.Recipe:
+    """Returns how the flags say that composites of a generator's instances are made."""
+    strength = SHADOW_STRENGTH[made.ground] if made.shadow_strength is None else made.shadow_strength
+    return composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
+                             max_scale=made.max_scale, shadow_strength=strength, min_visible=made.min_visible,
+                             spacing=made.spacing)
+
+
+def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: composites.Recipe, learnt: dict[str, Any],
+          scaled: Scaled) -> tuple[student.Student, outputs.Contents]:
+    """Makes composites of instances and trains a student; returns it, and the files of it and of the composites."""
     made = options.composites
-    if made.ground == "own" and min(scaled.shape[:2]) < made.composite_size:
+    if made.ground == "own" and min(scaled.pixels.shape[:2]) < made.composite_size:
         raise UserError(f"{options.image} is smaller than a composite, whose ground is to be cut from it; give a smaller "
                         f"--composite_size than {made.composite_size}, or --ground=black.")
-    strength = SHADOW_STRENGTH[made.ground] if made.shadow_strength is None else made.shadow_strength
-    recipe = composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
-                               max_scale=made.max_scale, shadow_strength=strength, min_visible=made.min_visible,
-                               spacing=made.spacing)
     stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
-                             ground=hoc.ground_of(scaled) if made.ground == "own" else None)
+                             ground=hoc.ground_of(scaled.pixels) if made.ground == "own" else None)
     images, labels = map(np.stack, zip(*((one.image, one.labels) for one in tqdm(
         stream, total=made.num_composites, desc="composites", unit="picture", disable=None))))
-    learnt = {"diameter": composites.median_diameter(instances), **dataclasses.asdict(recipe)}
     trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
                             batch_size=options.batch_size,
-                            metadata={"window_size": window_size, "flat_field": flat_field, "learnt": learnt})
-    return trained, images, labels
+                            metadata={"window_size": scaled.window_size, "flat_field": scaled.flat_field, "learnt": learnt})
+    return trained, {outputs.STUDENT: trained.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
 
 
-def find(applied: student.Student, photograph: np.ndarray, scaled: np.ndarray, *, name: str,
-         window_size: int) -> found.Instances:
+def num_rounds(options: tool_config.Counting) -> int:
+    """Returns how many students are taught by what was found: as given, or one more than the generator's."""
+    return options.self_training_rounds if options.self_training_rounds is not None else int(not options.student)
+
+
+def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *, name: str) -> found.Instances:
     """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
-    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=photograph.shape[:2])
+    instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2])
     if not len(instances.scores):
-        raise UserError(f"no instance was found in {name} with --window_size={window_size}; it should be about 1.5 times "
-                        "the biggest instance's width, and composites.png of the student should look like the photograph")
-    diameter = found.typical_diameter(instances) * hoc.WINDOW / window_size
-    found.check_scale(diameter, applied.metadata["learnt"], window_size=window_size, name=name)
+        raise UserError(f"no instance was found in {name} with --window_size={scaled.window_size}; it should be about 1.5 "
+                        "times the biggest instance's width, and composites.png of the student should look like the "
+                        "photograph")
+    diameter = found.typical_diameter(instances) * hoc.WINDOW / scaled.window_size
+    found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size, name=name)
     return instances
+
+
+class Further(NamedTuple):
+    """A further student, its files, the photograph as it sees it, what it has found, and how many it has learnt from."""
+
+    applied: student.Student
+    made: outputs.Contents
+    scaled: Scaled
+    instances: found.Instances
+    num_cut: int
+
+
+def train_further(options: tool_config.Counting, instances: found.Instances, photograph: np.ndarray, *,
+                  recipe: composites.Recipe, scaled: Scaled) -> Further:
+    """Trains a student by what was found and applies it; UserError where too few were whole, or it finds nothing."""
+    ground = options.composites.ground
+    window_size = self_training.window_size(instances, trained=scaled.window_size, ground=ground)
+    scaled = scale(photograph, name=options.image, window_size=window_size, flat_field=scaled.flat_field)
+    cut = self_training.cut_instances(instances, scaled.pixels, ground=ground)
+    narrow = self_training.recipe_of(recipe)
+    applied, made = train(options, cut, recipe=narrow, learnt=self_training.learnt(cut, narrow), scaled=scaled)
+    return Further(applied, made, scaled, find(applied, photograph, scaled, name=options.image), len(cut))
 
 
 def main(argv: list[str]) -> None:
@@ -114,27 +160,35 @@ def main(argv: list[str]) -> None:
     options = config.from_flags(tool_config.Counting)
     check(options)
     environment.set_up(seed=options.seed, deterministic=True, mixed_precision="none")
-    made = {}
+    made, recipe = {}, recipe_of(options.composites)
     if options.student:
         applied = student.load(options.student)
-        photograph, scaled, window_size = load_photograph(options, trained=applied.metadata.get("window_size"),
-                                                          flat_field=applied.metadata.get("flat_field", 0.0))
+        photograph, scaled = load_photograph(options, trained=applied.metadata.get("window_size"),
+                                             flat_field=applied.metadata.get("flat_field", 0.0))
     else:
         weights = weights_path(run_dir=options.run_dir, weights=options.weights)
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
-        photograph, scaled, window_size = load_photograph(options, trained=sampled.window_size,
-                                                          flat_field=sampled.flat_field)
-        usable = generator.usable(sampled.instances, scaled)
-        applied, images, labels = train(options, usable, scaled=scaled, window_size=window_size,
-                                        flat_field=sampled.flat_field)
-        made = {outputs.STUDENT: applied.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
+        photograph, scaled = load_photograph(options, trained=sampled.window_size, flat_field=sampled.flat_field)
+        usable = generator.usable(sampled.instances, scaled.pixels)
+        learnt = {**dataclasses.asdict(recipe), "diameter": composites.median_diameter(usable)}
+        applied, made = train(options, usable, recipe=recipe, learnt=learnt, scaled=scaled)
     try:
-        instances = find(applied, photograph, scaled, name=options.image, window_size=window_size)
+        instances = find(applied, photograph, scaled, name=options.image)
     except UserError as error:
         kept = outputs.keep(options.out, made)
         raise UserError(f"{error}{f'; the student is kept, --student={kept}' if kept else ''}.") from None
-    settings = {"window_size": window_size, "thresholds": applied.thresholds, "settings": dataclasses.asdict(options)}
+    num_cut = []
+    for _ in range(num_rounds(options)):
+        try:
+            further = train_further(options, instances, photograph, recipe=recipe, scaled=scaled)
+        except UserError as error:
+            print(f"no further student is used, and what was found before is kept: {error}")
+            break
+        applied, made, scaled, instances = further[:4]
+        num_cut.append(further.num_cut)
+    settings = {"window_size": scaled.window_size, "thresholds": applied.thresholds, "self_training": num_cut,
+                "settings": dataclasses.asdict(options)}
     results = outputs.results(photograph, instances, name=os.path.basename(options.image), settings=settings)
     outputs.write(options.out, {**results, **made})
     print(f"{len(instances.scores)} instances in {options.image}; overlay.png, instances.csv and what else was found are in "

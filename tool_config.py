@@ -76,6 +76,7 @@ class Counting:
     num_steps: int
     batch_size: int
     student_width: int
+    self_training_rounds: Optional[int]
     seed: int
     max_megapixels: float
 

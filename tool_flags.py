@@ -86,6 +86,9 @@ def define_counting() -> None:
     absl_flags.DEFINE_integer("batch_size", 4, "Composites in each update of the student.", lower_bound=1, upper_bound=256)
     absl_flags.DEFINE_integer("student_width", 16, "Channels of the student's first layers.", lower_bound=1,
                               upper_bound=128)
+    absl_flags.DEFINE_integer("self_training_rounds", None, "How many further students are taught, each by composites of "
+                              "what the one before has found in the photograph. Default: 1, and 0 with --student.",
+                              lower_bound=0, upper_bound=10)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",
                               lower_bound=0, upper_bound=2**31 - 1)
     define_max_megapixels()

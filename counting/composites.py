@@ -128,9 +128,14 @@ def _window(picture: np.ndarray, size: int, *, rng: np.random.Generator) -> np.n
 
 
 def median_diameter(instances: np.ndarray) -> float:
-    """Returns the median of the diameters of disks that have as many pixels as instances [n, S, S, 4] of alpha 0.5."""
+    """Returns the median of `diameters`."""
+    return float(np.median(diameters(instances)))
+
+
+def diameters(instances: np.ndarray) -> np.ndarray:
+    """Returns the diameters in pixels of disks that have as many pixels as instances [n, S, S, 4] of alpha 0.5, if any."""
     areas = np.count_nonzero(instances[..., 3] >= 0.5, axis=(1, 2))
-    return float(np.median(2.0 * np.sqrt(areas[areas > 0] / np.pi)))
+    return 2.0 * np.sqrt(areas[areas > 0] / np.pi)
 
 
 def make_sprites(instances: np.ndarray, recipe: Recipe, *, seed: int) -> list[Sprite]:

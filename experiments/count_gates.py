@@ -5,8 +5,8 @@
     python experiments/count_gates.py --groups=nuclei --weights=runs/nuclei/weights.npz --pictures=07fb37aa
 
 Composites are made, a student is trained and applied as count.py does, and what it finds is measured as the baselines of
-count_baselines.py are. With true instances nothing but composites and student can be wrong: if that is not well above the
-baselines, they are.
+count_baselines.py are. With --self_training_rounds further students learn from what was found. With true instances
+nothing but composites and student can be wrong: if that is not well above the baselines, they are.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 
 import config  # noqa: E402
 import errors  # noqa: E402
-from counting import composites, found, generator, student  # noqa: E402
+from counting import composites, found, generator, self_training, student  # noqa: E402
 from data import hoc, synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments import count_pictures  # noqa: E402
@@ -34,7 +34,6 @@ from training import environment  # noqa: E402
 
 WINDOW_DIAMETERS = 1.7  # window size as a multiple of the picture's median diameter, where none is given
 NUM_INSTANCES = 1024
-_EDGE = 4.0  # pixels of 64 to a window: standard deviation of the blur of a mask, as an outline of a photograph is soft
 _SMALLEST_TRUE = 0.3  # of the median area; smaller labels are fragments
 
 
@@ -55,6 +54,7 @@ class Options:
     spacing: float
     num_composites: int
     num_steps: int
+    self_training_rounds: int
     seed: int
     out: Optional[str]
 
@@ -69,24 +69,9 @@ def true_instances(picture: count_pictures.Picture, *, window_size: int) -> np.n
     if picture.labels is None:
         raise UserError(f"nothing is known of {picture.name} but points; give --weights.")
     height, width = (max(hoc.WINDOW, round(side * hoc.WINDOW / window_size)) for side in picture.labels.shape)
-    rgb = cv2.resize(picture.rgb, (width, height), interpolation=cv2.INTER_LANCZOS4).astype(np.float32) / 255.0
+    rgb = cv2.resize(picture.rgb, (width, height), interpolation=cv2.INTER_LANCZOS4)
     labels = cv2.resize(picture.labels.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST).astype(int)
-    half = hoc.WINDOW // 2
-    rgb, labels = (np.pad(values, [(half, half)] * 2 + [(0, 0)] * (values.ndim - 2)) for values in (rgb, labels))
-    border = set(np.unique(np.concatenate([labels[half], labels[-half - 1], labels[:, half], labels[:, -half - 1]])))
-    areas = np.bincount(labels.ravel())
-    least = _SMALLEST_TRUE * np.median(areas[1:][areas[1:] > 0])
-    cut = []
-    for number in np.flatnonzero(areas[1:] >= least) + 1:
-        rows, columns = np.nonzero(labels == number)
-        top, left = (round((places.min() + places.max() + 1) / 2) - half for places in (rows, columns))
-        if number in border or max(np.ptp(rows), np.ptp(columns)) >= hoc.WINDOW or min(top, left) < 0:
-            continue
-        window = np.s_[top:top + hoc.WINDOW, left:left + hoc.WINDOW]
-        mask = cv2.GaussianBlur((labels[window] == number).astype(np.float32), (0, 0), _EDGE)
-        if mask.shape == (hoc.WINDOW, hoc.WINDOW):
-            cut.append(np.concatenate([rgb[window], mask[..., np.newaxis]], axis=-1))
-    return np.stack(cut)
+    return self_training.cut_out(rgb, labels, blur=self_training.BLUR["own"], least_area=_SMALLEST_TRUE)
 
 
 def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
@@ -98,25 +83,49 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
     """Applies a student, a new one where none is given, and measures; returns the figures and the seconds that it took."""
     start, window_size = time.time(), window_of(picture, given=options.window_size)
     scaled = hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name)
+    flat_field = 0.0
     if options.student:
         applied, num_instances = student.load(options.student), 0
+        flat_field = applied.metadata.get("flat_field", 0.0)
+        scaled = hoc.evened(scaled, flat_field)
     else:
-        instances = (generator.usable(generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances,
-                                      picture.rgb)
-                     if options.weights else true_instances(picture, window_size=window_size))
-        applied, num_instances = teach(options, instances, picture=picture, scaled=scaled), len(instances)
-    labels = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2]).labels
-    measures = count_pictures.measure(picture, labels.astype(np.int64))
+        sampled = true_instances(picture, window_size=window_size) if not options.weights else generator.usable(
+            generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances, picture.rgb)
+        applied, num_instances = teach(options, sampled, picture=picture, scaled=scaled), len(sampled)
+    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
+    for _ in range(options.self_training_rounds):
+        ground = ground_of(options, picture)
+        window_size = self_training.window_size(instances, trained=window_size, ground=ground)
+        scaled = hoc.evened(hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name), flat_field)
+        cut = self_training.cut_instances(instances, scaled, ground=ground)
+        applied, num_instances = teach(options, cut, picture=picture, scaled=scaled, is_cut=True), len(cut)
+        instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
+    measures = count_pictures.measure(picture, instances.labels.astype(np.int64))
     return {"picture": picture.name, "instances": num_instances, "window_size": window_size, "seed": options.seed,
             **dataclasses.asdict(measures), "seconds": round(time.time() - start)}
 
 
-def teach(options: Options, instances: np.ndarray, *, picture: count_pictures.Picture, scaled: np.ndarray) -> student.Student:
-    """Makes composites of instances and trains a student; `scaled` is the picture, whose ground is that of nuclei."""
-    ground = options.ground or ("own" if picture.group == "nuclei" else "dense")
+def ground_of(options: Options, picture: count_pictures.Picture) -> str:
+    """Returns what is between the instances of composites: as given, or by the picture's group."""
+    return options.ground or ("own" if picture.group == "nuclei" else "dense")
+
+
+def teach(options: Options, instances: np.ndarray, *, picture: count_pictures.Picture, scaled: np.ndarray,
+          is_cut: bool = False) -> student.Student:
+    """Makes composites of instances and trains a student.
+
+    Args:
+      options: of the script.
+      instances: RGBA, float32 [n, 64, 64, 4] in [0, 1].
+      picture: which says what else there is.
+      scaled: the picture so that windows are of 64 pixels, uint8 [H, W, 3], whose ground is that of nuclei.
+      is_cut: whether the instances were found in the picture and cut out.
+    """
+    ground = ground_of(options, picture)
     recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
                                shadow_strength=0.7 if picture.group == "fruit" else 0.0,
                                min_visible=options.min_visible, spacing=options.spacing)
+    recipe = self_training.recipe_of(recipe) if is_cut else recipe
     made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
                                 ground=hoc.ground_of(scaled) if ground == "own" else None))
     return student.train(np.stack([one.image for one in made]), np.stack([one.labels for one in made]),
@@ -167,6 +176,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_float("spacing", 0.8, "As of count.py.", lower_bound=0.5)
     absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
+    absl_flags.DEFINE_integer("self_training_rounds", 0, "As of count.py.", lower_bound=0)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
     flags.define_path("out", None, "JSON file for the figures.")
     errors.run(main)

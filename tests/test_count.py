@@ -116,11 +116,11 @@ class Stub:
 
 def test_nothing_and_another_size_than_was_learnt_are_refused():
     photograph = np.zeros((104, 104, 3), np.uint8)
-    scaled = np.zeros((128, 128, 3), np.uint8)
-    assert len(count.find(Stub(27, 3), photograph, scaled, name="a.png", window_size=52).scores) == 3
+    scaled = count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, 0.0)
+    assert len(count.find(Stub(27, 3), photograph, scaled, name="a.png").scores) == 3
     with pytest.raises(UserError, match="no instance was found in a.png with --window_size=52"):
-        count.find(Stub(27, 0), photograph, scaled, name="a.png", window_size=52)
+        count.find(Stub(27, 0), photograph, scaled, name="a.png")
     with pytest.raises(UserError, match="--window_size=8. would fit better"):
-        count.find(Stub(43, 2), photograph, scaled, name="a.png", window_size=52)
+        count.find(Stub(43, 2), photograph, scaled, name="a.png")
     with pytest.raises(UserError, match="--window_size=2. would fit better"):
-        count.find(Stub(13, 2), photograph, scaled, name="a.png", window_size=52)
+        count.find(Stub(13, 2), photograph, scaled, name="a.png")

@@ -1,0 +1,103 @@
+"""Self-training: what a student has found in a photograph is cut out, and the next student learns from composites of it.
+
+The pixels of such instances are the photograph's own, where a generator's are learnt. No label is used. Axis letters: n
+instances, H and W a picture's sides, S the side of a window.
+"""
+
+import dataclasses
+from typing import Any
+
+import cv2
+import numpy as np
+
+from counting.composites import Recipe, diameters
+from counting.found import Instances, typical_diameter
+from data import hoc
+from errors import UserError
+
+BLUR = {"dense": 1.0, "black": 1.0, "own": 4.0}  # pixels of a window of 64; nuclei's light goes beyond their outline
+LEAST_AREA = {"dense": 0.6, "black": 0.5, "own": 0.5}  # of the median area; smaller ones are mostly pieces
+SCALES = (0.8, 1.25)  # what was cut out has the photograph's sizes already
+LEAST_INSTANCES = 8  # of fewer no student is taught
+WINDOW_DIAMETERS = 1.7  # a window, in diameters of what was found, where things lie apart
+
+
+def cut_out(picture: np.ndarray, labels: np.ndarray, *, blur: float, least_area: float) -> np.ndarray:
+    """Cuts instances out of a picture, each in the middle of a window.
+
+    Those at the border are left out, and what is larger than a window.
+
+    Args:
+      picture: uint8 [H, W, 3].
+      labels: int [H, W], 0 is ground.
+      blur: standard deviation in pixels of the Gaussian that softens masks; 0: none.
+      least_area: smallest area, as a share of the median one.
+
+    Returns:
+      RGBA, float32 [n, S, S, 4] in [0, 1], S as `data.hoc.WINDOW`; n may be 0.
+    """
+    half, rgb = hoc.WINDOW // 2, picture.astype(np.float32) / 255.0
+    rgb, labels = (np.pad(values, [(half, half)] * 2 + [(0, 0)] * (values.ndim - 2)) for values in (rgb, labels.astype(int)))
+    border = set(np.unique(np.concatenate([labels[half], labels[-half - 1], labels[:, half], labels[:, -half - 1]])))
+    areas = np.bincount(labels.ravel())[1:]
+    least = least_area * np.median(areas[areas > 0]) if areas.any() else 1
+    cut = []
+    for number in np.flatnonzero(areas >= max(least, 1)) + 1:
+        rows, columns = np.nonzero(labels == number)
+        if number in border or max(np.ptp(rows), np.ptp(columns)) >= hoc.WINDOW:
+            continue
+        top, left = (round((places.min() + places.max() + 1) / 2) - half for places in (rows, columns))
+        window = np.s_[top:top + hoc.WINDOW, left:left + hoc.WINDOW]
+        mask = (labels[window] == number).astype(np.float32)
+        mask = cv2.GaussianBlur(mask, (0, 0), blur) if blur else mask
+        cut.append(np.concatenate([rgb[window], mask[..., np.newaxis]], axis=-1))
+    return np.stack(cut) if cut else np.zeros((0, hoc.WINDOW, hoc.WINDOW, 4), np.float32)
+
+
+def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str) -> np.ndarray:
+    """Cuts out what was found, for composites of a ground.
+
+    Args:
+      found: in the photograph's pixels.
+      scaled: the photograph so that windows are of 64 pixels, uint8 [H, W, 3].
+      ground: one of `counting.composites.GROUNDS`.
+
+    Returns:
+      As `cut_out`.
+
+    Raises:
+      UserError: they are fewer than `LEAST_INSTANCES`.
+    """
+    labels = cv2.resize(found.labels.astype(np.float32), scaled.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    cut = cut_out(scaled, labels, blur=BLUR[ground], least_area=LEAST_AREA[ground])
+    if len(cut) < LEAST_INSTANCES:
+        raise UserError(f"{len(cut)} whole instances were found, and at least {LEAST_INSTANCES} are needed")
+    return cut
+
+
+def window_size(found: Instances, *, trained: int, ground: str) -> int:
+    """Returns the next student's window size in the photograph's pixels.
+
+    Where things lie apart it is `WINDOW_DIAMETERS` median diameters, if that is less than before: a generator needs room
+    about an instance, and a student does not. On dense ground most instances are seen in part, and it stays.
+    """
+    if ground == "dense":
+        return trained
+    return max(hoc.SMALLEST_WINDOW, min(trained, round(WINDOW_DIAMETERS * typical_diameter(found))))
+
+
+def recipe_of(recipe: Recipe) -> Recipe:
+    """Returns how composites of what was cut out are made: as those of the generator's instances, but of its own sizes."""
+    return dataclasses.replace(recipe, min_scale=SCALES[0], max_scale=SCALES[1])
+
+
+def learnt(cut: np.ndarray, recipe: Recipe) -> dict[str, Any]:
+    """Returns the sizes that a student of instances [n, S, S, 4] learns, as its file keeps them.
+
+    Scales are those of the recipe, times the smallest and the largest instance's size over the median one's: what was cut
+    out has sizes of its own, where a generator's instances have nearly one.
+    """
+    sizes = diameters(cut)
+    median = float(np.median(sizes))
+    return {**dataclasses.asdict(recipe), "diameter": median, "min_scale": recipe.min_scale * float(sizes.min()) / median,
+            "max_scale": recipe.max_scale * float(sizes.max()) / median}
