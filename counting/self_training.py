@@ -19,7 +19,7 @@ BLUR = {"dense": 1.0, "black": 1.0, "own": 4.0}  # pixels of a window of 64; nuc
 LEAST_AREA = {"dense": 0.6, "black": 0.5, "own": 0.5}  # of the median area; smaller ones are mostly pieces
 SCALES = (0.8, 1.25)  # what was cut out has the photograph's sizes already
 LEAST_INSTANCES = 8  # of fewer no student is taught
-WINDOW_DIAMETERS = 1.7  # a window, in diameters of what was found, where things lie apart
+WINDOW_DIAMETERS = 2.0  # a window, in diameters of what was found, where things lie apart
 
 
 def cut_out(picture: np.ndarray, labels: np.ndarray, *, blur: float, least_area: float) -> np.ndarray:

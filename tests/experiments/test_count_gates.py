@@ -31,11 +31,37 @@ def test_drawn_instances_need_no_labels():
 
 def test_a_given_student_is_applied_and_none_is_trained(monkeypatch):
     class Corner:
+        metadata = {}
+
         def find(self, picture):
             assert picture.shape == (256, 256, 3)  # twice as large, for windows of 32 pixels
             return Found(np.array([[[0, 0], [64, 0], [64, 64], [0, 64]]], np.float32), np.ones(1, np.float32))
 
     monkeypatch.setattr(count_gates.student, "load", {"a.npz": Corner()}.get)
-    options = SimpleNamespace(student="a.npz", window_size=32, seed=0)
+    options = SimpleNamespace(student="a.npz", window_size=32, seed=0, self_training_rounds=0)
     row = count_gates.measure(options, count_pictures.drawn("bent_beans", size=128))
     assert row["num_found"] == 1 and row["num_true"] > 10 and row["instances"] == 0
+
+
+def test_a_round_of_self_training_teaches_by_what_was_found(monkeypatch):
+    square = np.array([[0, 0], [20, 0], [20, 20], [0, 20]], np.float32)
+
+    class Squares:
+        metadata = {}
+
+        def __init__(self, number):
+            self._number = number
+
+        def find(self, picture):
+            return Found(np.stack([square + [20 + 24 * (one % 4), 20 + 24 * (one // 4)] for one in range(self._number)]),
+                         np.ones(self._number, np.float32))
+
+    def teach(options, instances, *, picture, scaled, is_cut):
+        assert is_cut and instances.shape == (8, 64, 64, 4) and scaled.shape == (128, 128, 3)
+        return Squares(5)
+
+    monkeypatch.setattr(count_gates.student, "load", {"a.npz": Squares(8)}.get)
+    monkeypatch.setattr(count_gates, "teach", teach)
+    options = SimpleNamespace(student="a.npz", window_size=64, seed=0, self_training_rounds=1, ground=None)
+    row = count_gates.measure(options, count_pictures.drawn("bent_beans", size=128))
+    assert row["num_found"] <= 5 and row["instances"] == 8 and row["window_size"] == 64
