@@ -18,7 +18,7 @@ from errors import UserError
 BLUR = {"dense": 1.0, "black": 1.0, "own": 4.0}  # pixels of a window of 64; nuclei's light goes beyond their outline
 LEAST_AREA = {"dense": 0.6, "black": 0.5, "own": 0.5}  # of the median area; smaller ones are mostly pieces
 SCALES = (0.8, 1.25)  # what was cut out has the photograph's sizes already
-LEAST_INSTANCES = 8  # of fewer no student is taught
+LEAST_INSTANCES, MOST_INSTANCES = 8, 1024  # of fewer no student is taught, and more add nothing but memory
 WINDOW_DIAMETERS = 2.0  # a window, in diameters of what was found, where things lie apart
 
 
@@ -34,24 +34,39 @@ def cut_out(picture: np.ndarray, labels: np.ndarray, *, blur: float, least_area:
       least_area: smallest area, as a share of the median one.
 
     Returns:
-      RGBA, float32 [n, S, S, 4] in [0, 1], S as `data.hoc.WINDOW`; n may be 0.
+      RGBA, float32 [n, S, S, 4] in [0, 1], S as `data.hoc.WINDOW`; n may be 0 and is at most `MOST_INSTANCES`, which are
+      then spread over the picture as their numbers are.
     """
-    half, rgb = hoc.WINDOW // 2, picture.astype(np.float32) / 255.0
-    rgb, labels = (np.pad(values, [(half, half)] * 2 + [(0, 0)] * (values.ndim - 2)) for values in (rgb, labels.astype(int)))
-    border = set(np.unique(np.concatenate([labels[half], labels[-half - 1], labels[:, half], labels[:, -half - 1]])))
-    areas = np.bincount(labels.ravel())[1:]
-    least = least_area * np.median(areas[areas > 0]) if areas.any() else 1
-    cut = []
-    for number in np.flatnonzero(areas >= max(least, 1)) + 1:
-        rows, columns = np.nonzero(labels == number)
-        if number in border or max(np.ptp(rows), np.ptp(columns)) >= hoc.WINDOW:
-            continue
-        top, left = (round((places.min() + places.max() + 1) / 2) - half for places in (rows, columns))
-        window = np.s_[top:top + hoc.WINDOW, left:left + hoc.WINDOW]
-        mask = (labels[window] == number).astype(np.float32)
-        mask = cv2.GaussianBlur(mask, (0, 0), blur) if blur else mask
-        cut.append(np.concatenate([rgb[window], mask[..., np.newaxis]], axis=-1))
-    return np.stack(cut) if cut else np.zeros((0, hoc.WINDOW, hoc.WINDOW, 4), np.float32)
+    areas, (tops, lefts, bottoms, rights) = _boxes(labels)
+    inside = (tops > 0) & (lefts > 0) & (bottoms < labels.shape[0]) & (rights < labels.shape[1])
+    fits = np.maximum(bottoms - tops, rights - lefts) <= hoc.WINDOW
+    least = max(1.0, least_area * np.median(areas[areas > 0])) if areas.any() else 1.0
+    chosen = np.flatnonzero(inside & fits & (areas >= least))
+    if len(chosen) > MOST_INSTANCES:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, MOST_INSTANCES).astype(int)]
+    half, rows, columns = hoc.WINDOW // 2, np.rint((tops + bottoms) / 2).astype(int), np.rint((lefts + rights) / 2).astype(int)
+    picture, labels = (np.pad(values, [(half, half)] * 2 + [(0, 0)] * (values.ndim - 2)) for values in (picture, labels))
+    cut = np.zeros((len(chosen), hoc.WINDOW, hoc.WINDOW, 4), np.float32)
+    for one, index in zip(cut, chosen):
+        window = np.s_[rows[index]:rows[index] + hoc.WINDOW, columns[index]:columns[index] + hoc.WINDOW]  # of the padded
+        mask = (labels[window] == index + 1).astype(np.float32)
+        one[..., :3] = picture[window] / np.float32(255.0)
+        one[..., 3] = cv2.GaussianBlur(mask, (0, 0), blur) if blur else mask
+    return cut
+
+
+def _boxes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the areas of the numbers 1 to m, int [m], and their tops, lefts, bottoms and rights, int [4, m]."""
+    flat = labels.ravel()
+    places = np.flatnonzero(flat)
+    numbers = flat[places].astype(int) - 1
+    count = int(numbers.max()) + 1 if len(numbers) else 0
+    boxes = np.zeros((4, count), int)
+    boxes[:2] = max(labels.shape)
+    for axis, positions in enumerate(np.divmod(places, labels.shape[1])):
+        np.minimum.at(boxes[axis], numbers, positions)
+        np.maximum.at(boxes[axis + 2], numbers, positions + 1)
+    return np.bincount(numbers, minlength=count), boxes
 
 
 def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str) -> np.ndarray:
@@ -68,7 +83,7 @@ def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str) -> np.nd
     Raises:
       UserError: they are fewer than `LEAST_INSTANCES`.
     """
-    labels = cv2.resize(found.labels.astype(np.float32), scaled.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    labels = cv2.resize(found.labels, scaled.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     cut = cut_out(scaled, labels, blur=BLUR[ground], least_area=LEAST_AREA[ground])
     if len(cut) < LEAST_INSTANCES:
         raise UserError(f"{len(cut)} whole instances were found, and at least {LEAST_INSTANCES} are needed")

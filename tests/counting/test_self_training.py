@@ -47,6 +47,13 @@ def test_masks_are_soft_where_asked_and_keep_their_outline():
     assert np.count_nonzero((soft >= 0.5) != (sharp >= 0.5)) < 0.1 * sharp.sum()
 
 
+def test_of_very_many_some_are_cut_out_spread_over_the_picture(monkeypatch):
+    monkeypatch.setattr(self_training, "MOST_INSTANCES", 3)
+    picture, labels = disks([(20 + 30 * (index // 5), 20 + 30 * (index % 5)) for index in range(10)], radius=8)
+    cut = self_training.cut_out(picture, labels, blur=0.0, least_area=0.5)
+    assert [round(255 * float(one[32, 32, 0])) for one in cut] == [1, 5, 10]
+
+
 def many(number, *, radius=10):
     """A picture, and that many disks found in it."""
     picture, labels = disks([(30 + 40 * (index // 4), 30 + 45 * (index % 4)) for index in range(number)], radius=radius)
