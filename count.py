@@ -38,15 +38,16 @@ def check(options: tool_config.Counting) -> None:
     """Raises UserError where flags contradict each other, or results cannot go where they should."""
     student.check_installed()
     if options.student and (options.weights or options.run_dir):
-        raise UserError("--student is used as it is, and needs neither --weights nor --run_dir; give one or the other.")
+        raise UserError("--student needs neither --weights nor --run_dir; give one or the other.")
     if options.composites.min_scale > options.composites.max_scale:
         raise UserError(f"--min_scale={options.composites.min_scale:g} is above --max_scale="
                         f"{options.composites.max_scale:g}; give them in order.")
     if os.path.exists(options.out) and not os.path.isdir(options.out):
         raise UserError(f"--out={options.out} is no folder; give a new one.")
     written = {os.path.realpath(os.path.join(options.out, name)) for name in outputs.NAMES}
-    if os.path.realpath(options.image) in written:
-        raise UserError(f"{options.image}, which is to be read, would be overwritten; give another --out.")
+    for path in [options.image, *([options.student] if options.student and num_rounds(options) else [])]:
+        if os.path.realpath(path) in written:
+            raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
 
 
 class Scaled(NamedTuple):
@@ -132,26 +133,24 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *, na
     return instances
 
 
-class Further(NamedTuple):
-    """A further student, its files, the photograph as it sees it, what it has found, and how many it has learnt from."""
-
-    applied: student.Student
-    made: outputs.Contents
-    scaled: Scaled
-    instances: found.Instances
-    num_cut: int
-
-
 def train_further(options: tool_config.Counting, instances: found.Instances, photograph: np.ndarray, *,
-                  recipe: composites.Recipe, scaled: Scaled) -> Further:
-    """Trains a student by what was found and applies it; UserError where too few were whole, or it finds nothing."""
+                  recipe: composites.Recipe, scaled: Scaled
+                  ) -> tuple[student.Student, outputs.Contents, Scaled, found.Instances, int]:
+    """Trains a student by what was found, and applies it.
+
+    Returns:
+      The student, its files, the photograph as it sees it, what it has found, and how many instances it has learnt from.
+
+    Raises:
+      UserError: too few were whole, or it finds nothing.
+    """
     ground = options.composites.ground
     window_size = self_training.window_size(instances, trained=scaled.window_size, ground=ground)
     scaled = scale(photograph, name=options.image, window_size=window_size, flat_field=scaled.flat_field)
     cut = self_training.cut_instances(instances, scaled.pixels, ground=ground)
     narrow = self_training.recipe_of(recipe)
     applied, made = train(options, cut, recipe=narrow, learnt=self_training.learnt(cut, narrow), scaled=scaled)
-    return Further(applied, made, scaled, find(applied, photograph, scaled, name=options.image), len(cut))
+    return applied, made, scaled, find(applied, photograph, scaled, name=options.image), len(cut)
 
 
 def main(argv: list[str]) -> None:
@@ -181,12 +180,12 @@ def main(argv: list[str]) -> None:
     num_cut = []
     for _ in range(num_rounds(options)):
         try:
-            further = train_further(options, instances, photograph, recipe=recipe, scaled=scaled)
+            applied, made, scaled, instances, number = train_further(options, instances, photograph, recipe=recipe,
+                                                                     scaled=scaled)
         except UserError as error:
             print(f"no further student is used, and what was found before is kept: {error}")
             break
-        applied, made, scaled, instances = further[:4]
-        num_cut.append(further.num_cut)
+        num_cut.append(number)
     settings = {"window_size": scaled.window_size, "thresholds": applied.thresholds, "self_training": num_cut,
                 "settings": dataclasses.asdict(options)}
     results = outputs.results(photograph, instances, name=os.path.basename(options.image), settings=settings)

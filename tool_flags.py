@@ -57,8 +57,8 @@ def define_counting() -> None:
     """The photograph that is counted, the composites that are learnt from, and the student."""
     define_path("image", None, "Photograph whose instances are counted.", required=True)
     define_path("out", None, "Folder for what is found.", required=True)
-    define_path("student", None, "File of a student that an earlier call trained, student.npz of its --out. It is used as "
-                "it is, and no generator is needed.")
+    define_path("student", None, "File of a student that an earlier call trained, student.npz of its --out. No "
+                "generator is needed.")
     absl_flags.DEFINE_integer("window_size", None, "Pixels of the photograph that are one window of the generator, about "
                               "1.5 times the biggest instance's width, at least 16. Default: what the generator, or the "
                               "student, was trained with.")

@@ -81,28 +81,36 @@ def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
 
 def measure(options: Options, picture: count_pictures.Picture) -> dict:
     """Applies a student, a new one where none is given, and measures; returns the figures and the seconds that it took."""
-    start, window_size = time.time(), window_of(picture, given=options.window_size)
-    scaled = hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name)
-    flat_field = 0.0
+    start, window_size, flat_field = time.time(), window_of(picture, given=options.window_size), 0.0
     if options.student:
         applied, num_instances = student.load(options.student), 0
         flat_field = applied.metadata.get("flat_field", 0.0)
-        scaled = hoc.evened(scaled, flat_field)
-    else:
+    scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
+    if not options.student:
         sampled = true_instances(picture, window_size=window_size) if not options.weights else generator.usable(
             generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances, picture.rgb)
         applied, num_instances = teach(options, sampled, picture=picture, scaled=scaled), len(sampled)
-    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
+    instances = _find(applied, picture, scaled)
     for _ in range(options.self_training_rounds):
         ground = ground_of(options, picture)
         window_size = self_training.window_size(instances, trained=window_size, ground=ground)
-        scaled = hoc.evened(hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name), flat_field)
+        scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
         cut = self_training.cut_instances(instances, scaled, ground=ground)
         applied, num_instances = teach(options, cut, picture=picture, scaled=scaled, is_cut=True), len(cut)
-        instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
+        instances = _find(applied, picture, scaled)
     measures = count_pictures.measure(picture, instances.labels.astype(np.int64))
     return {"picture": picture.name, "instances": num_instances, "window_size": window_size, "seed": options.seed,
             **dataclasses.asdict(measures), "seconds": round(time.time() - start)}
+
+
+def _scaled(picture: count_pictures.Picture, *, window_size: int, flat_field: float) -> np.ndarray:
+    """Returns the picture so that windows are of 64 pixels, its light evened out, uint8 [H, W, 3]."""
+    return hoc.evened(hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name), flat_field)
+
+
+def _find(applied: student.Student, picture: count_pictures.Picture, scaled: np.ndarray) -> found.Instances:
+    """Returns what a student finds, in the picture's own pixels."""
+    return found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
 
 
 def ground_of(options: Options, picture: count_pictures.Picture) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 import count
 from conftest import ROOT
-from counting import generator, outputs
+from counting import composites, found, generator, outputs
 from counting.student import Found
 from errors import UserError
 from models.instance_generator import build_generator
@@ -62,7 +63,7 @@ def test_its_student_finds_the_same_without_training(counted, run_script, tmp_pa
     (("--weights=pretrained/birds_compact.npz", LIMES[1]), "holds a 'unet', expected an 'instance_generator'"),
     (("--student=pretrained/limes.npz", LIMES[1]), "holds a 'instance_generator', expected a 'stardist_student'"),
     ((LIMES[1],), "give either --run_dir"),
-    ((*LIMES, "--student=student.npz"), "--student is used as it is, and needs neither --weights nor --run_dir"),
+    ((*LIMES, "--student=student.npz"), "--student needs neither --weights nor --run_dir"),
     ((*LIMES, "--window_size=400"), "smaller than a window of --window_size=400"),
     ((*LIMES, "--window_size=8"), "--window_size is 8 pixels, expected at least 16"),
     ((*LIMES, "--min_scale=2"), "--min_scale=2 is above --max_scale=1.7"),
@@ -70,6 +71,7 @@ def test_its_student_finds_the_same_without_training(counted, run_script, tmp_pa
     ((LIMES[0], "--image=nowhere.png"), "nowhere.png"),
     ((*LIMES, "--out=README.md"), "--out=README.md is no folder"),
     ((LIMES[0], "--image=out/overlay.png", "--out=out"), "which is to be read, would be overwritten"),
+    (("--student=out/student.npz", "--self_training_rounds=1", LIMES[1], "--out=out"), "which is to be read, would be overwritten"),
 ])
 def test_what_cannot_be_counted_is_refused_in_a_sentence(stardist, run_script, tmp_path, arguments, message):
     out = [] if any(one.startswith("--out") for one in arguments) else [f"--out={tmp_path / 'out'}"]
@@ -124,3 +126,29 @@ def test_nothing_and_another_size_than_was_learnt_are_refused():
         count.find(Stub(43, 2), photograph, scaled, name="a.png")
     with pytest.raises(UserError, match="--window_size=2. would fit better"):
         count.find(Stub(13, 2), photograph, scaled, name="a.png")
+
+
+@pytest.mark.parametrize("student, given, expected", [(None, None, 1), ("a.npz", None, 0), ("a.npz", 2, 2), (None, 0, 0)])
+def test_a_generators_student_is_followed_by_one_more(student, given, expected):
+    assert count.num_rounds(SimpleNamespace(student=student, self_training_rounds=given)) == expected
+
+
+def test_a_further_student_learns_from_what_was_found_in_smaller_windows(monkeypatch):
+    taught = []
+
+    def train(options, instances, *, recipe, learnt, scaled):
+        taught.append((len(instances), recipe.max_scale, learnt["diameter"], scaled.window_size))
+        return Stub(30, 3), {}
+
+    monkeypatch.setattr(count, "train", train)
+    photograph = np.zeros((256, 256, 3), np.uint8)
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * 20
+    places = [[20 + 50 * (index % 4), 20 + 50 * (index // 4)] for index in range(12)]
+    before = found.in_photograph(Found(np.stack([corners + place for place in places]), np.ones(12, np.float32)),
+                                 scaled=(256, 256), shape=(256, 256))
+    options = SimpleNamespace(image="a.png", composites=SimpleNamespace(ground="own"))
+    _, _, scaled, instances, number = count.train_further(options, before, photograph, recipe=composites.Recipe(ground="own"),
+                                                          scaled=count.Scaled(photograph, 64, 0.0))
+    assert scaled.window_size == pytest.approx(2.0 * 2.0 * 20 / np.sqrt(np.pi), abs=1)  # two diameters of a square of 20
+    assert number == 12 and len(instances.scores) == 3
+    assert taught == [(12, 1.25, pytest.approx(2.0 * 20 / np.sqrt(np.pi) * 64 / scaled.window_size, rel=0.05), scaled.window_size)]
