@@ -155,7 +155,7 @@ def main(argv: list) -> None:
     options = config.from_flags(Options)
     student.check_installed()
     if options.student and options.weights:
-        raise UserError("--student is used as it is, and needs no --weights; give one or the other.")
+        raise UserError("--student needs no --weights; give one or the other.")
     environment.set_up(seed=options.seed, deterministic=True, mixed_precision="none")
     rows = []
     for picture in count_pictures.load(options.data, groups=options.groups):
