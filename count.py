@@ -5,7 +5,8 @@
 
 A generator of train_hoc.py makes instances. Composites of them have known masks, and a StarDist student learns from
 these to find instances. Then it is applied to the whole photograph. What it finds there is cut out, and a second student
-learns from composites of that (self-training). It needs `make count-install`.
+learns from composites of that (self-training). Where things lie apart, outlines move to half maximum. It needs `make
+count-install`.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ from tqdm import tqdm
 
 import config
 import errors
-from counting import composites, found, generator, outputs, self_training, student
+from counting import composites, found, generator, half_maximum, outputs, self_training, student
 from data import decoding, hoc
 from errors import UserError
 from inference.sampler import weights_path
@@ -121,8 +122,17 @@ def num_rounds(options: tool_config.Counting) -> int:
     return options.self_training_rounds if options.self_training_rounds is not None else int(not options.student)
 
 
-def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *, name: str) -> found.Instances:
+def is_refined(options: tool_config.Counting, applied: student.Student) -> bool:
+    """Says whether outlines move to half maximum: as given, or where the student has learnt that ground is seen."""
+    if options.outlines == "auto":
+        return applied.metadata["learnt"].get("ground", "dense") != "dense"
+    return options.outlines == "half_maximum"
+
+
+def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
+         options: tool_config.Counting) -> found.Instances:
     """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
+    name = options.image
     instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2])
     if not len(instances.scores):
         raise UserError(f"no instance was found in {name} with --window_size={scaled.window_size}; it should be about 1.5 "
@@ -130,7 +140,7 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *, na
                         "photograph")
     diameter = found.typical_diameter(instances) * hoc.WINDOW / scaled.window_size
     found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size, name=name)
-    return instances
+    return half_maximum.refined(instances, photograph) if is_refined(options, applied) else instances
 
 
 def train_further(options: tool_config.Counting, instances: found.Instances, photograph: np.ndarray, *,
@@ -150,7 +160,7 @@ def train_further(options: tool_config.Counting, instances: found.Instances, pho
     cut = self_training.cut_instances(instances, scaled.pixels, ground=ground)
     narrow = self_training.recipe_of(recipe)
     applied, made = train(options, cut, recipe=narrow, learnt=self_training.learnt(cut, narrow), scaled=scaled)
-    return applied, made, scaled, find(applied, photograph, scaled, name=options.image), len(cut)
+    return applied, made, scaled, find(applied, photograph, scaled, options=options), len(cut)
 
 
 def main(argv: list[str]) -> None:
@@ -173,7 +183,7 @@ def main(argv: list[str]) -> None:
         learnt = {**dataclasses.asdict(recipe), "diameter": composites.median_diameter(usable)}
         applied, made = train(options, usable, recipe=recipe, learnt=learnt, scaled=scaled)
     try:
-        instances = find(applied, photograph, scaled, name=options.image)
+        instances = find(applied, photograph, scaled, options=options)
     except UserError as error:
         kept = outputs.keep(options.out, made)
         raise UserError(f"{error}{f'; the student is kept, --student={kept}' if kept else ''}.") from None

@@ -77,6 +77,7 @@ class Counting:
     batch_size: int
     student_width: int
     self_training_rounds: Optional[int]
+    outlines: str
     seed: int
     max_megapixels: float
 

@@ -46,12 +46,12 @@ class Instances:
     """Instances of a photograph, numbered from top to bottom.
 
     Attributes:
-      outlines: x and y of corners, float32 [m, c, 2], inside the photograph.
+      outlines: x and y of the corners of each, m of float32 [c, 2], inside the photograph.
       scores: float32 [m].
       labels: uint16 [H, W], the number of the instance, from 1 on; where two overlap the one of the higher score.
     """
 
-    outlines: np.ndarray
+    outlines: Sequence[np.ndarray]
     scores: np.ndarray
     labels: np.ndarray
 
@@ -159,7 +159,7 @@ def csv_text(instances: Instances) -> str:
 def coco_text(instances: Instances, *, name: str) -> str:
     """Returns instances.json, in COCO's format: one image, one category, and an outline for each instance."""
     height, width = instances.labels.shape
-    corners = np.round(instances.outlines.reshape(len(instances.outlines), -1).astype(float), 2).tolist()
+    corners = [np.round(outline.ravel().astype(float), 2).tolist() for outline in instances.outlines]
     annotations = [{"id": row.number, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [polygon],
                     "bbox": [row.left, row.top, row.width, row.height], "area": row.area, "score": row.score}
                    for row, polygon in zip(instances.rows, corners)]

@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 
 import config  # noqa: E402
 import errors  # noqa: E402
-from counting import composites, found, generator, self_training, student  # noqa: E402
+from counting import composites, found, generator, half_maximum, self_training, student  # noqa: E402
 from data import hoc, synthetic  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments import count_pictures  # noqa: E402
@@ -55,6 +55,7 @@ class Options:
     num_composites: int
     num_steps: int
     self_training_rounds: int
+    outlines: str
     seed: int
     out: Optional[str]
 
@@ -90,14 +91,14 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
         sampled = true_instances(picture, window_size=window_size) if not options.weights else generator.usable(
             generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances, picture.rgb)
         applied, num_instances = teach(options, sampled, picture=picture, scaled=scaled), len(sampled)
-    instances = _find(applied, picture, scaled)
+    instances = _find(options, applied, picture, scaled)
     for _ in range(options.self_training_rounds):
         ground = ground_of(options, picture)
         window_size = self_training.window_size(instances, trained=window_size, ground=ground)
         scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
         cut = self_training.cut_instances(instances, scaled, ground=ground)
         applied, num_instances = teach(options, cut, picture=picture, scaled=scaled, is_cut=True), len(cut)
-        instances = _find(applied, picture, scaled)
+        instances = _find(options, applied, picture, scaled)
     measures = count_pictures.measure(picture, instances.labels.astype(np.int64))
     return {"picture": picture.name, "instances": num_instances, "window_size": window_size, "seed": options.seed,
             **dataclasses.asdict(measures), "seconds": round(time.time() - start)}
@@ -108,9 +109,12 @@ def _scaled(picture: count_pictures.Picture, *, window_size: int, flat_field: fl
     return hoc.evened(hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name), flat_field)
 
 
-def _find(applied: student.Student, picture: count_pictures.Picture, scaled: np.ndarray) -> found.Instances:
-    """Returns what a student finds, in the picture's own pixels."""
-    return found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
+def _find(options: Options, applied: student.Student, picture: count_pictures.Picture,
+          scaled: np.ndarray) -> found.Instances:
+    """Returns what a student finds, in the picture's own pixels, outlines as --outlines says."""
+    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
+    is_refined = ground_of(options, picture) != "dense" if options.outlines == "auto" else options.outlines == "half_maximum"
+    return half_maximum.refined(instances, picture.rgb) if is_refined and len(instances.scores) else instances
 
 
 def ground_of(options: Options, picture: count_pictures.Picture) -> str:
@@ -185,6 +189,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("self_training_rounds", 0, "As of count.py.", lower_bound=0)
+    absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"], "As of count.py.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
     flags.define_path("out", None, "JSON file for the figures.")
     errors.run(main)

@@ -105,7 +105,7 @@ def test_the_light_is_evened_out_as_for_the_generator(flags, expected, tmp_path)
 class Stub:
     """A student that finds squares of one size."""
 
-    metadata = {"learnt": {"diameter": 30.0, "min_scale": 0.6, "max_scale": 1.7}}
+    metadata = {"learnt": {"diameter": 30.0, "min_scale": 0.6, "max_scale": 1.7, "ground": "dense"}}
 
     def __init__(self, side, number):
         self._side, self._number = side, number
@@ -119,13 +119,27 @@ class Stub:
 def test_nothing_and_another_size_than_was_learnt_are_refused():
     photograph = np.zeros((104, 104, 3), np.uint8)
     scaled = count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, 0.0)
-    assert len(count.find(Stub(27, 3), photograph, scaled, name="a.png").scores) == 3
+    options = SimpleNamespace(image="a.png", outlines="auto")
+    assert len(count.find(Stub(27, 3), photograph, scaled, options=options).scores) == 3
     with pytest.raises(UserError, match="no instance was found in a.png with --window_size=52"):
-        count.find(Stub(27, 0), photograph, scaled, name="a.png")
+        count.find(Stub(27, 0), photograph, scaled, options=options)
     with pytest.raises(UserError, match="--window_size=8. would fit better"):
-        count.find(Stub(43, 2), photograph, scaled, name="a.png")
+        count.find(Stub(43, 2), photograph, scaled, options=options)
     with pytest.raises(UserError, match="--window_size=2. would fit better"):
-        count.find(Stub(13, 2), photograph, scaled, name="a.png")
+        count.find(Stub(13, 2), photograph, scaled, options=options)
+
+
+@pytest.mark.parametrize("outlines, ground, expected", [
+    ("auto", "own", True), ("auto", "black", True), ("auto", "dense", False), ("student", "own", False),
+    ("half_maximum", "dense", True)])
+def test_outlines_move_to_half_maximum_where_ground_is_seen(stardist, outlines, ground, expected):
+    photograph = np.zeros((104, 104, 3), np.uint8)
+    photograph[1:25, 1:25] = 200  # one pixel beside the square of 22 that is found
+    stub = Stub(27, 1)
+    stub.metadata = {"learnt": {**Stub.metadata["learnt"], "ground": ground}}
+    instances = count.find(stub, photograph, count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, 0.0),
+                           options=SimpleNamespace(image="a.png", outlines=outlines))
+    assert (instances.rows[0].width, instances.rows[0].area) == ((24, 24 * 24) if expected else (22, 22 * 22))
 
 
 @pytest.mark.parametrize("student, given, expected", [(None, None, 1), ("a.npz", None, 0), ("a.npz", 2, 2), (None, 0, 0)])
@@ -146,7 +160,7 @@ def test_a_further_student_learns_from_what_was_found_in_smaller_windows(monkeyp
     places = [[20 + 50 * (index % 4), 20 + 50 * (index // 4)] for index in range(12)]
     before = found.in_photograph(Found(np.stack([corners + place for place in places]), np.ones(12, np.float32)),
                                  scaled=(256, 256), shape=(256, 256))
-    options = SimpleNamespace(image="a.png", composites=SimpleNamespace(ground="own"))
+    options = SimpleNamespace(image="a.png", outlines="auto", composites=SimpleNamespace(ground="own"))
     _, _, scaled, instances, number = count.train_further(options, before, photograph, recipe=composites.Recipe(ground="own"),
                                                           scaled=count.Scaled(photograph, 64, 0.0))
     assert scaled.window_size == pytest.approx(2.0 * 2.0 * 20 / np.sqrt(np.pi), abs=1)  # two diameters of a square of 20
