@@ -1,5 +1,5 @@
 # make demo   masks of airplanes that a pretrained student has not seen; a real, short training run of the foreground GAN;
-#             instances of a cluster; one HTML page of it all
+#             instances of a cluster; a micrograph's nuclei counted; one HTML page of it all
 # make test   the test suite
 # make test-fast   the part of it that neither trains nor starts scripts, within a minute
 # make install   the virtual environment .venv alone, which all others make first, if it is not there
@@ -21,16 +21,19 @@ install: $(VENV)/.installed
 
 count-install: $(VENV)/.installed-count
 
-demo: $(VENV)/.installed
-	@echo "1 of 3: masks of 200 airplanes that the pretrained student has not seen"
+demo: $(VENV)/.installed $(VENV)/.installed-count
+	@echo "1 of 4: masks of 200 airplanes that the pretrained student has not seen"
 	$(VENV)/bin/python segment.py --weights=pretrained/airplanes_compact.npz data/samples/airplanes/images \
 		--boxes=data/samples/airplanes/boxes_unseen.txt --out=$(RUN)_masks
-	@echo "They are in $(RUN)_masks/contact_sheet_001.png. 2 of 3: the GAN learns masks of airplanes, five minutes on two cores"
+	@echo "They are in $(RUN)_masks/contact_sheet_001.png. 2 of 4: the GAN learns masks of airplanes, five minutes on two cores"
 	$(VENV)/bin/python train_fg.py --flagfile=experiments/best/fg_demo.flags --run_dir=$(RUN)
-	@echo "3 of 3: instances from weights that were learnt from one photograph of oranges"
+	@echo "3 of 4: instances from weights that were learnt from one photograph of oranges"
 	$(VENV)/bin/python sample.py --weights=pretrained/oranges_ten.npz --out=$(RUN)_instances
+	@echo "4 of 4: the nuclei of a micrograph, found by a network that has learnt from it without a label"
+	$(VENV)/bin/python count.py --student=pretrained/nuclei_student.npz --image=data/samples/nuclei/07fb37aa.png \
+		--out=$(RUN)_counted
 	$(VENV)/bin/python experiments/demo_page.py --masks=$(RUN)_masks --run_dir=$(RUN) --instances=$(RUN)_instances \
-		--out=$(RUN).html
+		--counted=$(RUN)_counted --out=$(RUN).html
 
 test: $(VENV)/.installed-test $(VENV)/.installed-count
 	CUDA_VISIBLE_DEVICES= $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile tests

@@ -1,9 +1,9 @@
 """Puts what `make demo` wrote on one HTML page, with its pictures embedded.
 
     python experiments/demo_page.py --masks=runs/demo_masks --run_dir=runs/demo --instances=runs/demo_instances \\
-        --out=runs/demo.html
+        --counted=runs/demo_counted --out=runs/demo.html
 
-What the page shows is fixed: the first contact sheet, the first and the last panel, the whole sheet of instances.
+What the page shows is fixed: the first contact sheet, the first and the last panel, the whole sheet of instances, all that was counted.
 """
 
 import base64
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -48,6 +49,7 @@ class Options:
     masks: str
     run_dir: str
     instances: str
+    counted: str
     out: str
 
 
@@ -121,12 +123,26 @@ def instances_section(folder: Path) -> str:
         Figure(folder / "sheet.png", "Sampled instances with their masks, on a checkerboard.")])
 
 
+def counted_section(folder: Path) -> str:
+    """Section of what `count.py` found in a micrograph."""
+    path = folder / "count.json"
+    if not path.exists():
+        raise UserError(f"--counted={folder} holds no count.json; give the --out of count.py.")
+    count = json.loads(path.read_text(encoding="utf-8"))["count"]
+    num_true = np.count_nonzero(np.unique(np.array(Image.open(samples.NUCLEI_LABELS))))
+    text = (f"{count} nuclei were found in this micrograph. The network that finds them (pretrained/nuclei_student.npz) has learnt "
+            "from composites of nuclei, which came from this one micrograph without a label. By the labels that come with it there "
+            f"are {num_true}; they were used for nothing but this number.")
+    return section_html("4. Every instance found, outlined and counted", text, [
+        Figure(folder / "overlay.png", "The micrograph with an outline and a number for each nucleus.")])
+
+
 def main(argv: list[str]) -> None:
     """Makes the page and prints where it is."""
     del argv
     options = config.from_flags(Options)
     sections = [masks_section(Path(options.masks)), training_section(Path(options.run_dir)),
-                instances_section(Path(options.instances))]
+                instances_section(Path(options.instances)), counted_section(Path(options.counted))]
     atomic.write(options.out, _PAGE.format(sections="\n".join(sections)))
     print(f"Open {Path(options.out).resolve()} in a browser.")
 
@@ -135,5 +151,6 @@ if __name__ == "__main__":
     flags.define_path("masks", "runs/demo_masks", "Folder that segment.py wrote.")
     flags.define_path("run_dir", "runs/demo", "Run folder of train_fg.py.")
     flags.define_path("instances", "runs/demo_instances", "Folder that sample.py wrote.")
+    flags.define_path("counted", "runs/demo_counted", "Folder that count.py wrote.")
     flags.define_path("out", "runs/demo.html", "The page.")
     errors.run(main)

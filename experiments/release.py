@@ -2,6 +2,7 @@
 
     python experiments/release.py --weights=runs/birds_compact/weights.npz --out=pretrained/birds_compact.npz
     python experiments/release.py --weights=runs/oranges/weights.npz --out=pretrained/oranges.npz
+    python experiments/release.py --weights=nuclei_counted/student.npz --out=pretrained/nuclei_student.npz
 
 An instance generator's figures are measured anew, on the weights as released.
 """
@@ -40,7 +41,8 @@ def main(argv):
         raise UserError(f"--out={options.out} is the file of --weights, which it would replace; give another.")
     metadata, arrays = read_weights(options.weights)
     # What the run's machine called its folders is nobody else's business.
-    metadata["flags"] = {name: line for name, line in metadata["flags"].items() if name not in options.leave_out}
+    if "flags" in metadata:  # which a student of count.py has not
+        metadata["flags"] = {name: line for name, line in metadata["flags"].items() if name not in options.leave_out}
     if "teacher" in metadata:
         metadata["teacher"] = " and ".join(os.path.basename(one) for one in str(metadata["teacher"]).split(" and "))
     write_weights(options.out, arrays, metadata=metadata, half_precision=True)
@@ -53,7 +55,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.define_path("weights", None, "Weights file of a training script.", required=True)
+    flags.define_path("weights", None, "Weights file of a training script, or a student of count.py.", required=True)
     flags.define_path("out", None, "File to write.", required=True)
     absl_flags.DEFINE_list("leave_out", ["run_dir", "teacher", "data_dir", "image", "images", "boxes", "masks",
                                          "backgrounds", "initial_weights"],

@@ -195,7 +195,8 @@ def main(argv):
     options = config.from_flags(Options)
     values = {"data": options.data, "crowd_image": options.crowd_image or f"{options.data}/hoc/crowd.jpg",
               "seed_image": options.seed_image or f"{options.data}/hoc/beans.jpg",
-              "limes_image": samples.LIMES_IMAGE, "crowd_window_size": options.crowd_window_size,
+              "limes_image": samples.LIMES_IMAGE, "nuclei_image": samples.NUCLEI_IMAGE,
+              "crowd_window_size": options.crowd_window_size,
               "crowd_one_window_size": options.crowd_one_window_size, "seed_window_size": options.seed_window_size}
     names = [name for one in options.rows or ROWS for name in (ABLATIONS if one == "ablations" else [one])]
     unknown = [name for name in names if name not in ALL_ROWS]

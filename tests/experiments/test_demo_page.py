@@ -12,8 +12,9 @@ PANELS = ("step_000100.png", "step_000200.png", "step_000300.png")
 
 @pytest.fixture
 def written(tmp_path):
-    """Folders as segment.py, train_fg.py and sample.py leave them, with pictures of one colour each."""
+    """Folders as segment.py, train_fg.py, sample.py and count.py leave them, with pictures of one colour each."""
     pictures = {"masks/contact_sheet_001.png": 10, "masks/contact_sheet_002.png": 20, "instances/sheet.png": 30,
+                "counted/overlay.png": 35,
                 **{f"run/panels/{name}": 40 + number for number, name in enumerate(PANELS)}}
     for name, value in pictures.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -22,22 +23,25 @@ def written(tmp_path):
     last = {"mask/area_mean": 0.381, "mask/undecided_fraction": 0.25}
     (tmp_path / "run" / "metrics.json").write_text(json.dumps({"step": 300, "last": last}))
     (tmp_path / "instances" / "figures.json").write_text(json.dumps({"single_piece_fraction": 0.98}))
+    (tmp_path / "counted" / "count.json").write_text(json.dumps({"count": 299}))
     return tmp_path
 
 
 def make(run_script, folder):
     return run_script("experiments/demo_page.py", f"--masks={folder / 'masks'}", f"--run_dir={folder / 'run'}",
-                      f"--instances={folder / 'instances'}", f"--out={folder / 'demo.html'}")
+                      f"--instances={folder / 'instances'}", f"--counted={folder / 'counted'}",
+                      f"--out={folder / 'demo.html'}")
 
 
-def test_page_embeds_the_first_sheet_the_first_and_last_panel_and_the_instances(run_script, written):
+def test_page_embeds_the_first_sheet_the_first_and_last_panel_the_instances_and_the_count(run_script, written):
     result = make(run_script, written)
     assert result.returncode == 0, result.stderr
     assert f"Open {written / 'demo.html'} in a browser." in result.stdout
     page = (written / "demo.html").read_text(encoding="utf-8")
-    assert page.count("<img") == 5 and page.count("data:image/png;base64,") == 5
+    assert page.count("<img") == 6 and page.count("data:image/png;base64,") == 6
     assert not re.search(r'(src|href)="(?!data:)', page)
-    for text in ("2 airplanes", "300 steps", "covered 0.38", "0.25 of the pixels", "After 100 steps", "one piece: 98 %"):
+    for text in ("2 airplanes", "300 steps", "covered 0.38", "0.25 of the pixels", "After 100 steps", "one piece: 98 %",
+                 "299 nuclei", "there are 313"):
         assert text in page, text
     assert "After 200 steps" not in page
 
@@ -45,6 +49,7 @@ def test_page_embeds_the_first_sheet_the_first_and_last_panel_and_the_instances(
 @pytest.mark.parametrize("missing, message", [("masks/masks.csv", "holds no masks.csv"),
                                               ("instances/figures.json", "holds no figures.json"),
                                               ("run/metrics.json", "holds no panels and metrics"),
+                                              ("counted/count.json", "holds no count.json"),
                                               ("masks/contact_sheet_001.png", "cannot be read as a picture")])
 def test_what_is_missing_is_named(run_script, written, missing, message):
     (written / missing).unlink()

@@ -1,11 +1,12 @@
 """Weights files written again for release."""
 
+import numpy as np
 import pytest
 
 from inference.sampler import InstanceSampler
 from models.instance_generator import build_generator
 from models.unet import build_unet
-from storage.weights import read_weights, save_weights
+from storage.weights import read_weights, save_weights, to_bytes
 
 FLAGS = {"run_dir": "--run_dir=/home/me/run", "data_dir": "--data_dir=/home/me/birds", "seed": "--seed=3"}
 
@@ -31,6 +32,15 @@ def test_a_generator_states_the_figures_of_the_weights_as_released(run_script, t
                      width=1 / 8, latent_dim=2, disk_area=0.25, figures={"area_mean": -1.0})
     sampler, _ = InstanceSampler.from_weights(tmp_path / "out.npz", num_evaluated=256)
     assert found["figures"] == pytest.approx(sampler.metrics(), abs=1e-5)
+
+
+def test_a_student_of_count_is_released_too(run_script, tmp_path):
+    metadata = {"network": "stardist_student", "window_size": 46, "thresholds": {"prob": 0.5, "nms": 0.4}}
+    (tmp_path / "s.npz").write_bytes(to_bytes({"000": np.ones((3, 400), np.float32)}, metadata=metadata))
+    result = run_script("experiments/release.py", f"--weights={tmp_path / 's.npz'}", f"--out={tmp_path / 'out.npz'}")
+    assert result.returncode == 0, result.stderr
+    found, arrays = read_weights(tmp_path / "out.npz")
+    assert found == {**metadata, "format": found["format"]} and arrays["000"].shape == (3, 400) and (arrays["000"] == 1).all()
 
 
 def test_weights_are_not_replaced_by_their_release(run_script, tmp_path):
