@@ -15,7 +15,7 @@ from counting.found import Instances, typical_diameter
 from data import hoc
 from errors import UserError
 
-BLUR = {"dense": 1.0, "black": 1.0, "own": 4.0}  # pixels of a window of 64; nuclei's light goes beyond their outline
+BLUR = {"dense": 1.0, "black": 1.0, "own": 2.0}  # pixels of a window of 64; nuclei's light goes beyond their outline
 LEAST_AREA = {"dense": 0.6, "black": 0.5, "own": 0.5}  # of the median area; smaller ones are mostly pieces
 SCALES = (0.8, 1.25)  # what was cut out has the photograph's sizes already
 LEAST_INSTANCES, MOST_INSTANCES = 8, 1024  # of fewer no student is taught, and more add nothing but memory

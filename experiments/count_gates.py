@@ -34,6 +34,7 @@ from training import environment  # noqa: E402
 
 WINDOW_DIAMETERS = 1.7  # window size as a multiple of the picture's median diameter, where none is given
 NUM_INSTANCES = 1024
+_TRUE_BLUR = 4.0  # pixels of a window of 64, by which masks of true instances are softened
 _SMALLEST_TRUE = 0.3  # of the median area; smaller labels are fragments
 
 
@@ -72,7 +73,7 @@ def true_instances(picture: count_pictures.Picture, *, window_size: int) -> np.n
     height, width = (max(hoc.WINDOW, round(side * hoc.WINDOW / window_size)) for side in picture.labels.shape)
     rgb = cv2.resize(picture.rgb, (width, height), interpolation=cv2.INTER_LANCZOS4)
     labels = cv2.resize(picture.labels.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST).astype(int)
-    return self_training.cut_out(rgb, labels, blur=self_training.BLUR["own"], least_area=_SMALLEST_TRUE)
+    return self_training.cut_out(rgb, labels, blur=_TRUE_BLUR, least_area=_SMALLEST_TRUE)
 
 
 def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
