@@ -32,7 +32,8 @@ import tool_flags
 
 NUM_INSTANCES = 1024  # that composites are made of, at most
 INSTANCES_EACH = 16  # for each composite, where there are few
-SHADOW_STRENGTH = {"dense": 0.7, "black": 0.0, "own": 0.0}
+DENSE = {"min_scale": 0.6, "max_scale": 1.7, "min_visible": 0.45, "spacing": 0.8, "shadow_strength": 0.7}  # a heap
+APART = {"min_scale": 0.8, "max_scale": 1.25, "min_visible": 0.2, "spacing": 0.5, "shadow_strength": 0.0}
 
 
 def check(options: tool_config.Counting) -> None:
@@ -40,9 +41,6 @@ def check(options: tool_config.Counting) -> None:
     student.check_installed()
     if options.student and (options.weights or options.run_dir):
         raise UserError("--student needs neither --weights nor --run_dir; give one or the other.")
-    if options.composites.min_scale > options.composites.max_scale:
-        raise UserError(f"--min_scale={options.composites.min_scale:g} is above --max_scale="
-                        f"{options.composites.max_scale:g}; give them in order.")
     if os.path.exists(options.out) and not os.path.isdir(options.out):
         raise UserError(f"--out={options.out} is no folder; give a new one.")
     written = {os.path.realpath(os.path.join(options.out, name)) for name in outputs.NAMES}
@@ -92,11 +90,29 @@ def load_photograph(options: tool_config.Counting, *, trained: Any, flat_field: 
     return photograph, scale(photograph, name=options.image, window_size=window_size, flat_field=flat_field)
 
 
+def complete(options: tool_config.Counting, *, ground: str) -> tool_config.Counting:
+    """Sets what was not given and follows from the ground: the ground itself, sizes, spacing, what must be seen, shadows.
+
+    Args:
+      options: of the command.
+      ground: of the generator's backgrounds, or of the student; a given one goes before.
+
+    Raises:
+      UserError: the smallest size is above the largest.
+    """
+    made = options.composites
+    ground = made.ground or ground
+    defaults = {"ground": ground, **(DENSE if ground == "dense" else APART)}
+    made = dataclasses.replace(made, **{name: value for name, value in defaults.items() if getattr(made, name) is None})
+    if made.min_scale > made.max_scale:
+        raise UserError(f"--min_scale={made.min_scale:g} is above --max_scale={made.max_scale:g}; give them in order.")
+    return dataclasses.replace(options, composites=made)
+
+
 def recipe_of(made: tool_config.Composites) -> composites.Recipe:
     """Returns how the flags say that composites of a generator's instances are made."""
-    strength = SHADOW_STRENGTH[made.ground] if made.shadow_strength is None else made.shadow_strength
     return composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
-                             max_scale=made.max_scale, shadow_strength=strength, min_visible=made.min_visible,
+                             max_scale=made.max_scale, shadow_strength=made.shadow_strength, min_visible=made.min_visible,
                              spacing=made.spacing)
 
 
@@ -169,17 +185,20 @@ def main(argv: list[str]) -> None:
     options = config.from_flags(tool_config.Counting)
     check(options)
     environment.set_up(seed=options.seed, deterministic=True, mixed_precision="none")
-    made, recipe = {}, recipe_of(options.composites)
+    made = {}
     if options.student:
         applied = student.load(options.student)
+        options = complete(options, ground=applied.metadata["learnt"].get("ground", "dense"))
         photograph, scaled = load_photograph(options, trained=applied.metadata.get("window_size"),
                                              flat_field=applied.metadata.get("flat_field", 0.0))
     else:
         weights = weights_path(run_dir=options.run_dir, weights=options.weights)
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
+        options = complete(options, ground=sampled.ground)
         photograph, scaled = load_photograph(options, trained=sampled.window_size, flat_field=sampled.flat_field)
         usable = generator.usable(sampled.instances, scaled.pixels)
+        recipe = recipe_of(options.composites)
         learnt = {**dataclasses.asdict(recipe), "diameter": composites.median_diameter(usable)}
         applied, made = train(options, usable, recipe=recipe, learnt=learnt, scaled=scaled)
     try:
@@ -190,8 +209,8 @@ def main(argv: list[str]) -> None:
     num_cut = []
     for _ in range(num_rounds(options)):
         try:
-            applied, made, scaled, instances, number = train_further(options, instances, photograph, recipe=recipe,
-                                                                     scaled=scaled)
+            applied, made, scaled, instances, number = train_further(options, instances, photograph,
+                                                                     recipe=recipe_of(options.composites), scaled=scaled)
         except UserError as error:
             print(f"no further student is used, and what was found before is kept: {error}")
             break

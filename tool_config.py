@@ -54,11 +54,11 @@ class Composites:
 
     num_composites: int
     composite_size: int
-    ground: str
-    min_scale: float
-    max_scale: float
-    min_visible: float
-    spacing: float
+    ground: Optional[str]
+    min_scale: Optional[float]
+    max_scale: Optional[float]
+    min_visible: Optional[float]
+    spacing: Optional[float]
     shadow_strength: Optional[float]
 
 

@@ -67,21 +67,26 @@ def define_counting() -> None:
     absl_flags.DEFINE_integer("composite_size", 128, "Side of the composites in pixels, a multiple of 16.", lower_bound=64,
                               upper_bound=512)
     absl_flags.register_validator("composite_size", lambda value: value % 16 == 0, message="must be a multiple of 16")
-    absl_flags.DEFINE_enum("ground", "dense", ["dense", "black", "own"],  # `counting.composites.GROUNDS`
+    absl_flags.DEFINE_enum("ground", None, ["dense", "black", "own"],  # `counting.composites.GROUNDS`
                            "What is between instances: 'dense' pastes instances until hardly any ground is seen, 'black' "
                            "pastes a random number of them on black, 'own' on the photograph's dark ground with the "
-                           "bright things on it taken away, as in a micrograph.")
-    absl_flags.DEFINE_float("min_scale", 0.6, "Smallest size of an instance in composites, as a factor.",
+                           "bright things on it taken away, as in a micrograph. Default: that of the generator's "
+                           "backgrounds, or of the student.")
+    absl_flags.DEFINE_float("min_scale", None, "Smallest size of an instance in composites, as a factor. Default: 0.6 on "
+                            "dense ground, 0.8 elsewhere.",
                             lower_bound=0.1, upper_bound=4.0)
-    absl_flags.DEFINE_float("max_scale", 1.7, "Largest size of an instance in composites, as a factor.",
+    absl_flags.DEFINE_float("max_scale", None, "Largest size of an instance in composites, as a factor. Default: 1.7 on "
+                            "dense ground, 1.25 elsewhere.",
                             lower_bound=0.1, upper_bound=4.0)
-    absl_flags.DEFINE_float("min_visible", 0.45, "Share of an instance that others must leave to be seen; of a smaller rest "
-                            "the student learns that it is ground.", lower_bound=0.0, upper_bound=1.0)
-    absl_flags.DEFINE_float("spacing", 0.8, "Least distance of the middles of two instances, in diameters: 0.5 asks that middles "
-                            "are seen, 1 that instances only touch. On dense ground more lie below them.",
+    absl_flags.DEFINE_float("min_visible", None, "Share of an instance that others must leave to be seen; of a smaller rest "
+                            "the student learns that it is ground. Default: 0.45 on dense ground, 0.2 elsewhere.",
+                            lower_bound=0.0, upper_bound=1.0)
+    absl_flags.DEFINE_float("spacing", None, "Least distance of the middles of two instances, in diameters: 0.5 asks that middles "
+                            "are seen, 1 that instances only touch. On dense ground more lie below them. Default: 0.8 on dense "
+                            "ground, 0.5 elsewhere.",
                             lower_bound=0.5, upper_bound=2.0)
     absl_flags.DEFINE_float("shadow_strength", None, "Largest opacity of the soft shadow below each instance; 0: none. "
-                            "Default: 0.7 on dense ground, 0 on black.", lower_bound=0.0, upper_bound=1.0)
+                            "Default: 0.7 on dense ground, 0 elsewhere.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_integer("num_steps", 700, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("batch_size", 4, "Composites in each update of the student.", lower_bound=1, upper_bound=256)
     absl_flags.DEFINE_integer("student_width", 16, "Channels of the student's first layers.", lower_bound=1,

@@ -13,6 +13,7 @@ from inference import sampler
 from storage import run_folder
 
 
+GROUND_OF = {"disk": "dense", "black": "black", "ground": "own"}  # of composites, by --background of the run
 _MOST_DARK = 0.5  # share of an instance's pixels; whole instances of fruit may hold a dark rim
 _LEAST_USABLE = 0.05
 
@@ -24,11 +25,13 @@ class Sampled(NamedTuple):
       instances: RGBA, float32 [n, 64, 64, 4] in [0, 1].
       window_size: of the run, in its photograph's pixels; None where it is not known.
       flat_field: in windows, by which the light of its photograph was evened out; 0: not.
+      ground: what was between instances, one of `counting.composites.GROUNDS`.
     """
 
     instances: np.ndarray
     window_size: Optional[int]
     flat_field: float
+    ground: str
 
 
 def sample(path: str, *, count: int, seed: int) -> Sampled:
@@ -36,7 +39,8 @@ def sample(path: str, *, count: int, seed: int) -> Sampled:
     network, metadata = sampler.load_generator(path)
     made = sampler.InstanceSampler(network, latent_dim=int(metadata["latent_dim"]), num_evaluated=count, seed=seed)
     values = run_folder.parse_flags(metadata.get("flags", {}).values())
-    return Sampled(made.sample(count), window_size(metadata.get("flags", {})), float(values.get("flat_field", 0.0)))
+    return Sampled(made.sample(count), window_size(metadata.get("flags", {})), float(values.get("flat_field", 0.0)),
+                   GROUND_OF[values.get("background", "disk")])
 
 
 def usable(instances: np.ndarray, photograph: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """count.py as users start it, in a very small form."""
 
 import csv
+import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from counting.student import Found
 from errors import UserError
 from models.instance_generator import build_generator
 from storage.weights import save_weights
+import tool_config
 
 LIMES = ("--weights=pretrained/limes.npz", "--image=data/samples/hoc/limes.png")
 SMALL = ("--num_composites=4", "--composite_size=64", "--num_steps=6", "--student_width=4", "--batch_size=2",
@@ -95,11 +97,33 @@ def test_the_window_size_is_that_of_the_run(flags, expected):
     assert generator.window_size(flags) == expected
 
 
-@pytest.mark.parametrize("flags, expected", [({}, 0.0), ({"flat_field": "--flat_field=0.9"}, 0.9)])
-def test_the_light_is_evened_out_as_for_the_generator(flags, expected, tmp_path):
+@pytest.mark.parametrize("flags, light, ground", [
+    ({}, 0.0, "dense"), ({"flat_field": "--flat_field=0.9"}, 0.9, "dense"), ({"background": "--background=ground"}, 0.0, "own"),
+    ({"background": "--background=black"}, 0.0, "black")])
+def test_light_and_ground_are_those_of_the_generator(flags, light, ground, tmp_path):
     save_weights(tmp_path / "w.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
         "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": flags})
-    assert generator.sample(tmp_path / "w.npz", count=4, seed=0).flat_field == expected
+    sampled = generator.sample(tmp_path / "w.npz", count=4, seed=0)
+    assert (sampled.flat_field, sampled.ground) == (light, ground)
+
+
+@dataclasses.dataclass
+class Options:
+    """Of the flags those that `count.complete` completes."""
+
+    composites: tool_config.Composites
+
+
+@pytest.mark.parametrize("ground, given, expected", [
+    ("dense", {}, (0.6, 1.7, 0.45, 0.8, 0.7)), ("own", {}, (0.8, 1.25, 0.2, 0.5, 0.0)), ("black", {}, (0.8, 1.25, 0.2, 0.5, 0.0)),
+    ("own", {"spacing": 1.0, "min_visible": 0.0}, (0.8, 1.25, 0.0, 1.0, 0.0)),
+    ("own", {"ground": "dense"}, (0.6, 1.7, 0.45, 0.8, 0.7))])
+def test_what_is_not_given_follows_from_the_ground(ground, given, expected):
+    made = tool_config.Composites(num_composites=2, composite_size=128, **{
+        **dict.fromkeys(("ground", "min_scale", "max_scale", "min_visible", "spacing", "shadow_strength")), **given})
+    recipe = count.recipe_of(count.complete(Options(made), ground=ground).composites)
+    assert recipe.ground == given.get("ground", ground)
+    assert (recipe.min_scale, recipe.max_scale, recipe.min_visible, recipe.spacing, recipe.shadow_strength) == expected
 
 
 class Stub:
