@@ -8,6 +8,7 @@ learnt, and no label is used. Axis letters: m instances, H and W a picture's sid
 import dataclasses
 from typing import Optional
 
+import cv2
 import numpy as np
 
 from counting import found
@@ -66,17 +67,23 @@ def _at_half_maximum(pixels: np.ndarray, before: np.ndarray, *, territory: np.nd
 
     All are bool [h, w] but `pixels`, float32 [h, w, 3].
     """
-    from scipy import ndimage
     if min(np.count_nonzero(before), np.count_nonzero(ground)) < LEAST_PIXELS:
         return None
     inner, outer = (np.median(pixels[where], axis=0) for where in (before, ground))
     towards = inner - outer
     above = (pixels - outer) @ towards > 0.5 * towards @ towards
-    pieces, _ = ndimage.label(above & territory)
+    _, pieces = cv2.connectedComponents((above & territory).astype(np.uint8), connectivity=4)
     sizes = np.bincount(pieces[before], minlength=2)[1:]
-    after = ndimage.binary_fill_holes(pieces == 1 + sizes.argmax()) & territory
+    after = _without_holes(pieces == 1 + sizes.argmax()) & territory
     areas = np.count_nonzero(before), np.count_nonzero(after)
     return after if sizes.any() and max(areas) <= CHANGE * min(areas) else None
+
+
+def _without_holes(piece: np.ndarray) -> np.ndarray:
+    """Fills the holes of one piece, bool [h, w]."""
+    filled = piece.astype(np.uint8)
+    outer, _ = cv2.findContours(filled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return cv2.drawContours(filled, outer, -1, 1, cv2.FILLED).astype(bool)
 
 
 def _outlines(labels: np.ndarray) -> list[np.ndarray]:
