@@ -13,7 +13,9 @@ import count
 from conftest import ROOT
 from counting import composites, found, generator, outputs
 from counting.student import Found
+from data import samples
 from errors import UserError
+from evaluation import detection
 from models.instance_generator import build_generator
 from storage.weights import save_weights
 import tool_config
@@ -59,6 +61,15 @@ def test_its_student_finds_the_same_without_training(counted, run_script, tmp_pa
     assert {path.name for path in (tmp_path / "again").iterdir()} == set(outputs.RESULTS)
     for name in ("labels.png", "instances.csv", "overlay.png"):
         assert (tmp_path / "again" / name).read_bytes() == (counted / name).read_bytes()
+
+
+def test_the_released_student_finds_the_nuclei_of_the_bundled_micrograph(stardist, run_script, tmp_path):
+    result = run_script("count.py", "--student=pretrained/nuclei_student.npz", f"--image={samples.NUCLEI_IMAGE}",
+                        f"--out={tmp_path / 'nuclei'}")
+    assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "nuclei" / "labels.png") as labels, Image.open(samples.NUCLEI_LABELS) as true:
+        score = detection.score_labels(np.asarray(labels).astype(np.int64), np.asarray(true).astype(np.int64))
+    assert score.average_precision[0] > 0.84 and abs(score.count_error) < 0.03
 
 
 @pytest.mark.parametrize("arguments, message", [
