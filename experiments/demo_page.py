@@ -3,7 +3,8 @@
     python experiments/demo_page.py --masks=runs/demo_masks --run_dir=runs/demo --instances=runs/demo_instances \\
         --counted=runs/demo_counted --out=runs/demo.html
 
-What the page shows is fixed: the first contact sheet, the first and the last panel, the whole sheet of instances, all that was counted.
+What the page shows is fixed: the first contact sheet, the first and the last panel, the whole sheet of instances, all that
+was counted.
 """
 
 import base64
@@ -130,9 +131,9 @@ def counted_section(folder: Path) -> str:
         raise UserError(f"--counted={folder} holds no count.json; give the --out of count.py.")
     count = json.loads(path.read_text(encoding="utf-8"))["count"]
     num_true = np.count_nonzero(np.unique(np.array(Image.open(samples.NUCLEI_LABELS))))
-    text = (f"{count} nuclei were found in this micrograph. The network that finds them (pretrained/nuclei_student.npz) has learnt "
-            "from composites of nuclei, which came from this one micrograph without a label. By the labels that come with it there "
-            f"are {num_true}; they were used for nothing but this number.")
+    text = (f"{count} nuclei were found in this micrograph. The network that finds them (pretrained/nuclei_student.npz) has "
+            "learnt from composites of nuclei, which came from this one micrograph without a label. By the labels that come with "
+            f"it there are {num_true}; they were used for nothing but this number.")
     return section_html("4. Every instance found, outlined and counted", text, [
         Figure(folder / "overlay.png", "The micrograph with an outline and a number for each nucleus.")])
 
