@@ -56,9 +56,7 @@ def test_the_citation_is_of_the_paper_that_the_readme_names():
     software, paper = CITATION.split("preferred-citation:\n")
     assert software.startswith("cff-version: 1.2.0\n") and "\nmessage: " in software and "\nauthors:\n" in software
     assert citation('^title: "(.*)"$') == [re.match(r"# (.*)", README)[1]]
-    names = zip(citation("^      family-names: (.*)$"), citation("^    - given-names: (.*)$"))
-    bibtex = dict(re.findall(r"(\w+) += \{(.*)\}", README))
-    assert " and ".join(", ".join(name) for name in names) == bibtex["author"]
-    assert f"  title: {bibtex['title']}\n" in paper and f"  collection-title: {bibtex['booktitle']}\n" in paper
-    assert f"  year: {bibtex['year']}\n" in paper
+    title, names, year = re.search(r"\[\*(.*)\*\]\(.*\)\s\((.*); AAAI (\d+)\)", README).groups()
+    assert ", ".join(citation("^      family-names: (.*)$")) == names
+    assert f"  title: {title}\n" in paper and f"  year: {year}\n" in paper
     assert all(re.fullmatch(r" *(- )?[a-z-]+:( \S.*)?", line) for line in CITATION.splitlines())

@@ -5,10 +5,13 @@ import pytest
 import tensorflow as tf
 
 from models import fast_convolution, minimal_filtering
+from training import processor
 
 CASES = [(8, 4, 1), (8, 3, 1), (16, 4, 2), (12, 4, 2), (7, 3, 1), (10, 5, 1), (9, 4, 2), (4, 3, 1), (4, 4, 2),
          (8, 2, 2), (8, 3, 2), (1, 3, 1)]
 TOLERANCE = 2e-5  # of the direct result's spread
+# bfloat16 keeps 8 bits. A processor without its instructions also sums in it.
+BFLOAT16_TOLERANCE = 0.01 if processor.BFLOAT16_FEATURES & processor.describe().features else 0.03
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +184,7 @@ def test_kernel_gradients_in_bfloat16_are_tensorflow_s(size, kernel_size, stride
     fast = results_in(tf.bfloat16, lambda x, k: fast_convolution.conv2d(x, k, strides=strides), arguments)
     direct = results_in(tf.float32, lambda x, k: tf.nn.conv2d(x, k, strides, "SAME"), arguments)
     for one, other in zip(fast, direct):
-        assert one.shape == other.shape and np.std(one - other) <= 0.01 * np.std(other)
+        assert one.shape == other.shape and np.std(one - other) <= BFLOAT16_TOLERANCE * np.std(other)
 
 
 def test_small_maps_in_bfloat16_have_no_kernel_gradient_by_convolution():
