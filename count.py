@@ -103,9 +103,11 @@ def complete(options: tool_config.Counting, *, ground: str) -> tool_config.Count
     made = options.composites
     ground = made.ground or ground
     defaults = {"ground": ground, **(DENSE if ground == "dense" else APART)}
+    is_default = made.min_scale is None or made.max_scale is None
     made = dataclasses.replace(made, **{name: value for name, value in defaults.items() if getattr(made, name) is None})
     if made.min_scale > made.max_scale:
-        raise UserError(f"--min_scale={made.min_scale:g} is above --max_scale={made.max_scale:g}; give them in order.")
+        default = f", one of them the default on '{ground}' ground" if is_default else ""
+        raise UserError(f"--min_scale={made.min_scale:g} is above --max_scale={made.max_scale:g}{default}; give both in order.")
     return dataclasses.replace(options, composites=made)
 
 
@@ -138,13 +140,6 @@ def num_rounds(options: tool_config.Counting) -> int:
     return options.self_training_rounds if options.self_training_rounds is not None else int(not options.student)
 
 
-def is_refined(options: tool_config.Counting, applied: student.Student) -> bool:
-    """Says whether outlines move to half maximum: as given, or where the student has learnt that ground is seen."""
-    if options.outlines == "auto":
-        return applied.metadata["learnt"].get("ground", "dense") != "dense"
-    return options.outlines == "half_maximum"
-
-
 def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
          options: tool_config.Counting) -> found.Instances:
     """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
@@ -152,11 +147,12 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
     instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2])
     if not len(instances.scores):
         raise UserError(f"no instance was found in {name} with --window_size={scaled.window_size}; it should be about 1.5 "
-                        "times the biggest instance's width, and composites.png of the student should look like the "
-                        "photograph")
+                        "times the biggest instance's width, and the photograph should look like what the student has learnt "
+                        "from, as bright and as sharp")
     diameter = found.typical_diameter(instances) * hoc.WINDOW / scaled.window_size
+    is_wanted = half_maximum.is_wanted(options.outlines, ground=applied.ground)
     found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size, name=name)
-    return half_maximum.refined(instances, photograph) if is_refined(options, applied) else instances
+    return half_maximum.refined(instances, photograph) if is_wanted else instances
 
 
 def train_further(options: tool_config.Counting, instances: found.Instances, photograph: np.ndarray, *,
@@ -188,7 +184,7 @@ def main(argv: list[str]) -> None:
     made = {}
     if options.student:
         applied = student.load(options.student)
-        options = complete(options, ground=applied.metadata["learnt"].get("ground", "dense"))
+        options = complete(options, ground=applied.ground)
         photograph, scaled = load_photograph(options, trained=applied.metadata.get("window_size"),
                                              flat_field=applied.metadata.get("flat_field", 0.0))
     else:
@@ -215,7 +211,9 @@ def main(argv: list[str]) -> None:
             print(f"no further student is used, and what was found before is kept: {error}")
             break
         num_cut.append(number)
+    outlines = "half_maximum" if half_maximum.is_wanted(options.outlines, ground=applied.ground) else "student"
     settings = {"window_size": scaled.window_size, "thresholds": applied.thresholds, "self_training": num_cut,
+                "outlines": outlines, "learnt": applied.metadata["learnt"],
                 "settings": dataclasses.asdict(options)}
     results = outputs.results(photograph, instances, name=os.path.basename(options.image), settings=settings)
     outputs.write(options.out, {**results, **made})

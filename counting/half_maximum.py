@@ -20,6 +20,11 @@ LEAST_PIXELS = 5  # of an instance and of its ground, to know their colours
 CHANGE = 2.0  # an instance that would become so many times larger or smaller stays as it is
 
 
+def is_wanted(outlines: str, *, ground: str) -> bool:
+    """Says whether outlines move: as `--outlines` says, and for 'auto' where composites of that ground let it be seen."""
+    return ground != "dense" if outlines == "auto" else outlines == "half_maximum"
+
+
 def refined(instances: Instances, photograph: np.ndarray) -> Instances:
     """Moves the outlines of instances to half maximum.
 
@@ -28,19 +33,19 @@ def refined(instances: Instances, photograph: np.ndarray) -> Instances:
       photograph: uint8 [H, W, 3].
 
     Returns:
-      The same instances with the same numbers and scores. One whose ground is not seen, or that would change too much,
-      stays as it is.
+      The same instances with the same numbers and scores, each of one piece. One whose ground is not seen, or that would
+      change too much, keeps its border; of pieces that others have cut apart the largest is left.
     """
     labels = refined_labels(instances.labels.astype(np.int32), photograph, diameter=found.typical_diameter(instances))
     return dataclasses.replace(instances, outlines=_outlines(labels), labels=labels.astype(np.uint16))
 
 
 def refined_labels(labels: np.ndarray, picture: np.ndarray, *, diameter: float) -> np.ndarray:
-    """Moves the borders of labels to half maximum; no label goes, and none takes another's pixels.
+    """Moves the borders of labels to half maximum; no label goes, each is one piece, and none takes another's pixels.
 
     Args:
       labels: int [H, W], 0 is ground.
-      picture: [H, W, 3].
+      picture: of three channels, [H, W, 3].
       diameter: of a typical instance, pixels.
 
     Returns:
@@ -57,8 +62,14 @@ def refined_labels(labels: np.ndarray, picture: np.ndarray, *, diameter: float) 
             is_owner, before = owners[box] == number, labels[box] == number
             after = _at_half_maximum(picture[box], before, territory=is_owner & is_own[box],
                                      ground=is_owner & (labels[box] == 0))
-            moved[box][before if after is None else after] = number
+            moved[box][_largest_piece(before) if after is None else after] = number
     return moved
+
+
+def _largest_piece(mask: np.ndarray) -> np.ndarray:
+    """Returns the largest piece of a mask, bool [h, w], of at least one pixel."""
+    _, pieces, figures, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    return pieces == 1 + figures[1:, cv2.CC_STAT_AREA].argmax()
 
 
 def _at_half_maximum(pixels: np.ndarray, before: np.ndarray, *, territory: np.ndarray,

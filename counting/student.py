@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from counting import tiling
 from counting.augmenter import Augmenter
+from counting.composites import GROUNDS
 from errors import UserError
 from storage import weights
 
@@ -59,6 +60,11 @@ class Student:
     def __init__(self, network: Any, *, metadata: dict[str, Any]) -> None:
         """Takes a `stardist.models.StarDist2D`, whose thresholds are set, and `channels` among the metadata."""
         self._network, self.metadata = network, metadata
+
+    @property
+    def ground(self) -> str:
+        """What was between the instances of its composites, one of `counting.composites.GROUNDS`."""
+        return self.metadata.get("learnt", {}).get("ground", "dense")
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -144,6 +150,8 @@ def load(path: Path) -> Student:
             np.reshape(np.array(metadata["channels"][name], np.float32), [3])
         if not all(float(metadata["learnt"][name]) > 0 for name in ("diameter", "min_scale", "max_scale")):
             raise ValueError("sizes are positive")
+        if metadata["learnt"].get("ground", "dense") not in GROUNDS:
+            raise ValueError("the ground is none of those of composites")
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is broken: its network cannot be built ({type(error).__name__}); train the student "
                         "again.") from error

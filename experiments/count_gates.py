@@ -114,8 +114,9 @@ def _find(options: Options, applied: student.Student, picture: count_pictures.Pi
           scaled: np.ndarray) -> found.Instances:
     """Returns what a student finds, in the picture's own pixels, outlines as --outlines says."""
     instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
-    is_refined = ground_of(options, picture) != "dense" if options.outlines == "auto" else options.outlines == "half_maximum"
-    return half_maximum.refined(instances, picture.rgb) if is_refined and len(instances.scores) else instances
+    ground = applied.ground if options.student and not options.self_training_rounds else ground_of(options, picture)
+    is_wanted = half_maximum.is_wanted(options.outlines, ground=ground) and len(instances.scores)
+    return half_maximum.refined(instances, picture.rgb) if is_wanted else instances
 
 
 def ground_of(options: Options, picture: count_pictures.Picture) -> str:
@@ -186,7 +187,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_float("min_scale", 0.8, "Smallest size of an instance, as a factor.", lower_bound=0.1)
     absl_flags.DEFINE_float("max_scale", 1.5, "Largest.", lower_bound=0.1)
     absl_flags.DEFINE_float("min_visible", 0.45, "Share of an instance that must be seen to be labelled.", lower_bound=0.0)
-    absl_flags.DEFINE_float("spacing", 0.8, "As of count.py.", lower_bound=0.5)
+    absl_flags.DEFINE_float("spacing", 0.8, "Least distance of middles, in diameters, as of count.py.",
+                              lower_bound=0.5)
     absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("self_training_rounds", 0, "As of count.py.", lower_bound=0)

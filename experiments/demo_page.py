@@ -129,12 +129,19 @@ def counted_section(folder: Path) -> str:
     path = folder / "count.json"
     if not path.exists():
         raise UserError(f"--counted={folder} holds no count.json; give the --out of count.py.")
-    count = json.loads(path.read_text(encoding="utf-8"))["count"]
-    num_true = np.count_nonzero(np.unique(np.array(Image.open(samples.NUCLEI_LABELS))))
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        count, image = written["count"], written["image"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no count of count.py ({type(error).__name__}); run the demo's steps before.") from error
+    if image != Path(samples.NUCLEI_IMAGE).name:
+        raise UserError(f"--counted={folder} is a count of {image}; expected one of {samples.NUCLEI_IMAGE}.")
+    with Image.open(samples.NUCLEI_LABELS) as labels:
+        num_true = np.count_nonzero(np.unique(np.asarray(labels)))
     text = (f"{count} nuclei were found in this micrograph. The network that finds them (pretrained/nuclei_student.npz) has "
             "learnt from composites of nuclei, which came from this one micrograph without a label. By the labels that come with "
             f"it there are {num_true}; they were used for nothing but this number.")
-    return section_html("4. Every instance found, outlined and counted", text, [
+    return section_html("4. Instances found, outlined and counted", text, [
         Figure(folder / "overlay.png", "The micrograph with an outline and a number for each nucleus.")])
 
 

@@ -79,7 +79,7 @@ def test_the_released_student_finds_the_nuclei_of_the_bundled_micrograph(stardis
     ((*LIMES, "--student=student.npz"), "--student needs neither --weights nor --run_dir"),
     ((*LIMES, "--window_size=400"), "smaller than a window of --window_size=400"),
     ((*LIMES, "--window_size=8"), "--window_size is 8 pixels, expected at least 16"),
-    ((*LIMES, "--min_scale=2"), "--min_scale=2 is above --max_scale=1.7"),
+    ((*LIMES, "--min_scale=2"), "--min_scale=2 is above --max_scale=1.7, one of them the default on 'dense' ground"),
     ((*LIMES, "--composite_size=72"), "must be a multiple of 16"),
     ((LIMES[0], "--image=nowhere.png"), "nowhere.png"),
     ((*LIMES, "--out=README.md"), "--out=README.md is no folder"),
@@ -144,6 +144,10 @@ class Stub:
 
     def __init__(self, side, number):
         self._side, self._number = side, number
+
+    @property
+    def ground(self):
+        return self.metadata["learnt"]["ground"]
 
     def find(self, picture):
         corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * self._side

@@ -50,6 +50,20 @@ def test_what_is_not_brighter_than_its_ground_or_would_change_much_stays():
     np.testing.assert_array_equal(half_maximum.refined_labels(full, picture, diameter=60), full)
 
 
+def test_of_pieces_that_another_cuts_apart_the_largest_is_left_and_outlines_agree():
+    rows, columns = np.mgrid[:60, :60]
+    labels = np.where(np.hypot(rows - 30, columns - 30) <= 15, 1, 0).astype(np.uint16)
+    labels[:, 34:38] = 2
+    whole = np.array([[0, 0], [60, 0], [60, 60], [0, 60]], np.float32)
+    after = half_maximum.refined(Instances([whole, whole], np.ones(2, np.float32), labels), np.full((60, 60, 3), 90, np.uint8))
+    np.testing.assert_array_equal(after.labels == 1, (labels == 1) & (columns < 34))
+    drawn = np.zeros(labels.shape, np.int32)
+    for number, outline in enumerate(after.outlines, start=1):
+        found._fill(drawn, outline, number)
+    np.testing.assert_array_equal(drawn, after.labels)
+    assert [row.area for row in after.rows] == np.bincount(after.labels.ravel())[1:].tolist()
+
+
 def test_outlines_enclose_the_pixels_and_reach_the_border():
     picture, distances = blurred_disks([(60, 60), (10, 100)], radius=15)
     labels = np.where(distances.min(axis=0) <= 13, distances.argmin(axis=0) + 1, 0).astype(np.uint16)

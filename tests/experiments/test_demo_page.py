@@ -23,8 +23,16 @@ def written(tmp_path):
     last = {"mask/area_mean": 0.381, "mask/undecided_fraction": 0.25}
     (tmp_path / "run" / "metrics.json").write_text(json.dumps({"step": 300, "last": last}))
     (tmp_path / "instances" / "figures.json").write_text(json.dumps({"single_piece_fraction": 0.98}))
-    (tmp_path / "counted" / "count.json").write_text(json.dumps({"count": 299}))
+    (tmp_path / "counted" / "count.json").write_text(json.dumps({"count": 299, "image": "07fb37aa.png"}))
     return tmp_path
+
+
+@pytest.mark.parametrize("content, message", [("{}", "is no count of count.py"), ("no JSON", "is no count of count.py"),
+                                              ('{"count": 3, "image": "limes.png"}', "is a count of limes.png")])
+def test_another_count_is_refused(run_script, written, content, message):
+    (written / "counted" / "count.json").write_text(content)
+    result = make(run_script, written)
+    assert result.returncode == 1 and message in result.stderr and "Traceback" not in result.stderr
 
 
 def make(run_script, folder):
