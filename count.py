@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 import config
 import errors
-from counting import composites, found, generator, half_maximum, outputs, self_training, student
+from counting import composites, found, generator, half_maximum, outputs, self_training, student, window_search
 from data import decoding, hoc
 from errors import UserError
 from inference.sampler import weights_path
@@ -69,25 +69,30 @@ def scale(photograph: np.ndarray, *, name: str, window_size: int, flat_field: fl
     return Scaled(hoc.evened(pixels, flat_field), window_size, flat_field)
 
 
-def load_photograph(options: tool_config.Counting, *, trained: Any, flat_field: float) -> tuple[np.ndarray, Scaled]:
-    """Loads the photograph, uint8 [H, W, 3], and scales it.
+def load_photograph(options: tool_config.Counting) -> np.ndarray:
+    """Loads the photograph, uint8 [H, W, 3]; UserError where it cannot be read."""
+    decoding.allow_megapixels(options.max_megapixels)
+    return decoding.load_image(options.image)
 
-    Args:
-      options: of the command.
-      trained: the window size that was trained with, or None.
-      flat_field: as of `Scaled`.
 
-    Raises:
-      UserError: it cannot be read, is smaller than a window, or the window size is not known.
-    """
+def window_of_generator(options: tool_config.Counting, *, trained: Any) -> int:
+    """Returns the window size as given, or as the generator was trained with; UserError where neither is known."""
     window_size = options.window_size if options.window_size is not None else trained
     if window_size is None:
         raise UserError("the weights do not say their window size; give --window_size, about 1.5 times the biggest "
                         "instance's width in pixels of the photograph.")
     hoc.check_window_size(window_size)
-    decoding.allow_megapixels(options.max_megapixels)
-    photograph = decoding.load_image(options.image)
-    return photograph, scale(photograph, name=options.image, window_size=window_size, flat_field=flat_field)
+    return window_size
+
+
+def window_of_student(options: tool_config.Counting, applied: student.Student, photograph: np.ndarray) -> int:
+    """Returns the window size as given, or the one at which a student sees the photograph's instances best."""
+    if options.window_size is not None:
+        hoc.check_window_size(options.window_size)
+        return options.window_size
+    best = window_search.best_window_size(applied, photograph, flat_field=applied.flat_field, name=options.image)
+    print(f"--window_size={best} fits best")
+    return best
 
 
 def complete(options: tool_config.Counting, *, ground: str) -> tool_config.Counting:
@@ -151,7 +156,8 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
                         "from, as bright and as sharp")
     diameter = found.typical_diameter(instances) * hoc.WINDOW / scaled.window_size
     is_wanted = half_maximum.is_wanted(options.outlines, ground=applied.ground)
-    found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size, name=name)
+    found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size,
+                      largest=min(photograph.shape[:2]), name=name)
     return half_maximum.refined(instances, photograph) if is_wanted else instances
 
 
@@ -185,14 +191,17 @@ def main(argv: list[str]) -> None:
     if options.student:
         applied = student.load(options.student)
         options = complete(options, ground=applied.ground)
-        photograph, scaled = load_photograph(options, trained=applied.metadata.get("window_size"),
-                                             flat_field=applied.metadata.get("flat_field", 0.0))
+        photograph = load_photograph(options)
+        scaled = scale(photograph, name=options.image, flat_field=applied.flat_field,
+                       window_size=window_of_student(options, applied, photograph))
     else:
         weights = weights_path(run_dir=options.run_dir, weights=options.weights)
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
         options = complete(options, ground=sampled.ground)
-        photograph, scaled = load_photograph(options, trained=sampled.window_size, flat_field=sampled.flat_field)
+        photograph = load_photograph(options)
+        scaled = scale(photograph, name=options.image, flat_field=sampled.flat_field,
+                       window_size=window_of_generator(options, trained=sampled.window_size))
         usable = generator.usable(sampled.instances, scaled.pixels)
         recipe = recipe_of(options.composites)
         learnt = {**dataclasses.asdict(recipe), "diameter": composites.median_diameter(usable)}

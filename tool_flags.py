@@ -60,9 +60,11 @@ def define_counting() -> None:
     define_path("student", None, "File of a student that an earlier call trained, student.npz of its --out. No "
                 "generator is needed.")
     absl_flags.DEFINE_integer("window_size", None, "Pixels of the photograph that are one window of the generator, about "
-                              "1.5 times the biggest instance's width, at least 16. Default: what the generator, or the "
-                              "student, was trained with.")
-    absl_flags.DEFINE_integer("num_composites", 300, "Pictures with known instances that the student learns from.",
+                              "1.5 times the biggest instance's width, at least 16. Default: what the generator was trained "
+                              "with. With --student several are tried, and the one is taken at which the student covers most "
+                              "of the photograph with instances of the learnt size that it is sure of.")
+    absl_flags.DEFINE_integer("num_composites", 300, "Pictures with known instances that each student learns from. This and "
+                              "the flags of composites do nothing for a --student that is applied without a further round.",
                               lower_bound=2, upper_bound=MOST_INSTANCES)
     absl_flags.DEFINE_integer("composite_size", 128, "Side of the composites in pixels, a multiple of 16.", lower_bound=64,
                               upper_bound=512)

@@ -67,6 +67,11 @@ class Student:
         return self.metadata.get("learnt", {}).get("ground", "dense")
 
     @property
+    def flat_field(self) -> float:
+        """By which the light of its photograph was evened out, in windows; 0: not."""
+        return self.metadata.get("flat_field", 0.0)
+
+    @property
     def thresholds(self) -> dict[str, float]:
         """The score below which nothing is found (`prob`), and the overlap above which two are one (`nms`)."""
         return {name: float(getattr(self._network.thresholds, name)) for name in ("prob", "nms")}

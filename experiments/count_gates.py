@@ -86,7 +86,7 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
     start, window_size, flat_field = time.time(), window_of(picture, given=options.window_size), 0.0
     if options.student:
         applied, num_instances = student.load(options.student), 0
-        flat_field = applied.metadata.get("flat_field", 0.0)
+        flat_field = applied.flat_field
     scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
     if not options.student:
         sampled = true_instances(picture, window_size=window_size) if not options.weights else generator.usable(

@@ -87,10 +87,12 @@ def test_results_say_how_many_there_are_and_enlarge_what_would_be_unreadable(ins
 
 def test_a_size_at_the_border_of_what_was_learnt_is_refused_with_one_that_fits():
     learnt = {"diameter": 30.0, "min_scale": 0.6, "max_scale": 1.7}
-    found.check_scale(30.0, learnt, window_size=52, name="a.png")
+    found.check_scale(30.0, learnt, window_size=52, largest=200, name="a.png")
     for diameter, size in ((48.0, 83), (19.0, 33)):
         with pytest.raises(UserError, match=f"--window_size={size} would fit better"):
-            found.check_scale(diameter, learnt, window_size=52, name="a.png")
+            found.check_scale(diameter, learnt, window_size=52, largest=200, name="a.png")
+    with pytest.raises(UserError, match="windows of 83 pixels .* larger part of the photograph"):
+        found.check_scale(48.0, learnt, window_size=52, largest=60, name="a.png")
 
 
 def test_files_are_written_together_or_not_at_all(tmp_path):
