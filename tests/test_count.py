@@ -14,6 +14,7 @@ from conftest import ROOT
 from counting import composites, found, generator, outputs
 from counting.student import Found
 from data import samples
+from data.points import read_points
 from errors import UserError
 from evaluation import detection
 from models.instance_generator import build_generator
@@ -56,7 +57,8 @@ def test_a_count_leaves_its_files_which_agree(counted):
 
 
 def test_its_student_finds_the_same_without_training(counted, run_script, tmp_path):
-    result = run_script("count.py", f"--student={counted / 'student.npz'}", LIMES[1], f"--out={tmp_path / 'again'}")
+    result = run_script("count.py", f"--student={counted / 'student.npz'}", LIMES[1], "--window_size=52",
+                        f"--out={tmp_path / 'again'}")
     assert result.returncode == 0, result.stderr
     assert {path.name for path in (tmp_path / "again").iterdir()} == set(outputs.RESULTS)
     for name in ("labels.png", "instances.csv", "overlay.png"):
@@ -70,6 +72,17 @@ def test_the_released_student_finds_the_nuclei_of_the_bundled_micrograph(stardis
     with Image.open(tmp_path / "nuclei" / "labels.png") as labels, Image.open(samples.NUCLEI_LABELS) as true:
         score = detection.score_labels(np.asarray(labels).astype(np.int64), np.asarray(true).astype(np.int64))
     assert score.average_precision[0] > 0.84 and abs(score.count_error) < 0.03
+
+
+def test_the_released_student_of_limes_finds_hazelnuts_at_a_window_size_of_its_own(stardist, run_script, tmp_path):
+    result = run_script("count.py", "--student=pretrained/limes_student.npz", f"--image={ROOT / 'data/samples/hoc/hazelnuts.jpg'}",
+                        f"--out={tmp_path / 'nuts'}")
+    assert result.returncode == 0 and "fits best" in result.stdout, result.stderr
+    assert 150 <= json.loads((tmp_path / "nuts" / "count.json").read_text())["window_size"] <= 190
+    truth = read_points(ROOT / "data/samples/hoc/hazelnuts.points.json")
+    with open(tmp_path / "nuts" / "instances.csv", encoding="utf-8") as file:
+        centres = np.array([[float(row["x"]), float(row["y"])] for row in csv.DictReader(file)])
+    assert detection.score_points(centres, truth.points, radius=truth.median_diameter / 2.0).f1 > 0.86
 
 
 @pytest.mark.parametrize("arguments, message", [
