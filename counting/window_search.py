@@ -1,8 +1,8 @@
 """The window size at which a student sees a photograph's instances best, found without a label.
 
 A student knows instances of about one size, and a photograph may show them at another. At the right scale it covers the
-photograph with instances that it is sure of, and they have the size that it has learnt. Where the picture is too large, it
-finds pieces; where it is too small, it finds several in one.
+photograph with instances that it is sure of, and they have the size that it has learnt. Where windows are too small, it finds
+pieces; where they are too large, it finds several in one.
 """
 
 from typing import NamedTuple, Optional
@@ -16,6 +16,7 @@ from errors import UserError
 
 STEP = 1.3  # factor between the window sizes that are tried
 FINE_STEPS = 3  # so many further ones to a step, about the best
+TIE = 0.99  # of the highest merit; of all that have as much the largest window is taken, since pieces do more harm
 MOST_PIXELS = 1_000_000  # of the part of the scaled photograph, about its middle, that is looked at
 
 
@@ -33,6 +34,8 @@ class Look(NamedTuple):
 
 def best_window_size(applied: Student, photograph: np.ndarray, *, flat_field: float, name: str) -> int:
     """Tries window sizes, and returns the one of the highest merit at which instances have about the learnt size.
+
+    Of those that have nearly the highest merit it is the largest.
 
     Args:
       applied: the student.
@@ -63,7 +66,7 @@ def best_window_size(applied: Student, photograph: np.ndarray, *, flat_field: fl
         raise UserError(f"no window size shows instances in {name} as large as the student has learnt; the photograph should "
                         "look like what it has learnt from, as bright and as sharp, or give --window_size, about 1.5 times "
                         "the biggest instance's width.")
-    return best
+    return max(size for size, merit in merits.items() if merit >= TIE * merits[best])
 
 
 def look(applied: Student, photograph: np.ndarray, *, window_size: int, flat_field: float, name: str) -> Optional[Look]:
