@@ -16,7 +16,7 @@ from errors import UserError
 
 STEP = 1.3  # factor between the window sizes that are tried
 FINE_STEPS = 3  # so many further ones to a step, about the best
-TIE = 0.99  # of the highest merit; of all that have as much the largest window is taken, since pieces do more harm
+TIE = 0.995  # of the highest merit; of all that have as much the largest window is taken, since pieces do more harm
 MOST_PIXELS = 1_000_000  # of the part of the scaled photograph, about its middle, that is looked at
 
 
