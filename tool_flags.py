@@ -97,7 +97,7 @@ def define_counting() -> None:
                               "what the one before has found in the photograph. Default: 1, and 0 with --student.",
                               lower_bound=0, upper_bound=10)
     absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"],
-                           "Where an instance ends: 'student' is what the student says, 'half_maximum' moves that to where "
+                           "Where an instance ends: 'student' is what the student says. 'half_maximum' moves that to where "
                            "the colour is half-way between the instance's and that of the ground beside it. 'auto' is "
                            "'half_maximum' for a student of composites whose ground is 'own' or 'black'.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",

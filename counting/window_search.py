@@ -50,7 +50,9 @@ def best_window_size(applied: Student, photograph: np.ndarray, *, flat_field: fl
       UserError: the photograph is smaller than the smallest window, or no window size shows instances of the learnt size.
     """
     most = min(photograph.shape[:2])
-    hoc.check_window_size(most)
+    if most < hoc.SMALLEST_WINDOW:
+        raise UserError(f"{name} is {photograph.shape[1]}x{photograph.shape[0]} pixels, smaller than the smallest window of "
+                        f"{hoc.SMALLEST_WINDOW} pixels; enlarge it.")
     merits: dict[int, float] = {}  # 0 where the size is not the learnt one
 
     def best_of(sizes: list[float]) -> int:

@@ -58,5 +58,5 @@ def test_a_photograph_without_instances_of_the_learnt_size_is_refused():
     for picture in (np.zeros((100, 200, 3), np.uint8), squares(side=4, spacing=6, shape=(100, 200))):  # windows of 10 pixels
         with pytest.raises(UserError, match="no window size shows instances in a.png"):
             window_search.best_window_size(Finder(), picture, flat_field=0.0, name="a.png")
-    with pytest.raises(UserError, match="--window_size is 12 pixels"):
+    with pytest.raises(UserError, match="a.png is 200x12 pixels, smaller than the smallest window"):
         window_search.best_window_size(Finder(), np.zeros((12, 200, 3), np.uint8), flat_field=0.0, name="a.png")
