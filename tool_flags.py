@@ -97,9 +97,10 @@ def define_counting() -> None:
                               "what the one before has found in the photograph. Default: 1, and 0 with --student.",
                               lower_bound=0, upper_bound=10)
     absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"],
-                           "Where an instance ends: 'student' is what the student says. 'half_maximum' moves that to where "
-                           "the colour is half-way between the instance's and that of the ground beside it. 'auto' is "
-                           "'half_maximum' for a student of composites whose ground is 'own' or 'black'.")
+                           "Where an instance ends. With 'student' it is where the student says. With 'half_maximum' it is where "
+                           "the colour is half-way between the instance's and that of the ground beside it. With 'auto' it is "
+                           "'half_maximum' for a student of composites whose ground is 'own' or 'black', and 'student' for "
+                           "others.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",
                               lower_bound=0, upper_bound=2**31 - 1)
     define_max_megapixels()
