@@ -81,14 +81,12 @@ def window_of_generator(options: tool_config.Counting, *, trained: Any) -> int:
     if window_size is None:
         raise UserError("the weights do not say their window size; give --window_size, about 1.5 times the biggest "
                         "instance's width in pixels of the photograph.")
-    hoc.check_window_size(window_size)
     return window_size
 
 
 def window_of_student(options: tool_config.Counting, applied: student.Student, photograph: np.ndarray) -> int:
     """Returns the window size as given, or the one at which a student sees the photograph's instances best."""
     if options.window_size is not None:
-        hoc.check_window_size(options.window_size)
         return options.window_size
     best = window_search.best_window_size(applied, photograph, flat_field=applied.flat_field, name=options.image)
     print(f"--window_size={best} fits best")
@@ -155,9 +153,9 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
                         "times the biggest instance's width, and the photograph should look like what the student has learnt "
                         "from, as bright and as sharp")
     diameter = found.typical_diameter(instances) * hoc.WINDOW / scaled.window_size
-    is_wanted = half_maximum.is_wanted(options.outlines, ground=applied.ground)
     found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size,
                       largest=min(photograph.shape[:2]), name=name)
+    is_wanted = half_maximum.is_wanted(options.outlines, ground=applied.ground)
     return half_maximum.refined(instances, photograph) if is_wanted else instances
 
 
