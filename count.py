@@ -93,19 +93,20 @@ def window_of_student(options: tool_config.Counting, applied: student.Student, p
     return best
 
 
-def complete(options: tool_config.Counting, *, ground: str) -> tool_config.Counting:
+def complete(options: tool_config.Counting, *, ground: str, upright: bool) -> tool_config.Counting:
     """Sets what was not given and follows from the ground: the ground itself, sizes, spacing, what must be seen, shadows.
 
     Args:
       options: of the command.
       ground: of the generator's backgrounds, or of the student; a given one goes before.
+      upright: likewise whether instances are upright.
 
     Raises:
       UserError: the smallest size is above the largest.
     """
     made = options.composites
     ground = made.ground or ground
-    defaults = {"ground": ground, **(DENSE if ground == "dense" else APART)}
+    defaults = {"ground": ground, "upright": upright, **(DENSE if ground == "dense" else APART)}
     is_default = made.min_scale is None or made.max_scale is None
     made = dataclasses.replace(made, **{name: value for name, value in defaults.items() if getattr(made, name) is None})
     if made.min_scale > made.max_scale:
@@ -118,7 +119,7 @@ def recipe_of(made: tool_config.Composites) -> composites.Recipe:
     """Returns how the flags say that composites of a generator's instances are made."""
     return composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
                              max_scale=made.max_scale, shadow_strength=made.shadow_strength, min_visible=made.min_visible,
-                             spacing=made.spacing)
+                             spacing=made.spacing, upright=made.upright)
 
 
 def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: composites.Recipe, learnt: dict[str, Any],
@@ -133,7 +134,7 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: compo
     images, labels = map(np.stack, zip(*((one.image, one.labels) for one in tqdm(
         stream, total=made.num_composites, desc="composites", unit="picture", disable=None))))
     trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
-                            batch_size=options.batch_size,
+                            batch_size=options.batch_size, upright=recipe.upright,
                             metadata={"window_size": scaled.window_size, "flat_field": scaled.flat_field, "learnt": learnt})
     return trained, {outputs.STUDENT: trained.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
 
@@ -188,7 +189,7 @@ def main(argv: list[str]) -> None:
     made = {}
     if options.student:
         applied = student.load(options.student)
-        options = complete(options, ground=applied.ground)
+        options = complete(options, ground=applied.ground, upright=applied.upright)
         photograph = load_photograph(options)
         scaled = scale(photograph, name=options.image, flat_field=applied.flat_field,
                        window_size=window_of_student(options, applied, photograph))
@@ -196,7 +197,7 @@ def main(argv: list[str]) -> None:
         weights = weights_path(run_dir=options.run_dir, weights=options.weights)
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
-        options = complete(options, ground=sampled.ground)
+        options = complete(options, ground=sampled.ground, upright=sampled.upright)
         photograph = load_photograph(options)
         scaled = scale(photograph, name=options.image, flat_field=sampled.flat_field,
                        window_size=window_of_generator(options, trained=sampled.window_size))

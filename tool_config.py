@@ -50,7 +50,7 @@ class Sampling:
 
 @config.frozen
 class Composites:
-    """Composites of known instances, as `counting.composites` makes them; None where it depends on the ground."""
+    """Composites of known instances, as `counting.composites` makes them; None where it depends on the ground or the generator."""
 
     num_composites: int
     composite_size: int
@@ -60,6 +60,7 @@ class Composites:
     min_visible: Optional[float]
     spacing: Optional[float]
     shadow_strength: Optional[float]
+    upright: Optional[bool]
 
 
 @config.frozen

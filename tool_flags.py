@@ -89,6 +89,9 @@ def define_counting() -> None:
                             lower_bound=0.5, upper_bound=2.0)
     absl_flags.DEFINE_float("shadow_strength", None, "Largest opacity of the soft shadow below each instance; 0: none. "
                             "Default: 0.7 on dense ground, 0 elsewhere.", lower_bound=0.0, upper_bound=1.0)
+    absl_flags.DEFINE_bool("upright", None, "Turn instances by at most 15 degrees in composites, and composites not at all: for "
+                           "things that never stand on their heads, or that are lit from above. Default: what the generator's "
+                           "--vertical_flip was not, or what the student has learnt.")
     absl_flags.DEFINE_integer("num_steps", 700, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("batch_size", 4, "Composites in each update of the student.", lower_bound=1, upper_bound=256)
     absl_flags.DEFINE_integer("student_width", 16, "Channels of the student's first layers.", lower_bound=1,

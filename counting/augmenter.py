@@ -12,17 +12,21 @@ LARGEST_NOISE = 0.04
 
 
 class Augmenter:
-    """Flips and turns pictures with their labels, and changes brightness, contrast, tint, sharpness and noise."""
+    """Flips and turns pictures with their labels, and changes brightness, contrast, tint, sharpness and noise.
 
-    def __init__(self, seed: int) -> None:
-        """Takes the seed of its random numbers."""
-        self._rng = np.random.default_rng(seed)
+    Those that are upright are flipped sideways alone.
+    """
+
+    def __init__(self, seed: int, *, upright: bool = False) -> None:
+        """Takes the seed of its random numbers, and whether pictures stay upright."""
+        self._rng, self._upright = np.random.default_rng(seed), upright
 
     def __call__(self, picture: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Changes a picture, float32 [H, W, 3] in [0, 1], and its labels, int [H, W]; sides that differ stay."""
         rng = self._rng
         turns = rng.integers(4) if picture.shape[0] == picture.shape[1] else 2 * rng.integers(2)
-        picture, labels = np.rot90(picture, turns), np.rot90(labels, turns)
+        if not self._upright:
+            picture, labels = np.rot90(picture, turns), np.rot90(labels, turns)
         if rng.random() < 0.5:
             picture, labels = picture[:, ::-1], labels[:, ::-1]
         gain = (1.0 + rng.uniform(-LARGEST_GAIN, LARGEST_GAIN)) * (1.0 + rng.uniform(-LARGEST_TINT, LARGEST_TINT, 3))

@@ -19,6 +19,7 @@ VARIANTS = 2  # how often each instance is turned and scaled anew
 MOST_UNCOVERED = 0.02  # share of a dense composite's pixels at which its ground counts as hidden
 MOST_COVERED = 0.7  # of a composite's area, at most, is covered where the ground is seen
 MOST_PLACED = 2000
+UPRIGHT_TILT = math.radians(15.0)
 _FAINT = 0.02  # alpha below which a pixel of a sprite is cut off
 _BATCH_SIZE = 64
 
@@ -36,6 +37,8 @@ class Recipe:
       min_visible: share of an instance's pixels in the composite that must be seen; of less, no label is kept.
       spacing: least distance of the middles of instances, in diameters: 0.5 asks that middles are seen, and 1 that
         instances only touch. Below them, on dense ground, others fill the gaps.
+      upright: whether instances are turned by at most `UPRIGHT_TILT` to either side instead of all around, as heads of a
+        crowd, which never stand on their heads, or where light comes from above.
     """
 
     size: int = 128
@@ -45,6 +48,7 @@ class Recipe:
     shadow_strength: float = 0.7
     min_visible: float = 0.45
     spacing: float = 0.8
+    upright: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what no composite can be made of, as ValueError."""
@@ -139,12 +143,13 @@ def diameters(instances: np.ndarray) -> np.ndarray:
 
 
 def make_sprites(instances: np.ndarray, recipe: Recipe, *, seed: int) -> list[Sprite]:
-    """Flips, turns and scales each instance `VARIANTS` times at random, and makes the shadows.
+    """Flips sideways, turns and scales each instance `VARIANTS` times at random, and makes the shadows.
 
     Those of which no pixel has alpha 0.5 are left out; ValueError if no other is left.
     """
     rng = np.random.default_rng(seed)
-    affine = layout.AffineLayout(max_rotation=math.pi, scale_range=(recipe.min_scale, recipe.max_scale))
+    affine = layout.AffineLayout(max_rotation=UPRIGHT_TILT if recipe.upright else math.pi,
+                                 scale_range=(recipe.min_scale, recipe.max_scale))
     instances, radius = _central(instances)
     margin = math.ceil(radius * max(recipe.max_scale - 1.0, 0.0)) + shadow.MARGIN
     sprites = []

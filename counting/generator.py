@@ -26,12 +26,14 @@ class Sampled(NamedTuple):
       window_size: of the run, in its photograph's pixels; None where it is not known.
       flat_field: in windows, by which the light of its photograph was evened out; 0: not.
       ground: what was between instances, one of `counting.composites.GROUNDS`.
+      upright: whether its windows were never turned upside down (`--novertical_flip`).
     """
 
     instances: np.ndarray
     window_size: Optional[int]
     flat_field: float
     ground: str
+    upright: bool
 
 
 def sample(path: str, *, count: int, seed: int) -> Sampled:
@@ -40,7 +42,7 @@ def sample(path: str, *, count: int, seed: int) -> Sampled:
     made = sampler.InstanceSampler(network, latent_dim=int(metadata["latent_dim"]), num_evaluated=count, seed=seed)
     values = run_folder.parse_flags(metadata.get("flags", {}).values())
     return Sampled(made.sample(count), window_size(metadata.get("flags", {})), float(values.get("flat_field", 0.0)),
-                   GROUND_OF[values.get("background", "disk")])
+                   GROUND_OF[values.get("background", "disk")], values.get("vertical_flip") == "false")
 
 
 def usable(instances: np.ndarray, photograph: np.ndarray) -> np.ndarray:

@@ -67,6 +67,11 @@ class Student:
         return self.metadata.get("learnt", {}).get("ground", "dense")
 
     @property
+    def upright(self) -> bool:
+        """Whether its composites were upright (`counting.composites.Recipe`)."""
+        return bool(self.metadata.get("learnt", {}).get("upright", False))
+
+    @property
     def flat_field(self) -> float:
         """By which the light of its photograph was evened out, in windows; 0: not."""
         return self.metadata.get("flat_field", 0.0)
@@ -102,7 +107,7 @@ def check_installed() -> None:
 
 
 def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, batch_size: int = 4, width: int = 16,
-          metadata: dict[str, Any] = {}) -> Student:
+          upright: bool = False, metadata: dict[str, Any] = {}) -> Student:
     """Trains a student; equal arguments make equal students, where `training.environment.set_up` was deterministic.
 
     Args:
@@ -113,6 +118,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
       num_steps: updates.
       batch_size: images in each.
       width: channels of the network's first layers.
+      upright: whether images are flipped sideways alone, and not turned.
       metadata: plain values that are kept with the student.
     """
     if len(images) < 2 or len(images) != len(labels):
@@ -127,7 +133,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
         network.keras_model.get_layer("dist").bias.assign(np.full(NUM_RAYS, _typical_distance(labels), np.float32))
         rate = tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, num_steps)
         network.prepare_for_training(optimizer=tf.keras.optimizers.Adam(rate))
-        batches = _batches(network, images[:shown], labels[:shown], augment=Augmenter(seed), length=num_steps)
+        batches = _batches(network, images[:shown], labels[:shown], augment=Augmenter(seed, upright=upright), length=num_steps)
     with tqdm(total=num_steps, desc="student", unit="step", disable=None) as progress:
         for step in range(num_steps):
             inputs, targets = batches[step]

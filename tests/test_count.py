@@ -121,14 +121,15 @@ def test_the_window_size_is_that_of_the_run(flags, expected):
     assert generator.window_size(flags) == expected
 
 
-@pytest.mark.parametrize("flags, light, ground", [
-    ({}, 0.0, "dense"), ({"flat_field": "--flat_field=0.9"}, 0.9, "dense"), ({"background": "--background=ground"}, 0.0, "own"),
-    ({"background": "--background=black"}, 0.0, "black")])
-def test_light_and_ground_are_those_of_the_generator(flags, light, ground, tmp_path):
+@pytest.mark.parametrize("flags, light, ground, upright", [
+    ({}, 0.0, "dense", False), ({"flat_field": "--flat_field=0.9"}, 0.9, "dense", False),
+    ({"background": "--background=ground", "vertical_flip": "--vertical_flip"}, 0.0, "own", False),
+    ({"background": "--background=black", "vertical_flip": "--novertical_flip"}, 0.0, "black", True)])
+def test_light_ground_and_whether_things_are_upright_are_those_of_the_generator(flags, light, ground, upright, tmp_path):
     save_weights(tmp_path / "w.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
         "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": flags})
     sampled = generator.sample(tmp_path / "w.npz", count=4, seed=0)
-    assert (sampled.flat_field, sampled.ground) == (light, ground)
+    assert (sampled.flat_field, sampled.ground, sampled.upright) == (light, ground, upright)
 
 
 @dataclasses.dataclass
@@ -141,12 +142,12 @@ class Options:
 @pytest.mark.parametrize("ground, given, expected", [
     ("dense", {}, (0.6, 1.7, 0.45, 0.8, 0.7)), ("own", {}, (0.8, 1.25, 0.2, 0.5, 0.0)), ("black", {}, (0.8, 1.25, 0.2, 0.5, 0.0)),
     ("own", {"spacing": 1.0, "min_visible": 0.0}, (0.8, 1.25, 0.0, 1.0, 0.0)),
-    ("own", {"ground": "dense"}, (0.6, 1.7, 0.45, 0.8, 0.7))])
+    ("own", {"ground": "dense"}, (0.6, 1.7, 0.45, 0.8, 0.7)), ("dense", {"upright": True}, (0.6, 1.7, 0.45, 0.8, 0.7))])
 def test_what_is_not_given_follows_from_the_ground(ground, given, expected):
     made = tool_config.Composites(num_composites=2, composite_size=128, **{
-        **dict.fromkeys(("ground", "min_scale", "max_scale", "min_visible", "spacing", "shadow_strength")), **given})
-    recipe = count.recipe_of(count.complete(Options(made), ground=ground).composites)
-    assert recipe.ground == given.get("ground", ground)
+        **dict.fromkeys(("ground", "min_scale", "max_scale", "min_visible", "spacing", "shadow_strength", "upright")), **given})
+    recipe = count.recipe_of(count.complete(Options(made), ground=ground, upright=False).composites)
+    assert recipe.ground == given.get("ground", ground) and recipe.upright == given.get("upright", False)
     assert (recipe.min_scale, recipe.max_scale, recipe.min_visible, recipe.spacing, recipe.shadow_strength) == expected
 
 

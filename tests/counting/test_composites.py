@@ -100,6 +100,17 @@ def test_instances_are_scaled_and_stay_whole_however_they_are_turned(scale):
     assert composites.median_diameter(corners) == pytest.approx(2 * 28 / np.pi**0.5)
 
 
+def test_upright_instances_keep_their_lower_half_below():
+    halves = disks()
+    halves[..., :3] = (np.arange(32) < 16)[:, np.newaxis, np.newaxis]  # light comes from above
+    lower_is_darker = {}
+    for upright in (False, True):
+        sprites = composites.make_sprites(np.repeat(halves, 4, axis=0), Recipe(upright=upright, shadow_strength=0.0), seed=0)
+        seen = [np.where(sprite.rgba[..., 3] >= 0.5, sprite.rgba[..., 0], np.nan) for sprite in sprites]
+        lower_is_darker[upright] = np.mean([np.nanmean(one[:one.shape[0] // 2]) > np.nanmean(one[one.shape[0] // 2:]) for one in seen])
+    assert lower_is_darker[True] == 1.0 and lower_is_darker[False] < 0.8
+
+
 @pytest.mark.parametrize("side, radius", [(32, 3), (33, 4), (32, 20)])
 def test_pictures_are_cut_about_their_own_middle(side, radius):
     picture = np.zeros((1, side, side, 4), np.float32)

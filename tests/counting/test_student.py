@@ -122,5 +122,8 @@ def test_labels_follow_their_picture_when_it_is_changed():
         assert picture.dtype == np.float32 and 0.0 <= picture.min() <= picture.max() <= 1.0
         assert picture.shape == images[0].shape and np.bincount(changed.ravel()).tolist() == np.bincount(labels[0].ravel()).tolist()
         assert picture[changed > 0].mean() > picture[changed == 0].mean() + 0.2
+    upright = Augmenter(0, upright=True)
+    rows = np.arange(16)[:, np.newaxis].repeat(16, axis=1)
+    assert all((upright(images[0][:16, :16] / np.float32(255.0), rows)[1] == rows).all() for _ in range(8))
     for one, two in zip(Augmenter(5)(images[0] / 255.0, labels[0]), Augmenter(5)(images[0] / 255.0, labels[0])):
         np.testing.assert_array_equal(one, two)
