@@ -63,6 +63,26 @@ def define_counting() -> None:
                               "1.5 times the biggest instance's width, at least 16. Default: what the generator was trained "
                               "with. With --student several are tried, and the one is taken at which the student covers most "
                               "of the photograph with instances of the learnt size that it is sure of.")
+    _define_composites()
+    absl_flags.DEFINE_integer("num_steps", 700, "Updates of the student.", lower_bound=1)
+    absl_flags.DEFINE_integer("batch_size", 4, "Composites in each update of the student.", lower_bound=1, upper_bound=256)
+    absl_flags.DEFINE_integer("student_width", 16, "Channels of the student's first layers.", lower_bound=1,
+                              upper_bound=128)
+    absl_flags.DEFINE_integer("self_training_rounds", None, "How many further students are taught, each by composites of "
+                              "what the one before has found in the photograph. Default: 1, and 0 with --student.",
+                              lower_bound=0, upper_bound=10)
+    absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"],
+                           "Where an instance ends. With 'student' it is where the student says. With 'half_maximum' it is where "
+                           "the colour is half-way between the instance's and that of the ground beside it. With 'auto' it is "
+                           "'half_maximum' for a student of composites whose ground is 'own' or 'black', and 'student' for "
+                           "others.")
+    absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",
+                              lower_bound=0, upper_bound=2**31 - 1)
+    define_max_megapixels()
+
+
+def _define_composites() -> None:
+    """The composites that students of `count.py` learn from."""
     absl_flags.DEFINE_integer("num_composites", 300, "Pictures with known instances that each student learns from. This and "
                               "the flags of composites do nothing for a --student that is applied without a further round.",
                               lower_bound=2, upper_bound=MOST_INSTANCES)
@@ -92,21 +112,6 @@ def define_counting() -> None:
     absl_flags.DEFINE_bool("upright", None, "Turn instances by at most 15 degrees in composites, and composites not at all: for "
                            "things that never stand on their heads, or that are lit from above. Default: what the generator's "
                            "--vertical_flip was not, or what the student has learnt.")
-    absl_flags.DEFINE_integer("num_steps", 700, "Updates of the student.", lower_bound=1)
-    absl_flags.DEFINE_integer("batch_size", 4, "Composites in each update of the student.", lower_bound=1, upper_bound=256)
-    absl_flags.DEFINE_integer("student_width", 16, "Channels of the student's first layers.", lower_bound=1,
-                              upper_bound=128)
-    absl_flags.DEFINE_integer("self_training_rounds", None, "How many further students are taught, each by composites of "
-                              "what the one before has found in the photograph. Default: 1, and 0 with --student.",
-                              lower_bound=0, upper_bound=10)
-    absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"],
-                           "Where an instance ends. With 'student' it is where the student says. With 'half_maximum' it is where "
-                           "the colour is half-way between the instance's and that of the ground beside it. With 'auto' it is "
-                           "'half_maximum' for a student of composites whose ground is 'own' or 'black', and 'student' for "
-                           "others.")
-    absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",
-                              lower_bound=0, upper_bound=2**31 - 1)
-    define_max_megapixels()
 
 
 def define_export() -> None:

@@ -45,6 +45,11 @@ def dark_level(photograph: np.ndarray) -> float:
     return float(low + DARK_LEVEL * (high - low))
 
 
+def dark_share(photograph: np.ndarray) -> float:
+    """Returns the share of a photograph's pixels, uint8 [H, W, 3], that are dark."""
+    return float(np.mean(photograph.astype(np.float32) / 255 @ _LUMINANCE < dark_level(photograph)))
+
+
 def whole_metrics(appearances: np.ndarray, masks: np.ndarray, *, darkest: float,
                   better_than_disk: Optional[np.ndarray] = None) -> dict[str, float]:
     """Measures how many instances are whole.
