@@ -50,7 +50,7 @@ class Sampling:
 
 @config.frozen
 class Composites:
-    """Composites of known instances, as `counting.composites` makes them; None where it depends on the ground or the generator."""
+    """Composites of known instances, as `counting.composites` makes them; None where it depends on the generator."""
 
     num_composites: int
     composite_size: int

@@ -110,8 +110,8 @@ def _define_composites() -> None:
     absl_flags.DEFINE_float("shadow_strength", None, "Largest opacity of the soft shadow below each instance; 0: none. "
                             "Default: 0.7 on dense ground, 0 elsewhere.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_bool("upright", None, "Turn instances by at most 15 degrees in composites, and composites not at all: for "
-                           "things that never stand on their heads, or that are lit from above. Default: what the generator's "
-                           "--vertical_flip was not, or what the student has learnt.")
+                           "things that never stand on their heads, or that are lit from above. Default: as the generator "
+                           "was trained (--novertical_flip), or the student.")
 
 
 def define_export() -> None:
