@@ -9,19 +9,15 @@ from typing import Iterator, NamedTuple, Optional, Sequence
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
-from extensions import shadow
-from models import composition, layout
+from counting import sprites
+from counting.sprites import Sprite
+from models import composition
 
 GROUNDS = ("dense", "black", "own")  # instances until the ground is hidden; a random number on black, or on a picture
-VARIANTS = 2  # how often each instance is turned and scaled anew
 MOST_UNCOVERED = 0.02  # share of a dense composite's pixels at which its ground counts as hidden
 MOST_COVERED = 0.7  # of a composite's area, at most, is covered where the ground is seen
 MOST_PLACED = 2000
-UPRIGHT_TILT = math.radians(15.0)
-_FAINT = 0.02  # alpha below which a pixel of a sprite is cut off
-_BATCH_SIZE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Recipe:
       min_visible: share of an instance's pixels in the composite that must be seen; of less, no label is kept.
       spacing: least distance of the middles of instances, in diameters: 0.5 asks that middles are seen, and 1 that
         instances only touch. Below them, on dense ground, others fill the gaps.
-      upright: whether instances are turned by at most `UPRIGHT_TILT` to either side instead of all around, as heads of a
+      upright: whether instances are turned by at most `sprites.UPRIGHT_TILT` to either side instead of all around, as heads of a
         crowd, which never stand on their heads, or where light comes from above.
     """
 
@@ -75,20 +71,6 @@ class Composite(NamedTuple):
     full: np.ndarray
 
 
-class Sprite(NamedTuple):
-    """An instance that is turned and scaled, with its shadow, cut out tightly.
-
-    Attributes:
-      rgba: float32 [h, w, 4] in [0, 1].
-      shadow: opacity of its shadow, float32 [h, w] in [0, 1].
-      centre: row and column of the middle of the instance's own picture.
-    """
-
-    rgba: np.ndarray
-    shadow: np.ndarray
-    centre: tuple[int, int]
-
-
 class Placed(NamedTuple):
     """A sprite and where its upper left corner is in a composite, which it may reach beyond."""
 
@@ -117,10 +99,11 @@ def make(instances: np.ndarray, recipe: Recipe, *, count: int, seed: int,
     """
     if recipe.ground == "own" and (ground is None or min(ground.shape[:2]) < recipe.size):
         raise ValueError(f"the ground is a picture of at least {recipe.size} pixels a side.")
-    sprites = make_sprites(instances, recipe, seed=seed)
+    turned = sprites.make(instances, scales=(recipe.min_scale, recipe.max_scale), upright=recipe.upright,
+                          shadow_strength=recipe.shadow_strength, seed=seed)
     for index in range(count):
         rng = np.random.default_rng([seed, index])
-        placed = arrange(sprites, recipe, rng=rng)
+        placed = arrange(turned, recipe, rng=rng)
         bottom = _window(ground, recipe.size, rng=rng) if recipe.ground == "own" else None
         yield compose(placed, size=recipe.size, min_visible=recipe.min_visible, bottom=bottom)
 
@@ -142,67 +125,7 @@ def diameters(instances: np.ndarray) -> np.ndarray:
     return 2.0 * np.sqrt(areas[areas > 0] / np.pi)
 
 
-def make_sprites(instances: np.ndarray, recipe: Recipe, *, seed: int) -> list[Sprite]:
-    """Flips sideways, turns and scales each instance `VARIANTS` times at random, and makes the shadows.
-
-    Those of which no pixel has alpha 0.5 are left out; ValueError if no other is left.
-    """
-    rng = np.random.default_rng(seed)
-    affine = layout.AffineLayout(max_rotation=UPRIGHT_TILT if recipe.upright else math.pi,
-                                 scale_range=(recipe.min_scale, recipe.max_scale))
-    instances, radius = _central(instances)
-    margin = math.ceil(radius * max(recipe.max_scale - 1.0, 0.0)) + shadow.MARGIN
-    sprites = []
-    for start in range(0, VARIANTS * len(instances), _BATCH_SIZE):
-        chosen = np.arange(start, min(start + _BATCH_SIZE, VARIANTS * len(instances))) % len(instances)
-        rgba = np.stack([one[:, ::-1] if rng.random() < 0.5 else one for one in instances[chosen]])
-        warps = affine.sample([len(rgba)], seed=[seed, start])
-        wide = affine.warp(composition.split_rgba(tf.constant(rgba, tf.float32)), warps, margin=margin)
-        shadows = _shadows(wide.mask, recipe.shadow_strength, seed=[seed, start + 1])
-        sprites += map(_cut, shadow.without_margin(tf.concat(wide, axis=-1)).numpy(), shadows)
-    sprites = [sprite for sprite in sprites if sprite.rgba.size and sprite.rgba[..., 3].max() >= 0.5]
-    if not sprites:
-        raise ValueError("no instance has a pixel of alpha 0.5.")
-    return sprites
-
-
-def _central(instances: np.ndarray) -> tuple[np.ndarray, float]:
-    """Cuts or pads pictures to the circle about their middle that holds all instances, however they are turned.
-
-    Returns:
-      (pictures, radius): float32 [n, 2r, 2r, 4] and r, whole pixels.
-    """
-    side = instances.shape[1]
-    rows, columns = np.nonzero((instances[..., 3] > _FAINT).any(axis=0))
-    if not len(rows):
-        return instances, side / 2
-    offsets = np.abs(np.stack([rows, columns]) + 0.5 - side / 2) + 0.5  # of the pixels' outer corners
-    radius = math.ceil(np.hypot(*offsets).max()) + side % 2 / 2
-    change = round(radius - side / 2)
-    if change > 0:
-        return np.pad(instances, [(0, 0), (change, change), (change, change), (0, 0)]), radius
-    return instances[:, -change:side + change, -change:side + change], radius
-
-
-def _shadows(masks: tf.Tensor, strength: float, *, seed: Sequence[int]) -> np.ndarray:
-    """Returns the opacities of the shadows of masks with a margin, float32 [B, h, w]."""
-    if not strength:
-        return np.zeros(shadow.without_margin(masks).shape[:-1], np.float32)
-    cast = shadow.ContactShadow(strength=strength)
-    return cast.cast(masks, *cast.sample([masks.shape[0]], seed=seed)).mask.numpy()[..., 0]
-
-
-def _cut(rgba: np.ndarray, opacity: np.ndarray) -> Sprite:
-    """Cuts away what neither the instance nor its shadow is seen in."""
-    seen = np.maximum(rgba[..., 3], opacity) > _FAINT
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    if not len(rows):
-        return Sprite(rgba[:0, :0], opacity[:0, :0], (0, 0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    return Sprite(rgba[box], opacity[box], (rgba.shape[0] // 2 - rows[0], rgba.shape[1] // 2 - columns[0]))
-
-
-def arrange(sprites: Sequence[Sprite], recipe: Recipe, *, rng: np.random.Generator) -> list[Placed]:
+def arrange(available: Sequence[Sprite], recipe: Recipe, *, rng: np.random.Generator) -> list[Placed]:
     """Draws sprites and their places, from the topmost down.
 
     The middle of each is away from those above it by `spacing`, until no such place is left. On dense ground more follow
@@ -212,18 +135,18 @@ def arrange(sprites: Sequence[Sprite], recipe: Recipe, *, rng: np.random.Generat
     Returns:
       The sprites that touch the composite, bottom first, as layers are composed.
     """
-    reach = max(max(sprite.rgba.shape[:2]) for sprite in sprites) // 3
+    reach = max(max(sprite.rgba.shape[:2]) for sprite in available) // 3
     side = recipe.size + 2 * reach
     free, uncovered = np.ones((2, side, side), bool)
     inside = np.s_[reach:reach + recipe.size, reach:reach + recipe.size]
     is_dense, most = recipe.ground == "dense", MOST_PLACED
     if not is_dense:
-        area = np.mean([np.count_nonzero(sprite.rgba[..., 3] >= 0.5) for sprite in sprites])
+        area = np.mean([np.count_nonzero(sprite.rgba[..., 3] >= 0.5) for sprite in available])
         most = int(rng.integers(1, max(2, MOST_COVERED * side**2 / area + 1)))
     found = []
     while len(found) < most and (uncovered[inside].mean() > MOST_UNCOVERED if is_dense else free.any()):
         places = np.flatnonzero(free if free.any() else uncovered)
-        sprite = sprites[rng.integers(len(sprites))]
+        sprite = available[rng.integers(len(available))]
         row, column = divmod(int(places[rng.integers(len(places))]), side)
         row, column = row - sprite.centre[0], column - sprite.centre[1]
         mask = sprite.rgba[..., 3] >= 0.5

@@ -46,12 +46,11 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 # Without graphs: what is made in one step takes half of the time. Other tests run the scripts with them.
 EAGERLY = """
-import os, runpy, sys
+import runpy, sys
 import tensorflow as tf
 
 tf.config.run_functions_eagerly(True)
 sys.argv = sys.argv[1:]
-sys.path[0] = os.path.dirname(sys.argv[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 CORNER = 600  # pixels of a large photograph that are kept: students are applied to all of it

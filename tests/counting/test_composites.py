@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from counting import composites
-from counting.composites import Placed, Recipe, Sprite
+from counting import composites, sprites
+from counting.composites import Placed, Recipe
+from counting.sprites import Sprite
 from models import composition
 from models.composition import Instance
 
@@ -89,36 +90,10 @@ def test_equal_seeds_make_equal_composites_and_the_number_is_any():
     assert not np.array_equal(first[0].image, other[0].image)
 
 
-@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_instances_are_scaled_and_stay_whole_however_they_are_turned(scale):
-    corners = np.zeros((1, 32, 32, 4), np.float32)
-    corners[0, 2:30, 2:30] = 1.0
-    recipe = Recipe(min_scale=scale, max_scale=scale, shadow_strength=0.5)
-    for sprite in composites.make_sprites(np.repeat(corners, 4, axis=0), recipe, seed=1):
-        assert sprite.rgba[..., 3].sum() == pytest.approx((28 * scale) ** 2, rel=0.02)
-        assert sprite.shadow.max() > 0.0
-    assert composites.median_diameter(corners) == pytest.approx(2 * 28 / np.pi**0.5)
-
-
-def test_upright_instances_keep_their_lower_half_below():
-    halves = disks()
-    halves[..., :3] = (np.arange(32) < 16)[:, np.newaxis, np.newaxis]  # light comes from above
-    lower_is_darker = {}
-    for upright in (False, True):
-        sprites = composites.make_sprites(np.repeat(halves, 4, axis=0), Recipe(upright=upright, shadow_strength=0.0), seed=0)
-        seen = [np.where(sprite.rgba[..., 3] >= 0.5, sprite.rgba[..., 0], np.nan) for sprite in sprites]
-        lower_is_darker[upright] = np.mean([np.nanmean(one[:one.shape[0] // 2]) > np.nanmean(one[one.shape[0] // 2:]) for one in seen])
-    assert lower_is_darker[True] == 1.0 and lower_is_darker[False] < 0.8
-
-
-@pytest.mark.parametrize("side, radius", [(32, 3), (33, 4), (32, 20)])
-def test_pictures_are_cut_about_their_own_middle(side, radius):
-    picture = np.zeros((1, side, side, 4), np.float32)
-    offset = np.abs(np.arange(side) + 0.5 - side / 2)
-    picture[0, np.maximum(offset[:, np.newaxis], offset) < radius] = 1.0
-    cut, found = composites._central(picture)
-    assert cut.shape[1] == 2 * found and cut.sum() == picture.sum()
-    np.testing.assert_array_equal(cut, cut[:, ::-1, ::-1])
+def test_the_median_diameter_is_that_of_a_disk_of_as_many_pixels():
+    square = np.zeros((1, 32, 32, 4), np.float32)
+    square[0, 2:30, 2:30] = 1.0
+    assert composites.median_diameter(square) == pytest.approx(2 * 28 / np.pi**0.5)
 
 
 def test_what_no_composite_can_be_made_of_is_refused():
@@ -132,9 +107,9 @@ def test_what_no_composite_can_be_made_of_is_refused():
 
 def test_instances_on_black_are_as_far_apart_as_the_spacing_says():
     recipe = Recipe(size=96, ground="black", min_scale=1.0, max_scale=1.0, shadow_strength=0.0, spacing=1.0)
-    sprites = composites.make_sprites(disks(count=1), recipe, seed=0)
+    available = sprites.make(disks(count=1), scales=(1.0, 1.0), upright=False, shadow_strength=0.0, seed=0)
     for seed in range(3):
-        placed = composites.arrange(sprites, recipe, rng=np.random.default_rng(seed))
+        placed = composites.arrange(available, recipe, rng=np.random.default_rng(seed))
         middles = np.array([[one.row + one.sprite.centre[0], one.column + one.sprite.centre[1]] for one in placed])
         distances = np.linalg.norm(middles[:, np.newaxis] - middles, axis=-1)[np.triu_indices(len(placed), k=1)]
         assert len(placed) < 2 or distances.min() >= 9.0  # disks of radius 5.5, in whole pixels
