@@ -93,25 +93,28 @@ def window_of_student(options: tool_config.Counting, applied: student.Student, p
     return best
 
 
-def complete(options: tool_config.Counting, *, ground: str, upright: bool) -> tool_config.Counting:
+def complete(options: tool_config.Counting, *, ground: str, upright: bool, amodal: bool = False) -> tool_config.Counting:
     """Sets what was not given and follows from the ground: the ground itself, sizes, spacing, what must be seen, shadows.
 
     Args:
       options: of the command.
       ground: of the generator's backgrounds, or of the student; a given one goes before.
       upright: likewise whether instances are upright.
+      amodal: likewise whether whole shapes are learnt.
 
     Raises:
-      UserError: the smallest size is above the largest.
+      UserError: the smallest size is above the largest, or whole shapes are asked for where ground is seen.
     """
     made = options.composites
     ground = made.ground or ground
-    defaults = {"ground": ground, "upright": upright, **(DENSE if ground == "dense" else APART)}
+    defaults = {"ground": ground, "upright": upright, "amodal": amodal, **(DENSE if ground == "dense" else APART)}
     is_default = made.min_scale is None or made.max_scale is None
     made = dataclasses.replace(made, **{name: value for name, value in defaults.items() if getattr(made, name) is None})
     if made.min_scale > made.max_scale:
         default = f", one of them the default on '{ground}' ground" if is_default else ""
         raise UserError(f"--min_scale={made.min_scale:g} is above --max_scale={made.max_scale:g}{default}; give both in order.")
+    if made.amodal and made.ground != "dense":
+        raise UserError(f"--amodal is for dense ground, and here it is '{made.ground}'; give --ground=dense or --noamodal.")
     return dataclasses.replace(options, composites=made)
 
 
@@ -119,7 +122,7 @@ def recipe_of(made: tool_config.Composites) -> composites.Recipe:
     """Returns how the flags say that composites of a generator's instances are made."""
     return composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
                              max_scale=made.max_scale, shadow_strength=made.shadow_strength, min_visible=made.min_visible,
-                             spacing=made.spacing, upright=made.upright)
+                             spacing=made.spacing, upright=made.upright, amodal=made.amodal)
 
 
 def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: composites.Recipe, learnt: dict[str, Any],
@@ -131,10 +134,11 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: compo
                         f"--composite_size than {made.composite_size}, or --ground=black.")
     stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
                              ground=hoc.ground_of(scaled.pixels) if made.ground == "own" else None)
-    images, labels = map(np.stack, zip(*((one.image, one.labels) for one in tqdm(
-        stream, total=made.num_composites, desc="composites", unit="picture", disable=None))))
+    images, labels, full = zip(*((one.image, one.labels, one.full if recipe.amodal else None) for one in tqdm(
+        stream, total=made.num_composites, desc="composites", unit="picture", disable=None)))
+    images, labels = np.stack(images), np.stack(labels)
     trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
-                            batch_size=options.batch_size, upright=recipe.upright,
+                            batch_size=options.batch_size, upright=recipe.upright, full=full if recipe.amodal else None,
                             metadata={"window_size": scaled.window_size, "flat_field": scaled.flat_field, "learnt": learnt})
     return trained, {outputs.STUDENT: trained.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
 
@@ -174,7 +178,7 @@ def train_further(options: tool_config.Counting, instances: found.Instances, pho
     ground = options.composites.ground
     window_size = self_training.window_size(instances, trained=scaled.window_size, ground=ground)
     scaled = scale(photograph, name=options.image, window_size=window_size, flat_field=scaled.flat_field)
-    cut = self_training.cut_instances(instances, scaled.pixels, ground=ground)
+    cut = self_training.cut_instances(instances, scaled.pixels, ground=ground, amodal=recipe.amodal)
     narrow = self_training.recipe_of(recipe)
     applied, made = train(options, cut, recipe=narrow, learnt=self_training.learnt(cut, narrow), scaled=scaled)
     return applied, made, scaled, find(applied, photograph, scaled, options=options), len(cut)
@@ -189,7 +193,7 @@ def main(argv: list[str]) -> None:
     made = {}
     if options.student:
         applied = student.load(options.student)
-        options = complete(options, ground=applied.ground, upright=applied.upright)
+        options = complete(options, ground=applied.ground, upright=applied.upright, amodal=applied.amodal)
         photograph = load_photograph(options)
         scaled = scale(photograph, name=options.image, flat_field=applied.flat_field,
                        window_size=window_of_student(options, applied, photograph))

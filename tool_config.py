@@ -61,6 +61,7 @@ class Composites:
     spacing: Optional[float]
     shadow_strength: Optional[float]
     upright: Optional[bool]
+    amodal: Optional[bool]
 
 
 @config.frozen

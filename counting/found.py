@@ -9,11 +9,10 @@ import dataclasses
 import functools
 import io
 import json
-from typing import Any, NamedTuple, Sequence
+from typing import Any, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from counting.student import Found
 from errors import UserError
 
 MOST_INSTANCES = 2**16 - 1  # that labels of 16 bits can number
@@ -21,6 +20,22 @@ MOST_INSTANCES = 2**16 - 1  # that labels of 16 bits can number
 # is too large is found in pieces, whose size is plausible.
 INNER = (0.7, 0.5)
 ALWAYS = (0.8, 1.25)  # sizes, as shares of the instances' own, that are never refused
+
+
+class Found(NamedTuple):
+    """What was found in a picture, m instances.
+
+    Attributes:
+      outlines: x and y of the corners of each outline, float32 [m, 32, 2] in pixels; the middle of the pixel in the
+        upper left corner is at (0.5, 0.5).
+      scores: float32 [m] in [0, 1].
+      heights: int [m], where outlines are of whole instances, which cover each other: of two the higher is above. None:
+        outlines are of what is seen, and where two overlap the one of the higher score is.
+    """
+
+    outlines: np.ndarray
+    scores: np.ndarray
+    heights: Optional[np.ndarray] = None
 
 
 class Row(NamedTuple):
@@ -46,9 +61,10 @@ class Instances:
     """Instances of a photograph, numbered from top to bottom.
 
     Attributes:
-      outlines: x and y of the corners of each, m of float32 [c, 2], inside the photograph.
+      outlines: x and y of the corners of each, m of float32 [c, 2], inside the photograph; by a student of whole shapes with
+        what others hide.
       scores: float32 [m].
-      labels: uint16 [H, W], the number of the instance, from 1 on; where two overlap the one of the higher score.
+      labels: uint16 [H, W], the number of the instance that is seen, from 1 on.
     """
 
     outlines: Sequence[np.ndarray]
@@ -67,6 +83,13 @@ class Instances:
                             int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1, area, round(2.0 * (area / np.pi) ** 0.5, 2),
                             round(float(score), 4)))
         return rows
+
+    def seen_shares(self) -> np.ndarray:
+        """Returns which share of the area inside of each outline is the instance's in `labels`, float64 [m]."""
+        areas = []
+        for x, y in (outline.astype(np.float64).T for outline in self.outlines):
+            areas.append(0.5 * abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))))
+        return np.array([row.area for row in self.rows]) / np.maximum(areas, 1.0)
 
 
 def box_of(outline: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +114,7 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) 
     factors = np.array([shape[1] / scaled[1], shape[0] / scaled[0]], np.float32)
     outlines = np.clip(found.outlines * factors, 0.0, np.array([shape[1], shape[0]], np.float32))
     drawn = np.zeros(shape, np.int32)  # places in `found`, from 1 on
-    for index in np.argsort(found.scores, kind="stable"):
+    for index in np.argsort(found.scores if found.heights is None else found.heights, kind="stable"):
         _fill(drawn, outlines[index], int(index) + 1)
     is_seen = np.zeros(len(outlines) + 1, bool)
     is_seen[drawn] = True

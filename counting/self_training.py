@@ -17,6 +17,7 @@ from errors import UserError
 
 BLUR = {"dense": 1.0, "black": 1.0, "own": 2.0}  # pixels of a window of 64; nuclei's light goes beyond their outline
 LEAST_AREA = {"dense": 0.6, "black": 0.5, "own": 0.5}  # of the median area; smaller ones are mostly pieces
+LEAST_SEEN = 0.85  # share of a whole outline that is seen: others are cut out as a part
 SCALES = (0.8, 1.25)  # what was cut out has the photograph's sizes already
 LEAST_INSTANCES, MOST_INSTANCES = 8, 1024  # of fewer no student is taught, and more add nothing but memory
 WINDOW_DIAMETERS = 2.0  # a window, in diameters of what was found, where things lie apart
@@ -69,13 +70,14 @@ def _boxes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.bincount(numbers, minlength=count), boxes
 
 
-def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str) -> np.ndarray:
+def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str, amodal: bool = False) -> np.ndarray:
     """Cuts out what was found, for composites of a ground.
 
     Args:
       found: in the photograph's pixels.
       scaled: the photograph so that windows are of 64 pixels, uint8 [H, W, 3].
       ground: one of `counting.composites.GROUNDS`.
+      amodal: whether outlines are of whole instances, so that those that others hide in part can be left out.
 
     Returns:
       As `cut_out`.
@@ -83,7 +85,11 @@ def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str) -> np.nd
     Raises:
       UserError: they are fewer than `LEAST_INSTANCES`.
     """
-    labels = cv2.resize(found.labels, scaled.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    labels = found.labels
+    if amodal:
+        is_hidden = np.concatenate([[False], found.seen_shares() < LEAST_SEEN])
+        labels = np.where(is_hidden[labels], 0, labels).astype(labels.dtype)
+    labels = cv2.resize(labels, scaled.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     cut = cut_out(scaled, labels, blur=BLUR[ground], least_area=LEAST_AREA[ground])
     if len(cut) < LEAST_INSTANCES:
         raise UserError(f"{len(cut)} whole instances were found, and at least {LEAST_INSTANCES} are needed")

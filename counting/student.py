@@ -8,15 +8,16 @@ import importlib
 import importlib.util
 import io
 import os
-from typing import Any, NamedTuple, Union
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from counting import tiling
+from counting import amodal, tiling
 from counting.augmenter import Augmenter
 from counting.composites import GROUNDS
+from counting.found import Found, in_photograph
 from errors import UserError
 from storage import weights
 
@@ -32,22 +33,11 @@ LEAST_DISTANCE = 1e-3  # pixels, as of StarDist
 NMS_THRESHOLDS = (0.3, 0.4)  # among which the overlap at which two are one is chosen
 MATCHES = (0.5, 0.7)  # overlaps with a true instance that count when thresholds are chosen
 SEARCH = {"maxiter": 10, "tol": 0.02}  # for the score's threshold
+# Of whole shapes: scores and overlaps among which thresholds are chosen.
+AMODAL_SCORES, AMODAL_OVERLAPS = (0.3, 0.4, 0.5, 0.6, 0.7), (0.4, 0.5)
 Path = Union[str, os.PathLike]
 # Of StarDist's library, which must be loaded after this: its threads wait for each other longer than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
-class Found(NamedTuple):
-    """What was found in a picture, m instances.
-
-    Attributes:
-      outlines: x and y of the corners of each outline, float32 [m, 32, 2] in pixels; the middle of the pixel in the
-        upper left corner is at (0.5, 0.5).
-      scores: float32 [m] in [0, 1].
-    """
-
-    outlines: np.ndarray
-    scores: np.ndarray
 
 
 class Student:
@@ -72,6 +62,11 @@ class Student:
         return bool(self.metadata.get("learnt", {}).get("upright", False))
 
     @property
+    def amodal(self) -> bool:
+        """Whether it says whole shapes, with what others hide (`counting.amodal`)."""
+        return bool(self.metadata.get("learnt", {}).get("amodal", False))
+
+    @property
     def flat_field(self) -> float:
         """By which the light of its photograph was evened out, in windows; 0: not."""
         return self.metadata.get("flat_field", 0.0)
@@ -81,17 +76,30 @@ class Student:
         """The score below which nothing is found (`prob`), and the overlap above which two are one (`nms`)."""
         return {name: float(getattr(self._network.thresholds, name)) for name in ("prob", "nms")}
 
+    def set_thresholds(self, *, prob: float, nms: float) -> None:
+        """Sets `thresholds`; of whole shapes `nms` is the IoU above which two are one."""
+        self._network.thresholds = {"prob": prob, "nms": nms}
+
     def find(self, picture: np.ndarray) -> Found:
         """Finds the instances of a picture of any size, uint8 [H, W, 3], in tiles."""
+        return self.instances_of(self.candidates(picture, threshold=self.thresholds["prob"]))
+
+    def candidates(self, picture: np.ndarray, *, threshold: float) -> tiling.Candidates:
+        """Returns the places of a picture, uint8 [H, W, 3], whose score is above a threshold."""
+        places = tiling.candidates(self._network.keras_model, picture, threshold=threshold, grid=GRID,
+                                   prepare=lambda pixels: _standardized(_to_unit(pixels), self.metadata["channels"]))
+        return places._replace(distances=np.maximum(places.distances, LEAST_DISTANCE))
+
+    def instances_of(self, places: tiling.Candidates) -> Found:
+        """Makes instances of candidates, each once."""
         from stardist.geometry import dist_to_coord
         from stardist.nms import non_maximum_suppression_sparse
-        places = tiling.candidates(self._network.keras_model, picture, threshold=self.thresholds["prob"], grid=GRID,
-                                   prepare=lambda pixels: _standardized(_to_unit(pixels), self.metadata["channels"]))
-        distances = np.maximum(places.distances, LEAST_DISTANCE)
-        points, scores, distances, _ = non_maximum_suppression_sparse(distances, places.scores, places.points,
+        if self.amodal:
+            corners, scores, heights = amodal.instances_of(places, most_overlap=self.thresholds["nms"], grid=GRID)
+            return Found(_xy(corners), scores, heights)
+        points, scores, distances, _ = non_maximum_suppression_sparse(places.distances, places.scores, places.points,
                                                                       nms_thresh=self.thresholds["nms"])
-        corners = dist_to_coord(distances, points)  # [m, 2, 32], rows first, whole numbers are the middles of pixels
-        return Found(np.moveaxis(corners, 1, 2)[..., ::-1].astype(np.float32) + np.float32(0.5), scores.astype(np.float32))
+        return Found(_xy(dist_to_coord(distances, points)), scores.astype(np.float32))
 
     def to_bytes(self) -> bytes:
         """Returns the content of the file that `load` reads: the network, its thresholds and the metadata."""
@@ -107,7 +115,7 @@ def check_installed() -> None:
 
 
 def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, batch_size: int = 4, width: int = 16,
-          upright: bool = False, metadata: dict[str, Any] = {}) -> Student:
+          upright: bool = False, full: Optional[Sequence[np.ndarray]] = None, metadata: dict[str, Any] = {}) -> Student:
     """Trains a student; equal arguments make equal students, where `training.environment.set_up` was deterministic.
 
     Args:
@@ -119,7 +127,8 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
       batch_size: images in each.
       width: channels of the network's first layers.
       upright: whether images are flipped sideways alone, and not turned.
-      metadata: plain values that are kept with the student.
+      full: whole masks of each image's instances 1 to k, bool [k, H, W], of which outlines are learnt; None: of what is seen.
+      metadata: plain values that are kept with the student; `learnt` says `amodal` where `full` is given.
     """
     if len(images) < 2 or len(images) != len(labels):
         raise ValueError(f"{len(images)} images and {len(labels)} label images; there are as many, at least 2.")
@@ -133,18 +142,43 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
         network.keras_model.get_layer("dist").bias.assign(np.full(NUM_RAYS, _typical_distance(labels), np.float32))
         rate = tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, num_steps)
         network.prepare_for_training(optimizer=tf.keras.optimizers.Adam(rate))
-        batches = _batches(network, images[:shown], labels[:shown], augment=Augmenter(seed, upright=upright), length=num_steps)
+        augment = Augmenter(seed, upright=upright)
+        if full is None:
+            batches = _batches(network, images[:shown], labels[:shown], augment=augment, length=num_steps)
+        else:
+            batches = amodal.Batches([_to_unit(image) for image in images[:shown]], labels[:shown], full[:shown], augment=augment,
+                                     batch_size=batch_size, seed=seed, grid=GRID, num_rays=NUM_RAYS)
     with tqdm(total=num_steps, desc="student", unit="step", disable=None) as progress:
         for step in range(num_steps):
             inputs, targets = batches[step]
             losses = network.keras_model.train_on_batch(_standardized(inputs[0], channels), targets)
             progress.set_postfix(loss=f"{losses[0]:.3f}", refresh=False)
             progress.update()
+    trained = Student(network, metadata={**metadata, "channels": channels})
+    if full is not None:
+        _choose_thresholds(trained, images[shown:], labels[shown:])
+        return trained
     with _silence():
         held_out = [_standardized(_to_unit(image), channels) for image in images[shown:]]
         network.optimize_thresholds(held_out, list(labels[shown:]), nms_threshs=list(NMS_THRESHOLDS),
                                     iou_threshs=list(MATCHES), optimize_kwargs=SEARCH)
-    return Student(network, metadata={**metadata, "channels": channels})
+    return trained
+
+
+def _choose_thresholds(trained: Student, images: np.ndarray, labels: np.ndarray) -> None:
+    """Sets the thresholds with which a student of whole shapes finds most of what is seen in images, by its mean AP."""
+    from stardist.matching import matching_dataset
+    merits, places = {}, [trained.candidates(image, threshold=min(AMODAL_SCORES)) for image in images]
+    for score in AMODAL_SCORES:
+        for overlap in AMODAL_OVERLAPS:
+            trained.set_thresholds(prob=score, nms=overlap)
+            found = [trained.instances_of(tiling.Candidates(*(values[one.scores > score] for values in one))) for one in places]
+            seen = [in_photograph(one, scaled=label.shape, shape=label.shape).labels.astype(np.int32)
+                    for one, label in zip(found, labels)]
+            matches = matching_dataset(list(labels), seen, thresh=MATCHES, show_progress=False)
+            merits[score, overlap] = np.mean([match.accuracy for match in matches])
+    score, overlap = max(merits, key=merits.__getitem__)
+    trained.set_thresholds(prob=score, nms=overlap)
 
 
 def load(path: Path) -> Student:
@@ -190,6 +224,11 @@ def _batches(network: Any, images: np.ndarray, labels: np.ndarray, *, augment: A
     return StarDistData2D([_to_unit(image) for image in images], list(labels), batch_size=config.train_batch_size,
                           n_rays=config.n_rays, length=length, patch_size=config.train_patch_size, grid=config.grid,
                           augmenter=augment)
+
+
+def _xy(corners: np.ndarray) -> np.ndarray:
+    """Returns corners [m, 2, R], rows first, whole numbers the middles of pixels, as those of `Found`, float32 [m, R, 2]."""
+    return np.moveaxis(corners, 1, 2)[..., ::-1].astype(np.float32) + np.float32(0.5)
 
 
 def _to_unit(picture: np.ndarray) -> np.ndarray:

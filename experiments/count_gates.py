@@ -56,6 +56,7 @@ class Options:
     num_composites: int
     num_steps: int
     self_training_rounds: int
+    amodal: bool
     outlines: str
     seed: int
     out: Optional[str]
@@ -97,7 +98,7 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
         ground = ground_of(options, picture)
         window_size = self_training.window_size(instances, trained=window_size, ground=ground)
         scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
-        cut = self_training.cut_instances(instances, scaled, ground=ground)
+        cut = self_training.cut_instances(instances, scaled, ground=ground, amodal=options.amodal)
         applied, num_instances = teach(options, cut, picture=picture, scaled=scaled, is_cut=True), len(cut)
         instances = _find(options, applied, picture, scaled)
     measures = count_pictures.measure(picture, instances.labels.astype(np.int64))
@@ -138,12 +139,13 @@ def teach(options: Options, instances: np.ndarray, *, picture: count_pictures.Pi
     ground = ground_of(options, picture)
     recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
                                shadow_strength=0.7 if picture.group == "fruit" else 0.0,
-                               min_visible=options.min_visible, spacing=options.spacing)
+                               min_visible=options.min_visible, spacing=options.spacing, amodal=options.amodal)
     recipe = self_training.recipe_of(recipe) if is_cut else recipe
     made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
                                 ground=hoc.ground_of(scaled) if ground == "own" else None))
     return student.train(np.stack([one.image for one in made]), np.stack([one.labels for one in made]),
-                         seed=options.seed, num_steps=options.num_steps)
+                         seed=options.seed, num_steps=options.num_steps, full=[one.full for one in made] if options.amodal else None,
+                         metadata={"learnt": {"ground": ground, "amodal": options.amodal}})
 
 
 def line(row: dict) -> str:
@@ -192,6 +194,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("self_training_rounds", 0, "As of count.py.", lower_bound=0)
+    absl_flags.DEFINE_bool("amodal", False, "As of count.py.")
     absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"], "As of count.py.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
     flags.define_path("out", None, "JSON file for the figures.")

@@ -94,6 +94,7 @@ def test_the_released_student_of_limes_finds_hazelnuts_at_a_window_size_of_its_o
     ((*LIMES, "--window_size=8"), "--window_size is 8 pixels, expected at least 16"),
     ((*LIMES, "--min_scale=2"), "--min_scale=2 is above --max_scale=1.7, one of them the default on 'dense' ground"),
     ((*LIMES, "--composite_size=72"), "must be a multiple of 16"),
+    ((*LIMES, "--ground=black", "--amodal"), "--amodal is for dense ground, and here it is 'black'"),
     ((LIMES[0], "--image=nowhere.png"), "nowhere.png"),
     ((*LIMES, "--out=README.md"), "--out=README.md is no folder"),
     ((LIMES[0], "--image=out/overlay.png", "--out=out"), "which is to be read, would be overwritten"),
@@ -142,12 +143,15 @@ class Options:
 @pytest.mark.parametrize("ground, given, expected", [
     ("dense", {}, (0.6, 1.7, 0.45, 0.8, 0.7)), ("own", {}, (0.8, 1.25, 0.2, 0.5, 0.0)), ("black", {}, (0.8, 1.25, 0.2, 0.5, 0.0)),
     ("own", {"spacing": 1.0, "min_visible": 0.0}, (0.8, 1.25, 0.0, 1.0, 0.0)),
-    ("own", {"ground": "dense"}, (0.6, 1.7, 0.45, 0.8, 0.7)), ("dense", {"upright": True}, (0.6, 1.7, 0.45, 0.8, 0.7))])
+    ("own", {"ground": "dense"}, (0.6, 1.7, 0.45, 0.8, 0.7)), ("dense", {"upright": True}, (0.6, 1.7, 0.45, 0.8, 0.7)),
+    ("dense", {"amodal": True}, (0.6, 1.7, 0.45, 0.8, 0.7))])
 def test_what_is_not_given_follows_from_the_ground(ground, given, expected):
     made = tool_config.Composites(num_composites=2, composite_size=128, **{
-        **dict.fromkeys(("ground", "min_scale", "max_scale", "min_visible", "spacing", "shadow_strength", "upright")), **given})
+        **dict.fromkeys(("ground", "min_scale", "max_scale", "min_visible", "spacing", "shadow_strength", "upright", "amodal")),
+        **given})
     recipe = count.recipe_of(count.complete(Options(made), ground=ground, upright=False).composites)
     assert recipe.ground == given.get("ground", ground) and recipe.upright == given.get("upright", False)
+    assert recipe.amodal == given.get("amodal", False)
     assert (recipe.min_scale, recipe.max_scale, recipe.min_visible, recipe.spacing, recipe.shadow_strength) == expected
 
 

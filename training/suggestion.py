@@ -54,9 +54,12 @@ def _over_a_hole(area: float) -> str:
 
 
 def _with_gaps(area: float, *, dark: float) -> str:
-    """Returns the layers and the padding with which as much of a composite on black stays dark, as a line."""
+    """Returns the layers and the padding with which as much of a composite on black stays dark, as a line.
+
+    Dark gaps are shadows, below things that are lit from above. So windows are not turned upside down.
+    """
     left = {padding: hoc.uncovered_fraction(num_layers=_LAYERS_ON_BLACK, area=area, padding=padding, disk_radius=0.0)
             for padding in range(_SMALLEST_PADDING, _LARGEST_PADDING_ON_BLACK + 1)}
     padding = min(left, key=lambda padding: abs(left[padding] - dark))
-    return (f"--background=black --num_layers={_LAYERS_ON_BLACK} --padding={padding}: about {100 * left[padding]:.0f} % of a "
+    return (f"--background=black --novertical_flip --num_layers={_LAYERS_ON_BLACK} --padding={padding}: about {100 * left[padding]:.0f} % of a "
             "composite stays black, as much as the picture is dark")

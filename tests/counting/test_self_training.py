@@ -69,6 +69,15 @@ def test_labels_of_the_photograph_are_scaled():
     assert np.count_nonzero(cut[0, ..., 3] >= 0.5) == pytest.approx(4 * np.count_nonzero(instances.labels == 1), rel=0.1)
 
 
+def test_of_whole_shapes_those_that_others_hide_are_left_out():
+    picture, instances = many(12)
+    middles = instances.outlines.mean(axis=1, keepdims=True)
+    grown = middles + np.where(np.arange(12) == 3, 1.2, 0.9)[:, np.newaxis, np.newaxis] * (instances.outlines - middles)
+    hidden = found.Instances(grown, instances.scores, instances.labels)  # of the fourth 0.55 is seen
+    assert len(self_training.cut_instances(hidden, picture, ground="dense", amodal=True)) == 11
+    assert len(self_training.cut_instances(hidden, picture, ground="dense")) == 12
+
+
 def test_a_few_teach_nothing():
     picture, instances = many(self_training.LEAST_INSTANCES - 1)
     with pytest.raises(UserError, match="7 whole instances were found, and at least 8 are needed"):
