@@ -122,7 +122,7 @@ def recipe_of(made: tool_config.Composites) -> composites.Recipe:
     """Returns how the flags say that composites of a generator's instances are made."""
     return composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
                              max_scale=made.max_scale, shadow_strength=made.shadow_strength, min_visible=made.min_visible,
-                             spacing=made.spacing, upright=made.upright, amodal=made.amodal)
+                             spacing=made.spacing, upright=made.upright)
 
 
 def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: composites.Recipe, learnt: dict[str, Any],
@@ -134,11 +134,11 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: compo
                         f"--composite_size than {made.composite_size}, or --ground=black.")
     stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
                              ground=hoc.ground_of(scaled.pixels) if made.ground == "own" else None)
-    images, labels, full = zip(*((one.image, one.labels, one.full if recipe.amodal else None) for one in tqdm(
+    images, labels, full = zip(*((one.image, one.labels, one.full if made.amodal else None) for one in tqdm(
         stream, total=made.num_composites, desc="composites", unit="picture", disable=None)))
     images, labels = np.stack(images), np.stack(labels)
     trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
-                            batch_size=options.batch_size, upright=recipe.upright, full=full if recipe.amodal else None,
+                            batch_size=options.batch_size, upright=recipe.upright, full=full if made.amodal else None,
                             metadata={"window_size": scaled.window_size, "flat_field": scaled.flat_field, "learnt": learnt})
     return trained, {outputs.STUDENT: trained.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
 
@@ -178,7 +178,7 @@ def train_further(options: tool_config.Counting, instances: found.Instances, pho
     ground = options.composites.ground
     window_size = self_training.window_size(instances, trained=scaled.window_size, ground=ground)
     scaled = scale(photograph, name=options.image, window_size=window_size, flat_field=scaled.flat_field)
-    cut = self_training.cut_instances(instances, scaled.pixels, ground=ground, amodal=recipe.amodal)
+    cut = self_training.cut_instances(instances, scaled.pixels, ground=ground, amodal=options.composites.amodal)
     narrow = self_training.recipe_of(recipe)
     applied, made = train(options, cut, recipe=narrow, learnt=self_training.learnt(cut, narrow), scaled=scaled)
     return applied, made, scaled, find(applied, photograph, scaled, options=options), len(cut)
@@ -225,7 +225,7 @@ def main(argv: list[str]) -> None:
         num_cut.append(number)
     outlines = "half_maximum" if half_maximum.is_wanted(options.outlines, ground=applied.ground) else "student"
     settings = {"window_size": scaled.window_size, "thresholds": applied.thresholds, "self_training": num_cut,
-                "outlines": outlines, "learnt": applied.metadata["learnt"],
+                "outlines": outlines, "amodal": applied.amodal, "learnt": applied.metadata["learnt"],
                 "settings": dataclasses.asdict(options)}
     results = outputs.results(photograph, instances, name=os.path.basename(options.image), settings=settings)
     outputs.write(options.out, {**results, **made})

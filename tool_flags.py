@@ -113,7 +113,7 @@ def _define_composites() -> None:
                            "things that never stand on their heads, or that are lit from above. Default: as the generator "
                            "was trained (--novertical_flip), or the student.")
     absl_flags.DEFINE_bool("amodal", None, "Learn whole shapes, with what others hide (amodal segmentation), so that one thing that "
-                           "another lies across is counted once: for long things in a heap. Outlines are whole, and labels are of "
+                           "another lies across is counted once: for things in a heap. Outlines are whole, and labels are of "
                            "what is seen. Dense ground only. Default: as the student that is given; otherwise no.")
 
 

@@ -170,15 +170,14 @@ def _owners(places: Candidates, shapes: Sequence[Shape], *, grid: int) -> tuple[
         near = np.array(tree.query_ball_point(middle, half, p=np.inf), int)
         rows, columns = (places.points[near] - (shape.top, shape.left)).T
         inside = (rows >= 0) & (columns >= 0) & (rows < shape.mask.shape[0]) & (columns < shape.mask.shape[1])
-        near, rows, columns = near[inside], rows[inside], columns[inside]
-        inside = shape.mask[rows, columns] > 0
+        inside[inside] = shape.mask[rows[inside], columns[inside]] > 0
         near, rows, columns = near[inside], rows[inside], columns[inside]
         whole = star_dist(shape.mask.astype(np.uint16), places.distances.shape[1], grid=(grid, grid))[rows // grid, columns // grid]
         error = np.abs(whole - places.distances[near]).mean(axis=1)
         for candidate in near:
             covering[candidate].append(index)
-        nearer = near[error < errors[near]]
-        errors[nearer], owners[nearer] = error[error < errors[near]], index
+        is_nearer = error < errors[near]
+        errors[near[is_nearer]], owners[near[is_nearer]] = error[is_nearer], index
     return owners, covering
 
 

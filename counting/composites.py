@@ -35,7 +35,6 @@ class Recipe:
         instances only touch. Below them, on dense ground, others fill the gaps.
       upright: whether instances are turned by at most `sprites.UPRIGHT_TILT` to either side instead of all around, as heads of a
         crowd, which never stand on their heads, or where light comes from above.
-      amodal: whether students learn whole outlines, with what others hide (`counting.amodal`); composites are the same.
     """
 
     size: int = 128
@@ -46,7 +45,6 @@ class Recipe:
     min_visible: float = 0.45
     spacing: float = 0.8
     upright: bool = False
-    amodal: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what no composite can be made of, as ValueError."""

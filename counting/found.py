@@ -11,6 +11,7 @@ import io
 import json
 from typing import Any, NamedTuple, Optional, Sequence
 
+import cv2
 import numpy as np
 
 from errors import UserError
@@ -86,9 +87,7 @@ class Instances:
 
     def seen_shares(self) -> np.ndarray:
         """Returns which share of the area inside of each outline is the instance's in `labels`, float64 [m]."""
-        areas = []
-        for x, y in (outline.astype(np.float64).T for outline in self.outlines):
-            areas.append(0.5 * abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))))
+        areas = [cv2.contourArea(np.float32(outline)) for outline in self.outlines]
         return np.array([row.area for row in self.rows]) / np.maximum(areas, 1.0)
 
 

@@ -64,7 +64,7 @@ class Student:
     @property
     def amodal(self) -> bool:
         """Whether it says whole shapes, with what others hide (`counting.amodal`)."""
-        return bool(self.metadata.get("learnt", {}).get("amodal", False))
+        return self.metadata.get("amodal", False)
 
     @property
     def flat_field(self) -> float:
@@ -128,7 +128,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
       width: channels of the network's first layers.
       upright: whether images are flipped sideways alone, and not turned.
       full: whole masks of each image's instances 1 to k, bool [k, H, W], of which outlines are learnt; None: of what is seen.
-      metadata: plain values that are kept with the student; `learnt` says `amodal` where `full` is given.
+      metadata: plain values that are kept with the student, besides whether it says whole shapes.
     """
     if len(images) < 2 or len(images) != len(labels):
         raise ValueError(f"{len(images)} images and {len(labels)} label images; there are as many, at least 2.")
@@ -154,7 +154,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
             losses = network.keras_model.train_on_batch(_standardized(inputs[0], channels), targets)
             progress.set_postfix(loss=f"{losses[0]:.3f}", refresh=False)
             progress.update()
-    trained = Student(network, metadata={**metadata, "channels": channels})
+    trained = Student(network, metadata={**metadata, "channels": channels, "amodal": full is not None})
     if full is not None:
         _choose_thresholds(trained, images[shown:], labels[shown:])
         return trained

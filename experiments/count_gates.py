@@ -139,13 +139,12 @@ def teach(options: Options, instances: np.ndarray, *, picture: count_pictures.Pi
     ground = ground_of(options, picture)
     recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
                                shadow_strength=0.7 if picture.group == "fruit" else 0.0,
-                               min_visible=options.min_visible, spacing=options.spacing, amodal=options.amodal)
+                               min_visible=options.min_visible, spacing=options.spacing)
     recipe = self_training.recipe_of(recipe) if is_cut else recipe
     made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
                                 ground=hoc.ground_of(scaled) if ground == "own" else None))
     return student.train(np.stack([one.image for one in made]), np.stack([one.labels for one in made]),
-                         seed=options.seed, num_steps=options.num_steps, full=[one.full for one in made] if options.amodal else None,
-                         metadata={"learnt": {"ground": ground, "amodal": options.amodal}})
+                         seed=options.seed, num_steps=options.num_steps, full=[one.full for one in made] if options.amodal else None)
 
 
 def line(row: dict) -> str:

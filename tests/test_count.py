@@ -149,9 +149,10 @@ def test_what_is_not_given_follows_from_the_ground(ground, given, expected):
     made = tool_config.Composites(num_composites=2, composite_size=128, **{
         **dict.fromkeys(("ground", "min_scale", "max_scale", "min_visible", "spacing", "shadow_strength", "upright", "amodal")),
         **given})
-    recipe = count.recipe_of(count.complete(Options(made), ground=ground, upright=False).composites)
+    completed = count.complete(Options(made), ground=ground, upright=False).composites
+    recipe = count.recipe_of(completed)
     assert recipe.ground == given.get("ground", ground) and recipe.upright == given.get("upright", False)
-    assert recipe.amodal == given.get("amodal", False)
+    assert completed.amodal == given.get("amodal", False)
     assert (recipe.min_scale, recipe.max_scale, recipe.min_visible, recipe.spacing, recipe.shadow_strength) == expected
 
 
@@ -217,7 +218,7 @@ def test_a_further_student_learns_from_what_was_found_in_smaller_windows(monkeyp
     places = [[20 + 50 * (index % 4), 20 + 50 * (index // 4)] for index in range(12)]
     before = found.in_photograph(Found(np.stack([corners + place for place in places]), np.ones(12, np.float32)),
                                  scaled=(256, 256), shape=(256, 256))
-    options = SimpleNamespace(image="a.png", outlines="auto", composites=SimpleNamespace(ground="own"))
+    options = SimpleNamespace(image="a.png", outlines="auto", composites=SimpleNamespace(ground="own", amodal=False))
     _, _, scaled, instances, number = count.train_further(options, before, photograph, recipe=composites.Recipe(ground="own"),
                                                           scaled=count.Scaled(photograph, 64, 0.0))
     assert scaled.window_size == pytest.approx(2.0 * 2.0 * 20 / np.sqrt(np.pi), abs=1)  # two diameters of a square of 20

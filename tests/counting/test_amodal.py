@@ -88,7 +88,7 @@ def test_a_student_of_whole_shapes_is_kept_with_its_thresholds(tmp_path):
     labels, full = crossing()
     images = np.stack([np.where(labels[..., np.newaxis] == 2, 220, 110 * (labels[..., np.newaxis] > 0)).astype(np.uint8)
                        .repeat(3, axis=-1)] * 4)
-    learnt = {"diameter": 20.0, "min_scale": 0.8, "max_scale": 1.25, "amodal": True}
+    learnt = {"diameter": 20.0, "min_scale": 0.8, "max_scale": 1.25}
     made = student.train(images, np.stack([labels] * 4), seed=0, num_steps=12, batch_size=2, width=4, full=[full] * 4,
                          metadata={"learnt": learnt})
     assert made.amodal and made.thresholds["nms"] in student.AMODAL_OVERLAPS
