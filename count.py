@@ -134,11 +134,11 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: compo
                         f"--composite_size than {made.composite_size}, or --ground=black.")
     stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
                              ground=hoc.ground_of(scaled.pixels) if made.ground == "own" else None)
-    images, labels, full = zip(*((one.image, one.labels, one.full if made.amodal else None) for one in tqdm(
+    images, labels, shapes = zip(*((one.image, one.labels, one.shapes) for one in tqdm(
         stream, total=made.num_composites, desc="composites", unit="picture", disable=None)))
     images, labels = np.stack(images), np.stack(labels)
     trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
-                            batch_size=options.batch_size, upright=recipe.upright, full=full if made.amodal else None,
+                            batch_size=options.batch_size, upright=recipe.upright, shapes=shapes if made.amodal else None,
                             metadata={"window_size": scaled.window_size, "flat_field": scaled.flat_field, "learnt": learnt})
     return trained, {outputs.STUDENT: trained.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
 
@@ -152,7 +152,8 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
          options: tool_config.Counting) -> found.Instances:
     """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
     name = options.image
-    instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2])
+    instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2],
+                                    least_seen=applied.least_seen)
     if not len(instances.scores):
         raise UserError(f"no instance was found in {name} with --window_size={scaled.window_size}; it should be about 1.5 "
                         "times the biggest instance's width, and the photograph should look like what the student has learnt "

@@ -7,38 +7,23 @@ composite, n candidates, m instances that are found, R rays, H and W a picture's
 """
 
 import heapq
-from typing import Callable, NamedTuple, Sequence
+from typing import Sequence
 
-import cv2
 import numpy as np
 
+from counting.augmenter import Augmenter
+from counting.shapes import Shape, inside_of, overlap
 from counting.tiling import Candidates
 
 SAME = 0.8  # shared area, of the smaller one's, at which StarDist takes candidates for one at once
-SUBPIXEL = 4  # bits of a pixel's fraction that outlines are drawn with
-Augment = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-class Shape(NamedTuple):
-    """An outline's pixels.
-
-    Attributes:
-      top: of the box, in pixels of the picture.
-      left: likewise.
-      mask: uint8 [h, w], 1 inside.
-    """
-
-    top: int
-    left: int
-    mask: np.ndarray
-
-
-def distances(labels: np.ndarray, full: np.ndarray, *, grid: int, num_rays: int) -> np.ndarray:
+def distances(labels: np.ndarray, shapes: Sequence[Shape], *, grid: int, num_rays: int) -> np.ndarray:
     """Returns how far it is from each place to the outline of its whole instance, along each ray.
 
     Args:
       labels: int [H, W], the number of the instance that is seen, 1 to k, or 0.
-      full: bool [k, H, W], whole masks.
+      shapes: of the k whole instances, which may reach beyond the picture.
       grid: pixels along each axis for one place, which divides H and W.
       num_rays: R.
 
@@ -46,27 +31,27 @@ def distances(labels: np.ndarray, full: np.ndarray, *, grid: int, num_rays: int)
       Pixels, float32 [H / grid, W / grid, R], 0 where no instance is seen.
     """
     from stardist.geometry import star_dist
-    found = np.zeros((labels.shape[0] // grid, labels.shape[1] // grid, num_rays), np.float32)
-    for number, mask in enumerate(full, start=1):
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if not len(rows):
-            continue
-        top, left = rows[0] // grid, columns[0] // grid
-        box = np.s_[top * grid:rows[-1] + 1, left * grid:columns[-1] + 1]
-        seen = (labels[box] == number)[::grid, ::grid]
+    numbers = labels[::grid, ::grid]
+    found = np.zeros((*numbers.shape, num_rays), np.float32)
+    for number, shape in enumerate(shapes, start=1):
+        top, left = shape.top // grid, shape.left // grid  # of the first place
+        padded = np.pad(shape.mask, ((shape.top - grid * top, 0), (shape.left - grid * left, 0)))
+        bottom, right = top - -padded.shape[0] // grid, left - -padded.shape[1] // grid
+        box = np.s_[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0)]
+        seen = numbers[box] == number
         if seen.any():
-            whole = star_dist(mask[box].astype(np.uint16), num_rays, grid=(grid, grid))
-            found[top:top + seen.shape[0], left:left + seen.shape[1]][seen] = whole[seen]
+            whole = star_dist(padded.astype(np.uint16), num_rays, grid=(grid, grid))[max(-top, 0):, max(-left, 0):]
+            found[box][seen] = whole[:seen.shape[0], :seen.shape[1]][seen]
     return found
 
 
 class Batches:
     """Batches as StarDist's own sequence makes them, but for distances, which are those of whole instances."""
 
-    def __init__(self, images: Sequence[np.ndarray], labels: Sequence[np.ndarray], full: Sequence[np.ndarray], *, augment: Augment,
-                 batch_size: int, seed: int, grid: int, num_rays: int) -> None:
-        """Takes what is shown: float32 [H, W, 3] in [0, 1], labels int [H, W], and whole masks bool [k, H, W]."""
-        self._pictures, self._augment, self._batch_size = list(zip(images, labels, full)), augment, batch_size
+    def __init__(self, images: Sequence[np.ndarray], labels: Sequence[np.ndarray], shapes: Sequence[Sequence[Shape]], *,
+                 augment: Augmenter, batch_size: int, seed: int, grid: int, num_rays: int) -> None:
+        """Takes what is shown: float32 [H, W, 3] in [0, 1], labels int [H, W], and the whole instances 1 to k of each."""
+        self._pictures, self._augment, self._batch_size = list(zip(images, labels, shapes)), augment, batch_size
         self._rng, self._left, self._grid, self._num_rays = np.random.default_rng(seed), [], grid, num_rays
 
     def __getitem__(self, index: int) -> tuple[tuple[np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -81,11 +66,12 @@ class Batches:
         from stardist.utils import edt_prob
         if not self._left:
             self._left = self._rng.permutation(len(self._pictures)).tolist()
-        image, labels, full = self._pictures[self._left.pop()]
-        image, stacked = self._augment(image, np.stack([labels, *full], axis=-1).astype(np.int32))
-        labels, full = stacked[..., 0], np.moveaxis(stacked[..., 1:], -1, 0) > 0
+        image, labels, shapes = self._pictures[self._left.pop()]
+        size = labels.shape
+        image, labels, turn = self._augment.turned(image, labels)
+        shapes = [turn.shape(shape, size=size) for shape in shapes]
         seen = np.ascontiguousarray(labels[::self._grid, ::self._grid])
-        return image, edt_prob(seen).astype(np.float32), distances(labels, full, grid=self._grid, num_rays=self._num_rays)
+        return image, edt_prob(seen).astype(np.float32), distances(labels, shapes, grid=self._grid, num_rays=self._num_rays)
 
 
 def instances_of(places: Candidates, *, most_overlap: float, grid: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -105,33 +91,13 @@ def instances_of(places: Candidates, *, most_overlap: float, grid: int) -> tuple
     points, scores, rays, _ = non_maximum_suppression_sparse(places.distances, places.scores, places.points, nms_thresh=SAME)
     corners = dist_to_coord(rays, points).astype(np.float32)
     order = np.argsort(-scores, kind="stable")
-    kept, shapes = _distinct([_shape(corners[index], grid=grid) for index in order], most_overlap=most_overlap)
+    kept, shapes = _distinct([inside_of(corners[index], grid=grid) for index in order], most_overlap=most_overlap)
     chosen = order[kept]
     owners, covering = _owners(places, shapes, grid=grid)
     has_pixels = np.bincount(owners[owners >= 0], minlength=len(shapes)) > 0
     heights = _heights(owners, covering, scores[chosen])
     heights = np.argsort(np.argsort(heights[has_pixels]))
     return corners[chosen][has_pixels], scores[chosen][has_pixels].astype(np.float32), heights
-
-
-def _shape(corners: np.ndarray, *, grid: int) -> Shape:
-    """Draws an outline, rows first [2, R], which may reach beyond the picture; the box starts at multiples of the grid."""
-    top, left = grid * np.floor(corners.min(axis=1) / grid).astype(int)
-    height, width = np.ceil(corners.max(axis=1)).astype(int) + 1 - (top, left)
-    mask = np.zeros((height, width), np.uint8)
-    points = np.rint((corners[::-1].T - (left, top)) * 2**SUBPIXEL).astype(np.int32)
-    cv2.fillPoly(mask, [points], 1, shift=SUBPIXEL)
-    return Shape(int(top), int(left), mask)
-
-
-def _overlap(one: Shape, other: Shape) -> int:
-    """Returns how many pixels two shapes share."""
-    top, left = max(one.top, other.top), max(one.left, other.left)
-    bottom, right = (min(one[axis] + one.mask.shape[axis], other[axis] + other.mask.shape[axis]) for axis in (0, 1))
-    if top >= bottom or left >= right:
-        return 0
-    parts = (shape.mask[top - shape.top:bottom - shape.top, left - shape.left:right - shape.left] for shape in (one, other))
-    return int(np.count_nonzero(np.bitwise_and(*parts)))
 
 
 def _distinct(shapes: Sequence[Shape], *, most_overlap: float) -> tuple[list[int], list[Shape]]:
@@ -147,7 +113,7 @@ def _distinct(shapes: Sequence[Shape], *, most_overlap: float) -> tuple[list[int
     is_kept = np.zeros(len(shapes), bool)
     for index, shape in enumerate(shapes):
         better = [other for other in near[index] if other < index and is_kept[other]]
-        shared = np.array([_overlap(shape, shapes[other]) for other in better])
+        shared = np.array([overlap(shape, shapes[other]) for other in better])
         is_kept[index] = bool(areas[index]) and not (shared > most_overlap * (areas[index] + areas[better] - shared)).any()
         if is_kept[index]:
             kept.append(index)

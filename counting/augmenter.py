@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from counting.shapes import Turn
+
 LARGEST_GAIN = 0.25  # of all channels together
 LARGEST_TINT = 0.08  # of each channel
 LARGEST_SHIFT = 0.08
@@ -23,16 +25,18 @@ class Augmenter:
 
     def __call__(self, picture: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Changes a picture, float32 [H, W, 3] in [0, 1], and its labels, int [H, W]; sides that differ stay."""
+        return self.turned(picture, labels)[:2]
+
+    def turned(self, picture: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, Turn]:
+        """Likewise, and returns also how both were turned and flipped."""
         rng = self._rng
-        turns = rng.integers(4) if picture.shape[0] == picture.shape[1] else 2 * rng.integers(2)
-        if not self._upright:
-            picture, labels = np.rot90(picture, turns), np.rot90(labels, turns)
-        if rng.random() < 0.5:
-            picture, labels = picture[:, ::-1], labels[:, ::-1]
+        quarters = int(rng.integers(4) if picture.shape[0] == picture.shape[1] else 2 * rng.integers(2))
+        turn = Turn(0 if self._upright else quarters, bool(rng.random() < 0.5))
+        picture, labels = turn.array(picture), turn.array(labels)
         gain = (1.0 + rng.uniform(-LARGEST_GAIN, LARGEST_GAIN)) * (1.0 + rng.uniform(-LARGEST_TINT, LARGEST_TINT, 3))
         picture = picture ** np.exp(rng.uniform(-LARGEST_GAMMA, LARGEST_GAMMA))
         picture = picture * gain + rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT) * rng.random()
         if rng.random() < 0.5:
             picture = cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), rng.uniform(0.2, LARGEST_BLUR))
         picture = picture + rng.uniform(0.0, LARGEST_NOISE) * rng.standard_normal(picture.shape)
-        return np.clip(picture, 0.0, 1.0).astype(np.float32), np.ascontiguousarray(labels)
+        return np.clip(picture, 0.0, 1.0).astype(np.float32), np.ascontiguousarray(labels), turn

@@ -1,4 +1,4 @@
-"""Composites whose instances are known: RGBA instances at random places, with their visible and their full masks.
+"""Composites whose instances are known: RGBA instances at random places, with their visible pixels and their whole shapes.
 
 Axis letters: n instances, k of them in a composite, S the side of an instance's picture, H and W those of a composite.
 """
@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from counting import sprites
+from counting.shapes import Shape
 from counting.sprites import Sprite
 from models import composition
 
@@ -63,12 +64,12 @@ class Composite(NamedTuple):
     Attributes:
       image: uint8 [H, W, 3].
       labels: int32 [H, W], the number of the instance that is seen, from 1 on, 0 where there is none.
-      full: bool [k, H, W], the whole masks of the instances 1 to k, what others hide of them too.
+      shapes: of the whole instances 1 to k, with what others hide and what lies beyond the border.
     """
 
     image: np.ndarray
     labels: np.ndarray
-    full: np.ndarray
+    shapes: Sequence[Shape]
 
 
 class Placed(NamedTuple):
@@ -191,10 +192,11 @@ def compose(placed: Sequence[Placed], *, size: int, min_visible: float,
         if sprite.shadow[part].size:
             image[window] = _above(image[window], sprite.rgba[part], sprite.shadow[part])
             alphas[(index, *window)] = sprite.rgba[part][..., 3]
-    full = alphas >= 0.5
-    inside = full.any(axis=(1, 2))
+    inside = np.flatnonzero((alphas >= 0.5).any(axis=(1, 2)))
     labels = visible_labels(alphas[inside], min_visible=min_visible)
-    return Composite(np.round(255.0 * image).astype(np.uint8), labels, full[inside])
+    shapes = [Shape(row, column, (sprite.rgba[..., 3] >= 0.5).astype(np.uint8))
+              for sprite, row, column in (placed[index] for index in inside)]
+    return Composite(np.round(255.0 * image).astype(np.uint8), labels, shapes)
 
 
 def _above(ground: np.ndarray, rgba: np.ndarray, opacity: np.ndarray) -> np.ndarray:

@@ -66,11 +66,14 @@ class Instances:
         what others hide.
       scores: float32 [m].
       labels: uint16 [H, W], the number of the instance that is seen, from 1 on.
+      whole_areas: inside of each whole outline, in pixels, with what lies beyond the photograph, float64 [m]; None: as
+        `outlines` are.
     """
 
     outlines: Sequence[np.ndarray]
     scores: np.ndarray
     labels: np.ndarray
+    whole_areas: Optional[np.ndarray] = None
 
     @functools.cached_property
     def rows(self) -> list[Row]:
@@ -86,9 +89,14 @@ class Instances:
         return rows
 
     def seen_shares(self) -> np.ndarray:
-        """Returns which share of the area inside of each outline is the instance's in `labels`, float64 [m]."""
-        areas = [cv2.contourArea(np.float32(outline)) for outline in self.outlines]
+        """Returns which share of the area inside of each whole outline is the instance's in `labels`, float64 [m]."""
+        areas = _areas(self.outlines) if self.whole_areas is None else self.whole_areas
         return np.array([row.area for row in self.rows]) / np.maximum(areas, 1.0)
+
+
+def _areas(outlines: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the areas inside of outlines [c, 2], float64 [m]."""
+    return np.array([cv2.contourArea(np.float32(outline)) for outline in outlines])
 
 
 def box_of(outline: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +105,7 @@ def box_of(outline: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.nd
     return low, np.minimum(np.ceil(outline.max(axis=0)).astype(int), shape[1::-1])
 
 
-def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) -> Instances:
+def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int], least_seen: float = 0.0) -> Instances:
     """Takes what was found in a scaled photograph back to the photograph's own pixels.
 
     Instances of which nothing is seen, since others cover them, are left out.
@@ -106,18 +114,19 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) 
       found: as of `Student.find`.
       scaled: height and width of the picture that it was found in.
       shape: of the photograph, H and W.
+      least_seen: share of the area inside of an outline, also beyond the photograph, that is seen; of less, it is left out.
 
     Raises:
       UserError: there are more than 65,535.
     """
     factors = np.array([shape[1] / scaled[1], shape[0] / scaled[0]], np.float32)
-    outlines = np.clip(found.outlines * factors, 0.0, np.array([shape[1], shape[0]], np.float32))
+    whole = found.outlines * factors
+    outlines = np.clip(whole, 0.0, np.array([shape[1], shape[0]], np.float32))
     drawn = np.zeros(shape, np.int32)  # places in `found`, from 1 on
     for index in np.argsort(found.scores if found.heights is None else found.heights, kind="stable"):
         _fill(drawn, outlines[index], int(index) + 1)
-    is_seen = np.zeros(len(outlines) + 1, bool)
-    is_seen[drawn] = True
-    seen = np.flatnonzero(is_seen[1:])
+    areas, seen_areas = _areas(whole), np.bincount(drawn.ravel(), minlength=len(outlines) + 1)[1:]
+    seen = np.flatnonzero((seen_areas > 0) & (seen_areas >= least_seen * areas))
     if len(seen) > MOST_INSTANCES:
         raise UserError(f"{len(seen)} instances were found, and labels of 16 bits number at most {MOST_INSTANCES}; give "
                         "parts of the photograph one by one.")
@@ -125,7 +134,7 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) 
     order = seen[np.lexsort((middles[:, 0], middles[:, 1]))]
     numbers = np.zeros(len(found.scores) + 1, np.uint16)
     numbers[order + 1] = np.arange(1, len(order) + 1)
-    return Instances(outlines[order], found.scores[order], numbers[drawn])
+    return Instances(outlines[order], found.scores[order], numbers[drawn], areas[order])
 
 
 def _fill(labels: np.ndarray, outline: np.ndarray, number: int) -> None:

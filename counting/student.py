@@ -18,6 +18,7 @@ from counting import amodal, tiling
 from counting.augmenter import Augmenter
 from counting.composites import GROUNDS
 from counting.found import Found, in_photograph
+from counting.shapes import Shape
 from errors import UserError
 from storage import weights
 
@@ -65,6 +66,11 @@ class Student:
     def amodal(self) -> bool:
         """Whether it says whole shapes, with what others hide (`counting.amodal`)."""
         return self.metadata.get("amodal", False)
+
+    @property
+    def least_seen(self) -> float:
+        """Share of an instance that must be seen so that it counts, where whole shapes are known; else 0."""
+        return float(self.metadata.get("learnt", {}).get("min_visible", 0.0)) if self.amodal else 0.0
 
     @property
     def flat_field(self) -> float:
@@ -115,7 +121,7 @@ def check_installed() -> None:
 
 
 def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, batch_size: int = 4, width: int = 16,
-          upright: bool = False, full: Optional[Sequence[np.ndarray]] = None, metadata: dict[str, Any] = {}) -> Student:
+          upright: bool = False, shapes: Optional[Sequence[Sequence[Shape]]] = None, metadata: dict[str, Any] = {}) -> Student:
     """Trains a student; equal arguments make equal students, where `training.environment.set_up` was deterministic.
 
     Args:
@@ -127,7 +133,7 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
       batch_size: images in each.
       width: channels of the network's first layers.
       upright: whether images are flipped sideways alone, and not turned.
-      full: whole masks of each image's instances 1 to k, bool [k, H, W], of which outlines are learnt; None: of what is seen.
+      shapes: each image's whole instances 1 to k, of which outlines are learnt; None: of what is seen.
       metadata: plain values that are kept with the student, besides whether it says whole shapes.
     """
     if len(images) < 2 or len(images) != len(labels):
@@ -143,10 +149,10 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
         rate = tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, num_steps)
         network.prepare_for_training(optimizer=tf.keras.optimizers.Adam(rate))
         augment = Augmenter(seed, upright=upright)
-        if full is None:
+        if shapes is None:
             batches = _batches(network, images[:shown], labels[:shown], augment=augment, length=num_steps)
         else:
-            batches = amodal.Batches([_to_unit(image) for image in images[:shown]], labels[:shown], full[:shown], augment=augment,
+            batches = amodal.Batches([_to_unit(image) for image in images[:shown]], labels[:shown], shapes[:shown], augment=augment,
                                      batch_size=batch_size, seed=seed, grid=GRID, num_rays=NUM_RAYS)
     with tqdm(total=num_steps, desc="student", unit="step", disable=None) as progress:
         for step in range(num_steps):
@@ -154,8 +160,8 @@ def train(images: np.ndarray, labels: np.ndarray, *, seed: int, num_steps: int, 
             losses = network.keras_model.train_on_batch(_standardized(inputs[0], channels), targets)
             progress.set_postfix(loss=f"{losses[0]:.3f}", refresh=False)
             progress.update()
-    trained = Student(network, metadata={**metadata, "channels": channels, "amodal": full is not None})
-    if full is not None:
+    trained = Student(network, metadata={**metadata, "channels": channels, "amodal": shapes is not None})
+    if shapes is not None:
         _choose_thresholds(trained, images[shown:], labels[shown:])
         return trained
     with _silence():

@@ -6,6 +6,7 @@ import pytest
 from counting import amodal, student
 from counting.augmenter import Augmenter
 from counting.found import Found, in_photograph
+from counting.shapes import Shape, Turn
 from counting.student import GRID, NUM_RAYS
 from counting.tiling import Candidates
 from training import environment
@@ -18,17 +19,16 @@ def stardist_fixture():
 
 
 def crossing(size=64):
-    """A bar that another one crosses: labels, and whole masks of the lower and the upper one."""
-    full = np.zeros((2, size, size), bool)
-    full[0, 24:40, 6:58] = True
-    full[1, 6:58, 24:40] = True
-    labels = np.where(full[1], 2, np.where(full[0], 1, 0)).astype(np.int32)
-    return labels, full
+    """A bar that another one crosses: labels, and the shapes of the lower and the upper one."""
+    labels = np.zeros((size, size), np.int32)
+    labels[24:40, 6:58] = 1
+    labels[6:58, 24:40] = 2
+    return labels, [Shape(24, 6, np.ones((16, 52), np.uint8)), Shape(6, 24, np.ones((52, 16), np.uint8))]
 
 
-def candidates(labels, full):
+def candidates(labels, shapes):
     """What a perfect student says at each place where an instance is seen."""
-    rays = amodal.distances(labels, full, grid=GRID, num_rays=NUM_RAYS)
+    rays = amodal.distances(labels, shapes, grid=GRID, num_rays=NUM_RAYS)
     from stardist.utils import edt_prob
     seen = labels[::GRID, ::GRID] > 0
     scores = edt_prob(np.ascontiguousarray(labels[::GRID, ::GRID]))
@@ -43,8 +43,8 @@ def found_labels(places, shape):
 
 
 def test_distances_are_those_to_the_whole_outline():
-    labels, full = crossing()
-    rays = amodal.distances(labels, full, grid=GRID, num_rays=NUM_RAYS)
+    labels, shapes = crossing()
+    rays = amodal.distances(labels, shapes, grid=GRID, num_rays=NUM_RAYS)
     assert rays.shape == (32, 32, NUM_RAYS)
     left = rays[32 // GRID, 12 // GRID]  # in the left part of the lower bar: 6 pixels to its left end, 45 to its right one
     assert sorted(left)[0] == pytest.approx(6.0, abs=1.0) and sorted(left)[-1] == pytest.approx(45.0, abs=1.5)
@@ -53,17 +53,17 @@ def test_distances_are_those_to_the_whole_outline():
 
 
 def test_two_parts_of_one_instance_are_found_as_one_below_the_other():
-    labels, full = crossing()
-    found = found_labels(candidates(labels, full), labels.shape)
+    labels, shapes = crossing()
+    found = found_labels(candidates(labels, shapes), labels.shape)
     assert len(found.scores) == 2
     upper = found.labels[14, 32]
     assert found.labels[32, 32] == upper  # where both are, the upper one is seen
     assert found.labels[32, 14] == found.labels[32, 48] != upper
     shares = found.seen_shares()
     assert shares[upper - 1] > 0.95 and 0.6 < shares[2 - upper] < 0.8
-    changed, full = labels.copy(), full.copy()
-    changed[full[0]] = 1  # now the first is above
-    found = found_labels(candidates(changed, full), labels.shape)
+    changed = labels.copy()
+    changed[24:40, 6:58] = 1  # now the first is above
+    found = found_labels(candidates(changed, shapes), labels.shape)
     assert found.labels[32, 32] == found.labels[32, 14] > 0
 
 
@@ -85,11 +85,11 @@ def test_of_two_the_one_that_owns_more_of_both_is_above(votes, expected):
 
 def test_a_student_of_whole_shapes_is_kept_with_its_thresholds(tmp_path):
     environment.set_up(seed=0, deterministic=True, mixed_precision="none")
-    labels, full = crossing()
+    labels, shapes = crossing()
     images = np.stack([np.where(labels[..., np.newaxis] == 2, 220, 110 * (labels[..., np.newaxis] > 0)).astype(np.uint8)
                        .repeat(3, axis=-1)] * 4)
     learnt = {"diameter": 20.0, "min_scale": 0.8, "max_scale": 1.25}
-    made = student.train(images, np.stack([labels] * 4), seed=0, num_steps=12, batch_size=2, width=4, full=[full] * 4,
+    made = student.train(images, np.stack([labels] * 4), seed=0, num_steps=12, batch_size=2, width=4, shapes=[shapes] * 4,
                          metadata={"learnt": learnt})
     assert made.amodal and made.thresholds["nms"] in student.AMODAL_OVERLAPS
     (tmp_path / "student.npz").write_bytes(made.to_bytes())
@@ -100,10 +100,32 @@ def test_a_student_of_whole_shapes_is_kept_with_its_thresholds(tmp_path):
 
 
 def test_whole_masks_follow_their_picture_when_it_is_changed():
-    labels, full = crossing()
+    labels, shapes = crossing()
     image = labels[..., np.newaxis].repeat(3, axis=-1) / np.float32(4.0)
-    batches = amodal.Batches([image], [labels], [full], augment=Augmenter(0), batch_size=3, seed=0, grid=GRID, num_rays=NUM_RAYS)
+    batches = amodal.Batches([image], [labels], [shapes], augment=Augmenter(0), batch_size=3, seed=0, grid=GRID, num_rays=NUM_RAYS)
     (images,), (scores, rays) = batches[0]
     assert images.shape == (3, 64, 64, 3) and scores.shape == (3, 32, 32, 1) and rays.shape == (3, 32, 32, NUM_RAYS + 1)
     np.testing.assert_array_equal(rays[..., -1:], scores)
     assert (rays[..., :-1].max(axis=(1, 2, 3)) > 40).all()  # along the lower bar, beyond the upper one
+
+
+def test_distances_reach_beyond_the_border_where_the_instance_does():
+    labels, shape = np.zeros((16, 16), np.int32), Shape(3, -21, np.ones((9, 25), np.uint8))
+    labels[3:12, :4] = 1  # the right end of a long bar
+    rays = amodal.distances(labels, [shape], grid=GRID, num_rays=NUM_RAYS)
+    assert rays[4, 0].max() == pytest.approx(21.0, abs=1.5)
+    assert (rays[2:6, :2] > 0).all() and np.count_nonzero(rays.any(axis=-1)) == 8
+
+
+@pytest.mark.parametrize("quarters", range(4))
+@pytest.mark.parametrize("is_flipped", [False, True])
+def test_a_shape_turns_with_its_picture(quarters, is_flipped):
+    picture = np.zeros((12, 10), np.uint8)
+    mask = np.array([[1, 1, 0], [0, 1, 1]], np.uint8)
+    picture[7:9, 2:5] = mask
+    turn = Turn(quarters, is_flipped)
+    shape = turn.shape(Shape(7, 2, mask), size=(12, 10))
+    expected = turn.array(picture)
+    rows, columns = mask.shape[::-1] if quarters % 2 else mask.shape
+    np.testing.assert_array_equal(expected[shape.top:shape.top + rows, shape.left:shape.left + columns], shape.mask)
+    assert expected.sum() == shape.mask.sum() == 4

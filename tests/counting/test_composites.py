@@ -26,12 +26,21 @@ def disks(count=6, size=32):
     return np.stack(made).astype(np.float32)
 
 
+def full_masks(composite):
+    """The masks of whole instances inside of a composite, bool [k, H, W]."""
+    size = len(composite.labels)
+    masks = np.zeros((len(composite.shapes), 3 * size, 3 * size), bool)
+    for mask, (top, left, pixels) in zip(masks, composite.shapes):
+        mask[size + top:size + top + len(pixels), size + left:size + left + pixels.shape[1]] = pixels
+    return masks[:, size:2 * size, size:2 * size]
+
+
 def test_a_scene_of_two_has_the_labels_that_it_was_made_with():
     scene = composites.compose([Placed(square(0.2), 1, 1), Placed(square(0.8), 3, 2)], size=8, min_visible=0.2)
     expected = np.zeros((8, 8), int)
     expected[1:5, 1:5], expected[3:7, 2:6] = 1, 2  # the second lies above the first
     np.testing.assert_array_equal(scene.labels, expected)
-    assert scene.full.shape == (2, 8, 8) and scene.full.sum(axis=(1, 2)).tolist() == [16, 16]
+    assert full_masks(scene).sum(axis=(1, 2)).tolist() == [16, 16]
     assert np.bincount(scene.labels.ravel())[1:].tolist() == [10, 16]  # what is seen is below the whole
     np.testing.assert_array_equal(scene.image[expected == 1], 51)
     np.testing.assert_array_equal(scene.image[expected == 2], 204)
@@ -75,8 +84,8 @@ def test_a_dense_composite_has_no_ground_and_a_black_one_has():
     assert (dense.labels == 0).mean() < 2 * composites.MOST_UNCOVERED
     numbers = set()
     for made in composites.make(disks(), Recipe(size=64, ground="black", shadow_strength=0.0), count=6, seed=0):
-        numbers.add(len(made.full))
-        assert np.median(made.image[~made.full.any(axis=0)]) == 0  # black but for soft edges
+        numbers.add(len(made.shapes))
+        assert np.median(made.image[~full_masks(made).any(axis=0)]) == 0  # black but for soft edges
     assert len(numbers) > 2
 
 
@@ -84,8 +93,9 @@ def test_equal_seeds_make_equal_composites_and_the_number_is_any():
     first, again, other = (list(composites.make(disks(), Recipe(size=64), count=count, seed=seed))
                            for count, seed in ((2, 3), (3, 3), (2, 4)))
     for one, two in zip(first, again):
-        for name in one._fields:
+        for name in ("image", "labels"):
             np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+        np.testing.assert_array_equal(full_masks(one), full_masks(two))
     assert not np.array_equal(first[0].image, first[1].image)
     assert not np.array_equal(first[0].image, other[0].image)
 
@@ -118,8 +128,8 @@ def test_instances_on_black_are_as_far_apart_as_the_spacing_says():
 def test_a_heap_has_instances_below_those_that_are_well_apart():
     recipe = Recipe(size=64, min_scale=1.0, max_scale=1.0, shadow_strength=0.0, spacing=1.0, min_visible=0.0)
     one = next(composites.make(disks(count=1), recipe, count=1, seed=0))
-    seen = np.bincount(one.labels.ravel(), minlength=len(one.full) + 1)[1:]
-    inside = one.full.sum(axis=(1, 2)) >= 80  # not cut by the border; a whole disk has about 95 pixels
+    seen = np.bincount(one.labels.ravel(), minlength=len(one.shapes) + 1)[1:]
+    inside = full_masks(one).sum(axis=(1, 2)) >= 80  # not cut by the border; a whole disk has about 95 pixels
     assert (one.labels == 0).mean() < 0.05
     assert (seen[inside] >= 80).sum() >= 5 and (seen[inside] < 50).sum() >= 5
 
@@ -127,6 +137,6 @@ def test_a_heap_has_instances_below_those_that_are_well_apart():
 def test_the_ground_may_be_a_picture():
     recipe = Recipe(size=32, ground="own", shadow_strength=0.0)
     one = next(composites.make(disks(), recipe, count=1, seed=0, ground=np.full((40, 50, 3), 99, np.uint8)))
-    assert (one.image[one.full.sum(axis=0) == 0] >= 70).all() and (one.labels == 0).any()
+    assert (one.image[full_masks(one).sum(axis=0) == 0] >= 70).all() and (one.labels == 0).any()
     with pytest.raises(ValueError, match="a picture of at least 32 pixels"):
         next(composites.make(disks(), recipe, count=1, seed=0))
