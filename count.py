@@ -33,6 +33,7 @@ import tool_flags
 NUM_INSTANCES = 1024  # that composites are made of, at most
 INSTANCES_EACH = 16  # for each composite, where there are few
 DENSE = {"min_scale": 0.6, "max_scale": 1.7, "min_visible": 0.45, "spacing": 0.8, "shadow_strength": 0.7}  # a heap
+PILE = {"min_visible": 0.33}  # a heap of which whole shapes are learnt
 APART = {"min_scale": 0.8, "max_scale": 1.25, "min_visible": 0.2, "spacing": 0.5, "shadow_strength": 0.0}
 
 
@@ -93,21 +94,22 @@ def window_of_student(options: tool_config.Counting, applied: student.Student, p
     return best
 
 
-def complete(options: tool_config.Counting, *, ground: str, upright: bool, amodal: bool = False) -> tool_config.Counting:
+def complete(options: tool_config.Counting, *, ground: str, upright: bool) -> tool_config.Counting:
     """Sets what was not given and follows from the ground: the ground itself, sizes, spacing, what must be seen, shadows.
 
     Args:
       options: of the command.
       ground: of the generator's backgrounds, or of the student; a given one goes before.
       upright: likewise whether instances are upright.
-      amodal: likewise whether whole shapes are learnt.
 
     Raises:
       UserError: the smallest size is above the largest, or whole shapes are asked for where ground is seen.
     """
     made = options.composites
     ground = made.ground or ground
-    defaults = {"ground": ground, "upright": upright, "amodal": amodal, **(DENSE if ground == "dense" else APART)}
+    amodal = ground == "dense" if made.amodal is None else made.amodal
+    defaults = {"ground": ground, "upright": upright, "amodal": amodal, **(DENSE if ground == "dense" else APART),
+                **(PILE if amodal else {})}
     is_default = made.min_scale is None or made.max_scale is None
     made = dataclasses.replace(made, **{name: value for name, value in defaults.items() if getattr(made, name) is None})
     if made.min_scale > made.max_scale:
@@ -194,7 +196,7 @@ def main(argv: list[str]) -> None:
     made = {}
     if options.student:
         applied = student.load(options.student)
-        options = complete(options, ground=applied.ground, upright=applied.upright, amodal=applied.amodal)
+        options = complete(options, ground=applied.ground, upright=applied.upright)
         photograph = load_photograph(options)
         scaled = scale(photograph, name=options.image, flat_field=applied.flat_field,
                        window_size=window_of_student(options, applied, photograph))

@@ -101,7 +101,8 @@ def _define_composites() -> None:
                             "dense ground, 1.25 elsewhere.",
                             lower_bound=0.1, upper_bound=4.0)
     absl_flags.DEFINE_float("min_visible", None, "Share of an instance that others must leave to be seen; of a smaller rest "
-                            "the student learns that it is ground. Default: 0.45 on dense ground, 0.2 elsewhere.",
+                            "the student learns that it is ground. Default: 0.33 with --amodal, 0.45 on other dense ground, 0.2 "
+                            "elsewhere.",
                             lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_float("spacing", None, "Least distance of the middles of two instances, in diameters: 0.5 asks that middles "
                             "are seen, 1 that instances only touch. On dense ground more lie below them. Default: 0.8 on dense "
@@ -112,9 +113,10 @@ def _define_composites() -> None:
     absl_flags.DEFINE_bool("upright", None, "Turn instances by at most 15 degrees in composites, and composites not at all: for "
                            "things that never stand on their heads, or that are lit from above. Default: as the generator "
                            "was trained (--novertical_flip), or the student.")
-    absl_flags.DEFINE_bool("amodal", None, "Learn whole shapes, with what others hide (amodal segmentation), so that one thing that "
-                           "another lies across is counted once: for things in a heap. Outlines are whole, and labels are of "
-                           "what is seen. Dense ground only. Default: as the student that is given; otherwise no.")
+    absl_flags.DEFINE_bool("amodal", None, "Learn whole shapes, with what others and the photograph's border hide (amodal "
+                           "segmentation), so that one thing that another lies across is counted once. Outlines are whole, and "
+                           "labels are of what is seen. Of less than --min_visible nothing is kept. Dense ground only, where it "
+                           "is the default.")
 
 
 def define_export() -> None:

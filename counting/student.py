@@ -69,7 +69,7 @@ class Student:
 
     @property
     def least_seen(self) -> float:
-        """Share of an instance that must be seen so that it counts, where whole shapes are known; else 0."""
+        """Share of the whole shape that must be seen so that an instance is kept, where whole shapes are said; else 0."""
         return float(self.metadata.get("learnt", {}).get("min_visible", 0.0)) if self.amodal else 0.0
 
     @property
