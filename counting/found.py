@@ -40,7 +40,10 @@ class Found(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What is measured of an instance's pixels, in pixels of the photograph; of `COLUMNS`."""
+    """What is measured of an instance's pixels, in pixels of the photograph; of `COLUMNS`.
+
+    `whole_diameter` is of a disk as large as what is inside of the whole outline, and `seen` the share of that which is seen.
+    """
 
     number: int
     x: float
@@ -51,6 +54,8 @@ class Row(NamedTuple):
     height: int
     area: int
     equivalent_diameter: float
+    whole_diameter: float
+    seen: float
     score: float
 
 
@@ -79,19 +84,20 @@ class Instances:
     def rows(self) -> list[Row]:
         """What is measured of each instance's pixels in `labels`, which lie in the box of its outline."""
         rows = []
-        for number, (outline, score) in enumerate(zip(self.outlines, self.scores), start=1):
+        whole_areas = _areas(self.outlines) if self.whole_areas is None else self.whole_areas
+        for number, (outline, score, whole_area) in enumerate(zip(self.outlines, self.scores, whole_areas), start=1):
             low, high = box_of(outline, self.labels.shape)
             ys, xs = np.nonzero(self.labels[low[1]:high[1], low[0]:high[0]] == number)
             left, top, area = int(low[0] + xs.min()), int(low[1] + ys.min()), len(xs)
             rows.append(Row(number, round(low[0] + xs.mean() + 0.5, 2), round(low[1] + ys.mean() + 0.5, 2), left, top,
-                            int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1, area, round(2.0 * (area / np.pi) ** 0.5, 2),
-                            round(float(score), 4)))
+                            int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1, area, diameter_of(area), diameter_of(whole_area),
+                            round(min(1.0, area / max(whole_area, 1.0)), 4), round(float(score), 4)))
         return rows
 
-    def seen_shares(self) -> np.ndarray:
-        """Returns which share of the area inside of each whole outline is the instance's in `labels`, float64 [m]."""
-        areas = _areas(self.outlines) if self.whole_areas is None else self.whole_areas
-        return np.array([row.area for row in self.rows]) / np.maximum(areas, 1.0)
+
+def diameter_of(area: float) -> float:
+    """Returns the diameter of a disk of an area, to two digits."""
+    return round(2.0 * float(area / np.pi) ** 0.5, 2)
 
 
 def _areas(outlines: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ from visualization import outlines, tiles
 STUDENT, COMPOSITES = "student.npz", "composites.png"
 RESULTS = ("count.json", "instances.csv", "labels.png", "instances.json", "overlay.png")
 NAMES = (*RESULTS, STUDENT, COMPOSITES)
+QUARTILES = ("lower_quartile", "median", "upper_quartile")
 SHOWN = 8  # composites on their sheet
 Contents = dict[str, Union[bytes, str]]
 """Files' contents by their names."""
@@ -31,9 +32,10 @@ def results(photograph: np.ndarray, instances: Instances, *, name: str, settings
     rows = instances.rows
     diameters, areas = np.array([row.equivalent_diameter for row in rows]), np.array([row.area for row in rows])
     height, width = instances.labels.shape
-    quartiles = np.percentile(diameters, (25, 50, 75)).round(2).tolist()
+    quartiles, whole = (np.percentile(values, (25, 50, 75)).round(2).tolist()
+                        for values in (diameters, [row.whole_diameter for row in rows]))
     summary = {"count": len(rows), "image": name, "width": width, "height": height,
-               "equivalent_diameter": dict(zip(("lower_quartile", "median", "upper_quartile"), quartiles)),
+               "equivalent_diameter": dict(zip(QUARTILES, quartiles)), "whole_diameter": dict(zip(QUARTILES, whole)),
                "mean_area": round(float(areas.mean()), 2),
                "covered": round(float(areas.sum() / (height * width)), 4), **settings}
     overlay = outlines.numbered(photograph, instances.outlines, diameter=quartiles[1],

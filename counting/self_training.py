@@ -87,7 +87,7 @@ def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str, amodal: 
     """
     labels = found.labels
     if amodal:
-        is_hidden = np.concatenate([[False], found.seen_shares() < LEAST_SEEN])
+        is_hidden = np.array([False, *(row.seen < LEAST_SEEN for row in found.rows)])
         labels = np.where(is_hidden[labels], 0, labels).astype(labels.dtype)
     labels = cv2.resize(labels, scaled.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     cut = cut_out(scaled, labels, blur=BLUR[ground], least_area=LEAST_AREA[ground])

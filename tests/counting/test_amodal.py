@@ -59,7 +59,7 @@ def test_two_parts_of_one_instance_are_found_as_one_below_the_other():
     upper = found.labels[14, 32]
     assert found.labels[32, 32] == upper  # where both are, the upper one is seen
     assert found.labels[32, 14] == found.labels[32, 48] != upper
-    shares = found.seen_shares()
+    shares = [row.seen for row in found.rows]
     assert shares[upper - 1] > 0.95 and 0.6 < shares[2 - upper] < 0.8
     changed = labels.copy()
     changed[24:40, 6:58] = 1  # now the first is above

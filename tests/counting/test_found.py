@@ -38,8 +38,9 @@ def test_the_table_holds_centres_boxes_areas_and_diameters(instances):
     assert tuple(rows[0]) == found.COLUMNS
     assert {name: float(value) for name, value in rows[1].items()} == pytest.approx(
         {"number": 2, "x": 15, "y": 15, "left": 10, "top": 10, "width": 10, "height": 10, "area": 100,
-         "equivalent_diameter": 11.28, "score": 0.9})
+         "equivalent_diameter": 11.28, "whole_diameter": 11.28, "seen": 1.0, "score": 0.9})
     assert [int(row["area"]) for row in rows] == [96, 100]
+    assert float(rows[0]["whole_diameter"]) == 11.28 and float(rows[0]["seen"]) == 0.96  # the other covers four pixels
 
 
 def test_a_pixel_is_inside_where_its_middle_is_by_odd_crossings():
@@ -119,5 +120,5 @@ def test_what_lies_beyond_the_border_counts_as_not_seen(least_seen, expected):
     instances = found.in_photograph(Found(outlines, np.ones(3, np.float32)), scaled=(20, 20), shape=(40, 40),
                                     least_seen=least_seen)
     assert len(instances.scores) == expected == instances.labels.max()
-    np.testing.assert_allclose(sorted(instances.seen_shares())[::-1], [1.0, 0.5, 0.2][:expected], atol=0.01)
+    np.testing.assert_allclose(sorted(row.seen for row in instances.rows)[::-1], [1.0, 0.5, 0.2][:expected], atol=0.01)
     np.testing.assert_allclose(instances.whole_areas, 400.0)  # in the photograph's own pixels
