@@ -94,20 +94,21 @@ def window_of_student(options: tool_config.Counting, applied: student.Student, p
     return best
 
 
-def complete(options: tool_config.Counting, *, ground: str, upright: bool) -> tool_config.Counting:
+def complete(options: tool_config.Counting, *, ground: str, upright: bool, amodal: bool = False) -> tool_config.Counting:
     """Sets what was not given and follows from the ground: the ground itself, sizes, spacing, what must be seen, shadows.
 
     Args:
       options: of the command.
       ground: of the generator's backgrounds, or of the student; a given one goes before.
       upright: likewise whether instances are upright.
+      amodal: likewise whether whole shapes are learnt.
 
     Raises:
       UserError: the smallest size is above the largest, or whole shapes are asked for where ground is seen.
     """
     made = options.composites
     ground = made.ground or ground
-    amodal = ground == "dense" if made.amodal is None else made.amodal
+    amodal = amodal if made.amodal is None else made.amodal
     defaults = {"ground": ground, "upright": upright, "amodal": amodal, **(DENSE if ground == "dense" else APART),
                 **(PILE if amodal else {})}
     is_default = made.min_scale is None or made.max_scale is None
@@ -154,8 +155,7 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
          options: tool_config.Counting) -> found.Instances:
     """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
     name = options.image
-    instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2],
-                                    least_seen=applied.least_seen)
+    instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2])
     if not len(instances.scores):
         raise UserError(f"no instance was found in {name} with --window_size={scaled.window_size}; it should be about 1.5 "
                         "times the biggest instance's width, and the photograph should look like what the student has learnt "
@@ -196,7 +196,7 @@ def main(argv: list[str]) -> None:
     made = {}
     if options.student:
         applied = student.load(options.student)
-        options = complete(options, ground=applied.ground, upright=applied.upright)
+        options = complete(options, ground=applied.ground, upright=applied.upright, amodal=applied.amodal)
         photograph = load_photograph(options)
         scaled = scale(photograph, name=options.image, flat_field=applied.flat_field,
                        window_size=window_of_student(options, applied, photograph))

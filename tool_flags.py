@@ -113,10 +113,9 @@ def _define_composites() -> None:
     absl_flags.DEFINE_bool("upright", None, "Turn instances by at most 15 degrees in composites, and composites not at all: for "
                            "things that never stand on their heads, or that are lit from above. Default: as the generator "
                            "was trained (--novertical_flip), or the student.")
-    absl_flags.DEFINE_bool("amodal", None, "Learn whole shapes, with what others and the photograph's border hide (amodal "
-                           "segmentation), so that one thing that another lies across is counted once. Outlines are whole, and "
-                           "labels are of what is seen. Of less than --min_visible nothing is kept. Dense ground only, where it "
-                           "is the default.")
+    absl_flags.DEFINE_bool("amodal", None, "Learn whole shapes, with what others hide (amodal segmentation), so that one thing that "
+                           "another lies across is counted once: for things in a heap. Outlines are whole, and labels are of "
+                           "what is seen. Dense ground only. Default: as the student that is given; otherwise no.")
 
 
 def define_export() -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from counting import sprites
-from counting.shapes import Shape
+from counting.shapes import Shape, shape_of
 from counting.sprites import Sprite
 from models import composition
 
@@ -64,7 +64,7 @@ class Composite(NamedTuple):
     Attributes:
       image: uint8 [H, W, 3].
       labels: int32 [H, W], the number of the instance that is seen, from 1 on, 0 where there is none.
-      shapes: of the whole instances 1 to k, with what others hide and what lies beyond the border.
+      shapes: of the whole instances 1 to k, what others hide of them too, as far as the composite reaches.
     """
 
     image: np.ndarray
@@ -194,8 +194,7 @@ def compose(placed: Sequence[Placed], *, size: int, min_visible: float,
             alphas[(index, *window)] = sprite.rgba[part][..., 3]
     inside = np.flatnonzero((alphas >= 0.5).any(axis=(1, 2)))
     labels = visible_labels(alphas[inside], min_visible=min_visible)
-    shapes = [Shape(row, column, (sprite.rgba[..., 3] >= 0.5).astype(np.uint8))
-              for sprite, row, column in (placed[index] for index in inside)]
+    shapes = [shape_of(alpha >= 0.5) for alpha in alphas[inside]]
     return Composite(np.round(255.0 * image).astype(np.uint8), labels, shapes)
 
 

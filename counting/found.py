@@ -42,7 +42,8 @@ class Found(NamedTuple):
 class Row(NamedTuple):
     """What is measured of an instance's pixels, in pixels of the photograph; of `COLUMNS`.
 
-    `whole_diameter` is of a disk as large as what is inside of the whole outline, and `seen` the share of that which is seen.
+    `whole_diameter` is of a disk as large as what is inside of the outline, which may be hidden in part, and `seen` the share
+    of that which is seen.
     """
 
     number: int
@@ -71,23 +72,20 @@ class Instances:
         what others hide.
       scores: float32 [m].
       labels: uint16 [H, W], the number of the instance that is seen, from 1 on.
-      whole_areas: inside of each whole outline, in pixels, with what lies beyond the photograph, float64 [m]; None: as
-        `outlines` are.
     """
 
     outlines: Sequence[np.ndarray]
     scores: np.ndarray
     labels: np.ndarray
-    whole_areas: Optional[np.ndarray] = None
 
     @functools.cached_property
     def rows(self) -> list[Row]:
         """What is measured of each instance's pixels in `labels`, which lie in the box of its outline."""
         rows = []
-        whole_areas = _areas(self.outlines) if self.whole_areas is None else self.whole_areas
-        for number, (outline, score, whole_area) in enumerate(zip(self.outlines, self.scores, whole_areas), start=1):
+        for number, (outline, score) in enumerate(zip(self.outlines, self.scores), start=1):
             low, high = box_of(outline, self.labels.shape)
             ys, xs = np.nonzero(self.labels[low[1]:high[1], low[0]:high[0]] == number)
+            whole_area = cv2.contourArea(np.float32(outline))
             left, top, area = int(low[0] + xs.min()), int(low[1] + ys.min()), len(xs)
             rows.append(Row(number, round(low[0] + xs.mean() + 0.5, 2), round(low[1] + ys.mean() + 0.5, 2), left, top,
                             int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1, area, diameter_of(area), diameter_of(whole_area),
@@ -100,18 +98,13 @@ def diameter_of(area: float) -> float:
     return round(2.0 * float(area / np.pi) ** 0.5, 2)
 
 
-def _areas(outlines: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the areas inside of outlines [c, 2], float64 [m]."""
-    return np.array([cv2.contourArea(np.float32(outline)) for outline in outlines])
-
-
 def box_of(outline: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the first and one after the last column and row of the pixels of a picture that an outline touches."""
     low = np.maximum(np.floor(outline.min(axis=0)).astype(int), 0)
     return low, np.minimum(np.ceil(outline.max(axis=0)).astype(int), shape[1::-1])
 
 
-def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int], least_seen: float = 0.0) -> Instances:
+def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) -> Instances:
     """Takes what was found in a scaled photograph back to the photograph's own pixels.
 
     Instances of which nothing is seen, since others cover them, are left out.
@@ -120,19 +113,18 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int], 
       found: as of `Student.find`.
       scaled: height and width of the picture that it was found in.
       shape: of the photograph, H and W.
-      least_seen: share of the area inside of an outline, also beyond the photograph, that is seen; of less, it is left out.
 
     Raises:
       UserError: there are more than 65,535.
     """
     factors = np.array([shape[1] / scaled[1], shape[0] / scaled[0]], np.float32)
-    whole = found.outlines * factors
-    outlines = np.clip(whole, 0.0, np.array([shape[1], shape[0]], np.float32))
+    outlines = np.clip(found.outlines * factors, 0.0, np.array([shape[1], shape[0]], np.float32))
     drawn = np.zeros(shape, np.int32)  # places in `found`, from 1 on
     for index in np.argsort(found.scores if found.heights is None else found.heights, kind="stable"):
         _fill(drawn, outlines[index], int(index) + 1)
-    areas, seen_areas = _areas(whole), np.bincount(drawn.ravel(), minlength=len(outlines) + 1)[1:]
-    seen = np.flatnonzero((seen_areas > 0) & (seen_areas >= least_seen * areas))
+    is_seen = np.zeros(len(outlines) + 1, bool)
+    is_seen[drawn] = True
+    seen = np.flatnonzero(is_seen[1:])
     if len(seen) > MOST_INSTANCES:
         raise UserError(f"{len(seen)} instances were found, and labels of 16 bits number at most {MOST_INSTANCES}; give "
                         "parts of the photograph one by one.")
@@ -140,7 +132,7 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int], 
     order = seen[np.lexsort((middles[:, 0], middles[:, 1]))]
     numbers = np.zeros(len(found.scores) + 1, np.uint16)
     numbers[order + 1] = np.arange(1, len(order) + 1)
-    return Instances(outlines[order], found.scores[order], numbers[drawn], areas[order])
+    return Instances(outlines[order], found.scores[order], numbers[drawn])
 
 
 def _fill(labels: np.ndarray, outline: np.ndarray, number: int) -> None:

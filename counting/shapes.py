@@ -1,4 +1,4 @@
-"""Pixels of whole instances, which may reach beyond the picture's border. Axis letters: h and w the sides of a box, R corners."""
+"""Pixels of whole instances, each in its box. Axis letters: h and w the sides of a box, R corners."""
 
 from typing import NamedTuple
 
@@ -46,6 +46,13 @@ class Turn(NamedTuple):
             top, left, rows, columns = width - left - columns, top, columns, rows
             height, width = width, height
         return Shape(top, width - left - columns if self.is_flipped else left, self.array(shape.mask))
+
+
+def shape_of(mask: np.ndarray) -> Shape:
+    """Returns the shape of a mask, bool [H, W], of at least one pixel."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    return Shape(int(rows[0]), int(columns[0]), mask[box].astype(np.uint8))
 
 
 def inside_of(corners: np.ndarray, *, grid: int) -> Shape:

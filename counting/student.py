@@ -68,11 +68,6 @@ class Student:
         return self.metadata.get("amodal", False)
 
     @property
-    def least_seen(self) -> float:
-        """Share of the whole shape that must be seen so that an instance is kept, where whole shapes are said; else 0."""
-        return float(self.metadata.get("learnt", {}).get("min_visible", 0.0)) if self.amodal else 0.0
-
-    @property
     def flat_field(self) -> float:
         """By which the light of its photograph was evened out, in windows; 0: not."""
         return self.metadata.get("flat_field", 0.0)

@@ -114,8 +114,7 @@ def _scaled(picture: count_pictures.Picture, *, window_size: int, flat_field: fl
 def _find(options: Options, applied: student.Student, picture: count_pictures.Picture,
           scaled: np.ndarray) -> found.Instances:
     """Returns what a student finds, in the picture's own pixels, outlines as --outlines says."""
-    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2],
-                                    least_seen=options.min_visible if applied.amodal else 0.0)
+    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
     ground = applied.ground if options.student and not options.self_training_rounds else ground_of(options, picture)
     is_wanted = half_maximum.is_wanted(options.outlines, ground=ground) and len(instances.scores)
     return half_maximum.refined(instances, picture.rgb) if is_wanted else instances

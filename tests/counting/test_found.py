@@ -111,14 +111,3 @@ def test_a_student_is_kept_only_where_none_is(tmp_path):
     assert outputs.keep(str(tmp_path / "a"), contents) is None
     assert (tmp_path / "a" / "student.npz").read_text() == "old"
     assert outputs.keep(str(tmp_path / "b"), {}) is None
-
-
-@pytest.mark.parametrize("least_seen, expected", [(0.0, 3), (0.3, 2), (0.6, 1)])
-def test_what_lies_beyond_the_border_counts_as_not_seen(least_seen, expected):
-    corners = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]], np.float32)
-    outlines = np.stack([corners, corners + (15.0, 10.0), corners + (-8.0, 10.0)])  # whole, half and a fifth inside
-    instances = found.in_photograph(Found(outlines, np.ones(3, np.float32)), scaled=(20, 20), shape=(40, 40),
-                                    least_seen=least_seen)
-    assert len(instances.scores) == expected == instances.labels.max()
-    np.testing.assert_allclose(sorted(row.seen for row in instances.rows)[::-1], [1.0, 0.5, 0.2][:expected], atol=0.01)
-    np.testing.assert_allclose(instances.whole_areas, 400.0)  # in the photograph's own pixels

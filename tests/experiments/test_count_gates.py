@@ -31,7 +31,7 @@ def test_drawn_instances_need_no_labels():
 
 def test_a_given_student_is_applied_and_none_is_trained(monkeypatch):
     class Corner:
-        metadata, ground, flat_field, amodal = {}, "dense", 0.0, False
+        metadata, ground, flat_field = {}, "dense", 0.0
 
         def find(self, picture):
             assert picture.shape == (256, 256, 3)  # twice as large, for windows of 32 pixels
@@ -47,7 +47,7 @@ def test_a_round_of_self_training_teaches_by_what_was_found(monkeypatch):
     square = np.array([[0, 0], [20, 0], [20, 20], [0, 20]], np.float32)
 
     class Squares:
-        metadata, ground, flat_field, amodal = {}, "dense", 0.0, False
+        metadata, ground, flat_field = {}, "dense", 0.0
 
         def __init__(self, number):
             self._number = number
