@@ -33,7 +33,7 @@ import tool_flags
 NUM_INSTANCES = 1024  # that composites are made of, at most
 INSTANCES_EACH = 16  # for each composite, where there are few
 DENSE = {"min_scale": 0.6, "max_scale": 1.7, "min_visible": 0.45, "spacing": 0.8, "shadow_strength": 0.7}  # a heap
-PILE = {"min_visible": 0.33}  # a heap of which whole shapes are learnt
+WHOLE = {**DENSE, "min_visible": 0.33}  # a heap of which whole shapes are learnt
 APART = {"min_scale": 0.8, "max_scale": 1.25, "min_visible": 0.2, "spacing": 0.5, "shadow_strength": 0.0}
 
 
@@ -109,8 +109,8 @@ def complete(options: tool_config.Counting, *, ground: str, upright: bool, amoda
     made = options.composites
     ground = made.ground or ground
     amodal = amodal if made.amodal is None else made.amodal
-    defaults = {"ground": ground, "upright": upright, "amodal": amodal, **(DENSE if ground == "dense" else APART),
-                **(PILE if amodal else {})}
+    usual = WHOLE if amodal else DENSE if ground == "dense" else APART
+    defaults = {"ground": ground, "upright": upright, "amodal": amodal, **usual}
     is_default = made.min_scale is None or made.max_scale is None
     made = dataclasses.replace(made, **{name: value for name, value in defaults.items() if getattr(made, name) is None})
     if made.min_scale > made.max_scale:

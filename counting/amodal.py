@@ -23,7 +23,7 @@ def distances(labels: np.ndarray, shapes: Sequence[Shape], *, grid: int, num_ray
 
     Args:
       labels: int [H, W], the number of the instance that is seen, 1 to k, or 0.
-      shapes: of the k whole instances, which may reach beyond the picture.
+      shapes: of the k whole instances, inside of the picture.
       grid: pixels along each axis for one place, which divides H and W.
       num_rays: R.
 
@@ -36,12 +36,10 @@ def distances(labels: np.ndarray, shapes: Sequence[Shape], *, grid: int, num_ray
     for number, shape in enumerate(shapes, start=1):
         top, left = shape.top // grid, shape.left // grid  # of the first place
         padded = np.pad(shape.mask, ((shape.top - grid * top, 0), (shape.left - grid * left, 0)))
-        bottom, right = top - -padded.shape[0] // grid, left - -padded.shape[1] // grid
-        box = np.s_[max(top, 0):max(bottom, 0), max(left, 0):max(right, 0)]
+        box = np.s_[top:top - -padded.shape[0] // grid, left:left - -padded.shape[1] // grid]
         seen = numbers[box] == number
         if seen.any():
-            whole = star_dist(padded.astype(np.uint16), num_rays, grid=(grid, grid))[max(-top, 0):, max(-left, 0):]
-            found[box][seen] = whole[:seen.shape[0], :seen.shape[1]][seen]
+            found[box][seen] = star_dist(padded.astype(np.uint16), num_rays, grid=(grid, grid))[seen]
     return found
 
 

@@ -50,9 +50,9 @@ class Turn(NamedTuple):
 
 def shape_of(mask: np.ndarray) -> Shape:
     """Returns the shape of a mask, bool [H, W], of at least one pixel."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-    return Shape(int(rows[0]), int(columns[0]), mask[box].astype(np.uint8))
+    pixels = mask.astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(pixels)
+    return Shape(top, left, pixels[top:top + height, left:left + width].copy())
 
 
 def inside_of(corners: np.ndarray, *, grid: int) -> Shape:

@@ -109,14 +109,6 @@ def test_whole_masks_follow_their_picture_when_it_is_changed():
     assert (rays[..., :-1].max(axis=(1, 2, 3)) > 40).all()  # along the lower bar, beyond the upper one
 
 
-def test_distances_reach_beyond_the_border_where_the_instance_does():
-    labels, shape = np.zeros((16, 16), np.int32), Shape(3, -21, np.ones((9, 25), np.uint8))
-    labels[3:12, :4] = 1  # the right end of a long bar
-    rays = amodal.distances(labels, [shape], grid=GRID, num_rays=NUM_RAYS)
-    assert rays[4, 0].max() == pytest.approx(21.0, abs=1.5)
-    assert (rays[2:6, :2] > 0).all() and np.count_nonzero(rays.any(axis=-1)) == 8
-
-
 @pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("is_flipped", [False, True])
 def test_a_shape_turns_with_its_picture(quarters, is_flipped):

@@ -28,11 +28,10 @@ def disks(count=6, size=32):
 
 def full_masks(composite):
     """The masks of whole instances inside of a composite, bool [k, H, W]."""
-    size = len(composite.labels)
-    masks = np.zeros((len(composite.shapes), 3 * size, 3 * size), bool)
+    masks = np.zeros((len(composite.shapes), *composite.labels.shape), bool)
     for mask, (top, left, pixels) in zip(masks, composite.shapes):
-        mask[size + top:size + top + len(pixels), size + left:size + left + pixels.shape[1]] = pixels
-    return masks[:, size:2 * size, size:2 * size]
+        mask[top:top + pixels.shape[0], left:left + pixels.shape[1]] = pixels
+    return masks
 
 
 def test_a_scene_of_two_has_the_labels_that_it_was_made_with():
