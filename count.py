@@ -181,7 +181,8 @@ def train_further(options: tool_config.Counting, instances: found.Instances, pho
     ground = options.composites.ground
     window_size = self_training.window_size(instances, trained=scaled.window_size, ground=ground)
     scaled = scale(photograph, name=options.image, window_size=window_size, flat_field=scaled.flat_field)
-    cut = self_training.cut_instances(instances, scaled.pixels, ground=ground, amodal=options.composites.amodal)
+    cut = self_training.cut_instances(instances, scaled.pixels, ground=ground, amodal=options.composites.amodal,
+                                      share=options.cut_out_share)
     narrow = self_training.recipe_of(recipe)
     applied, made = train(options, cut, recipe=narrow, learnt=self_training.learnt(cut, narrow), scaled=scaled)
     return applied, made, scaled, find(applied, photograph, scaled, options=options), len(cut)

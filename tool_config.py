@@ -79,6 +79,7 @@ class Counting:
     batch_size: int
     student_width: int
     self_training_rounds: Optional[int]
+    cut_out_share: float
     outlines: str
     seed: int
     max_megapixels: float

@@ -70,7 +70,7 @@ def _boxes(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.bincount(numbers, minlength=count), boxes
 
 
-def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str, amodal: bool = False) -> np.ndarray:
+def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str, amodal: bool = False, share: float = 1.0) -> np.ndarray:
     """Cuts out what was found, for composites of a ground.
 
     Args:
@@ -78,6 +78,8 @@ def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str, amodal: 
       scaled: the photograph so that windows are of 64 pixels, uint8 [H, W, 3].
       ground: one of `counting.composites.GROUNDS`.
       amodal: whether outlines are of whole instances, so that those that others hide in part can be left out.
+      share: of what was found, in (0, 1]; those of the best scores are cut out. What looks like no instance has a low score,
+        and a student that learns from it finds more of it.
 
     Returns:
       As `cut_out`.
@@ -85,10 +87,10 @@ def cut_instances(found: Instances, scaled: np.ndarray, *, ground: str, amodal: 
     Raises:
       UserError: they are fewer than `LEAST_INSTANCES`.
     """
-    labels = found.labels
+    is_left_out = found.scores < np.quantile(found.scores, 1.0 - share)
     if amodal:
-        is_hidden = np.array([False, *(row.seen < LEAST_SEEN for row in found.rows)])
-        labels = np.where(is_hidden[labels], 0, labels).astype(labels.dtype)
+        is_left_out |= np.array([row.seen < LEAST_SEEN for row in found.rows])
+    labels = np.where(np.append(False, is_left_out)[found.labels], 0, found.labels).astype(found.labels.dtype)
     labels = cv2.resize(labels, scaled.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     cut = cut_out(scaled, labels, blur=BLUR[ground], least_area=LEAST_AREA[ground])
     if len(cut) < LEAST_INSTANCES:

@@ -216,11 +216,13 @@ def test_a_further_student_learns_from_what_was_found_in_smaller_windows(monkeyp
     photograph = np.zeros((256, 256, 3), np.uint8)
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * 20
     places = [[20 + 50 * (index % 4), 20 + 50 * (index // 4)] for index in range(12)]
-    before = found.in_photograph(Found(np.stack([corners + place for place in places]), np.ones(12, np.float32)),
+    scores = np.linspace(0.5, 1.0, 12, dtype=np.float32)
+    before = found.in_photograph(Found(np.stack([corners + place for place in places]), scores),
                                  scaled=(256, 256), shape=(256, 256))
-    options = SimpleNamespace(image="a.png", outlines="auto", composites=SimpleNamespace(ground="own", amodal=False))
+    options = SimpleNamespace(image="a.png", outlines="auto", cut_out_share=0.75,
+                              composites=SimpleNamespace(ground="own", amodal=False))
     _, _, scaled, instances, number = count.train_further(options, before, photograph, recipe=composites.Recipe(ground="own"),
                                                           scaled=count.Scaled(photograph, 64, 0.0))
     assert scaled.window_size == pytest.approx(2.0 * 2.0 * 20 / np.sqrt(np.pi), abs=1)  # two diameters of a square of 20
-    assert number == 12 and len(instances.scores) == 3
-    assert taught == [(12, 1.25, pytest.approx(2.0 * 20 / np.sqrt(np.pi) * 64 / scaled.window_size, rel=0.05), scaled.window_size)]
+    assert number == 9 and len(instances.scores) == 3
+    assert taught == [(9, 1.25, pytest.approx(2.0 * 20 / np.sqrt(np.pi) * 64 / scaled.window_size, rel=0.05), scaled.window_size)]

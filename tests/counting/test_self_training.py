@@ -78,6 +78,14 @@ def test_of_whole_shapes_those_that_others_hide_are_left_out():
     assert len(self_training.cut_instances(hidden, picture, ground="dense")) == 12
 
 
+def test_a_share_of_the_best_scores_is_cut_out():
+    picture, instances = many(12)
+    scores = np.linspace(0.4, 0.9, 12, dtype=np.float32)[::-1]
+    scored = found.Instances(instances.outlines, scores, instances.labels)
+    cut = self_training.cut_instances(scored, picture, ground="dense", share=0.75)
+    assert [round(255 * float(one[32, 32, 0])) for one in cut] == list(range(1, 10))
+
+
 def test_a_few_teach_nothing():
     picture, instances = many(self_training.LEAST_INSTANCES - 1)
     with pytest.raises(UserError, match="7 whole instances were found, and at least 8 are needed"):
