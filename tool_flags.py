@@ -97,8 +97,8 @@ def _define_composites() -> None:
                            "pastes a random number of them on black, 'own' on the photograph's dark ground with the "
                            "bright things on it taken away, as in a micrograph. Default: that of the generator's "
                            "backgrounds, or of the student.")
-    absl_flags.DEFINE_float("min_scale", None, "Smallest size of an instance in composites, as a factor. Default: 0.6 on "
-                            "dense ground, 0.8 elsewhere.",
+    absl_flags.DEFINE_float("min_scale", None, "Smallest size of an instance in composites, as a factor; a further "
+                            "student sees 0.8 to 1.25 times what was found. Default: 0.6 on dense ground, 0.8 elsewhere.",
                             lower_bound=0.1, upper_bound=4.0)
     absl_flags.DEFINE_float("max_scale", None, "Largest size of an instance in composites, as a factor. Default: 1.7 on "
                             "dense ground, 1.25 elsewhere.",

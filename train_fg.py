@@ -2,7 +2,8 @@
 
     python train_fg.py                                                     # the bundled airplanes
     python train_fg.py --flagfile=experiments/paper/fg_birds.flags --data_dir=CUB_200_2011 --backgrounds=landscapes
-    python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=my/landscapes --run_dir=runs/mine
+    python train_fg.py --flagfile=experiments/best/fg_birds_suggested_area.flags --dataset=folder --images=my/photographs \
+        --boxes=my/boxes.txt --area_constant=0.4 --run_dir=runs/mine
 
 An area constant for them:
 
