@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.backgrounds import BackgroundPool
+from data.pipeline import prefetched
 from errors import UserError
 
 # Independent streams of random numbers under one seed.
@@ -153,7 +154,7 @@ def _with_backgrounds(
     steps = tf.data.Dataset.range(span.start_step, span.num_steps)
     photographs = steps.map(_plain(draw), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = tf.data.Dataset.zip((photographs, _one_by_one(draw_background, span=span)))
-    return batches.map(_plain(lambda batch, patches: {**batch, "backgrounds": patches})).prefetch(2)
+    return prefetched(batches.map(_plain(lambda batch, patches: {**batch, "backgrounds": patches})), 2)
 
 
 def _one_by_one(draw: Callable, *, span: _Span) -> tf.data.Dataset:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import config
 from data import decoding, illumination, images, label_images, samples, synthetic
+from data.pipeline import prefetched
 from errors import UserError
 
 WINDOW = 64  # Table 2's size
@@ -218,7 +219,7 @@ class SceneStream:
             return batch
 
         steps = tf.data.Dataset.range(start_step, num_steps)
-        return steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(4)
+        return prefetched(steps.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True), 4)
 
 
 def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:

@@ -56,6 +56,7 @@ class Options:
     num_composites: int
     num_steps: int
     self_training_rounds: int
+    cut_out_share: float
     amodal: bool
     outlines: str
     seed: int
@@ -98,7 +99,7 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
         ground = ground_of(options, picture)
         window_size = self_training.window_size(instances, trained=window_size, ground=ground)
         scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
-        cut = self_training.cut_instances(instances, scaled, ground=ground, amodal=options.amodal)
+        cut = self_training.cut_instances(instances, scaled, ground=ground, amodal=options.amodal, share=options.cut_out_share)
         applied, num_instances = teach(options, cut, picture=picture, scaled=scaled, is_cut=True), len(cut)
         instances = _find(options, applied, picture, scaled)
     measures = count_pictures.measure(picture, instances.labels.astype(np.int64))
@@ -194,6 +195,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_composites", 300, "Composites.", lower_bound=2)
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("self_training_rounds", 0, "As of count.py.", lower_bound=0)
+    absl_flags.DEFINE_float("cut_out_share", 1.0, "As of count.py.", lower_bound=0.01, upper_bound=1.0)
     absl_flags.DEFINE_bool("amodal", False, "As of count.py.")
     absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"], "As of count.py.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")

@@ -63,6 +63,6 @@ def test_a_round_of_self_training_teaches_by_what_was_found(monkeypatch):
     monkeypatch.setattr(count_gates.student, "load", {"a.npz": Squares(8)}.get)
     monkeypatch.setattr(count_gates, "teach", teach)
     options = SimpleNamespace(student="a.npz", window_size=64, seed=0, self_training_rounds=1, ground=None, outlines="auto",
-                              amodal=False)
+                              amodal=False, cut_out_share=1.0)
     row = count_gates.measure(options, count_pictures.drawn("bent_beans", size=128))
     assert row["num_found"] <= 5 and row["instances"] == 8 and row["window_size"] == 64
