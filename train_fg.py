@@ -2,12 +2,11 @@
 
     python train_fg.py                                                     # the bundled airplanes
     python train_fg.py --flagfile=experiments/paper/fg_birds.flags --data_dir=CUB_200_2011 --backgrounds=landscapes
-    python train_fg.py --flagfile=experiments/best/fg_birds_suggested_area.flags --dataset=folder --images=my/photographs \
-        --boxes=my/boxes.txt --area_constant=0.4 --run_dir=runs/mine
+    python train_fg.py --flagfile=experiments/best/fg_birds_suggested_area.flags --dataset=folder --images=DIR --boxes=FILE
 
 An area constant for them:
 
-    python train_fg.py --images=my/photographs --boxes=my/boxes.txt --backgrounds=outside_boxes --suggest
+    python train_fg.py --images=DIR --boxes=FILE --backgrounds=outside_boxes --suggest
 
 The same command continues a run that was stopped or killed.
 """

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.backgrounds import BackgroundPool
-from data.pipeline import prefetched
+from data.prefetching import prefetched
 from errors import UserError
 
 # Independent streams of random numbers under one seed.

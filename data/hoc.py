@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import config
 from data import decoding, illumination, images, label_images, samples, synthetic
-from data.pipeline import prefetched
+from data.prefetching import prefetched
 from errors import UserError
 
 WINDOW = 64  # Table 2's size
