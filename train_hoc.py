@@ -1,9 +1,12 @@
 """Learns single instances with masks from one photograph of a cluster: the paper's second application.
 
     python train_hoc.py --flagfile=experiments/best/hoc_fruit_shadow.flags --seed=1     # the bundled oranges
-    python train_hoc.py --flagfile=experiments/best/hoc_seed_one.flags --image=beans.jpg --window_size=96
-    python train_hoc.py --image=beans.jpg --suggest                        # --window_size and more for a photograph
     python train_hoc.py --drawn_cluster=ellipses                           # known masks, measured against
+
+A photograph of one's own, and the settings for it:
+
+    python train_hoc.py --flagfile=experiments/best/hoc_seed_one.flags --image=beans.jpg --window_size=96
+    python train_hoc.py --image=beans.jpg --suggest
 
 Without a flagfile it is Table 4's fruit row as printed, which makes lattices (docs/clusters.md). The same command continues a run
 that was stopped or killed.

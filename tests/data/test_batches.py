@@ -52,7 +52,7 @@ def test_shapes_are_known_before_the_first_batch():
         crops=_numbered_crops(5), background_pool=_noise_pool(), batch_size=4, seed=0, num_steps=9, shards=2
     )
     assert all(dataset.element_spec[key].shape == (2, 8, 8, 3) for key in _KEYS[:3])
-    assert dataset.cardinality() == 9
+    assert dataset.cardinality() == 9 and dataset.options().autotune.enabled is False  # see `data.prefetching`
 
 
 def test_equal_seeds_give_equal_batches_and_others_do_not():

@@ -187,6 +187,7 @@ def test_shapes_are_known_before_the_first_batch():
     assert spec["foreground_inputs"] == tf.TensorSpec([3, 2, 5], tf.float32)
     assert spec["background_inputs"] == spec["reals"] == tf.TensorSpec([2, 64, 64, 3], tf.uint8)
     assert spec["step"] == tf.TensorSpec([], tf.int64) and dataset.cardinality() == 9
+    assert dataset.options().autotune.enabled is False  # see `data.prefetching`
 
 
 def test_latents_are_uniform_between_minus_one_and_one():
