@@ -76,6 +76,9 @@ def _define_picture() -> None:
                               "biggest instance's width (the paper's rule), at least 16. Default for the bundled oranges: 78; "
                               "for a drawn cluster: 64.")
     define_suggest("flags that fit --image, from the size at which it repeats itself")
+    absl_flags.DEFINE_float("gamma", 1.0, "Raise the picture's values to this power first: below 1, such as 0.5, shaded sides "
+                            "become brighter, so that masks keep them; 1: not, as in the paper (S32).", lower_bound=0.1,
+                            upper_bound=10.0)
     absl_flags.DEFINE_float("flat_field", 0.0, "Even out light and colour that change slowly over the picture: divide it by its "
                             "blur, whose standard deviation is that many windows, such as 0.9; 0: not, as in the paper (S31).",
                             lower_bound=0.0, upper_bound=100.0)

@@ -142,6 +142,7 @@ class Scenes:
     drawn_noise: float
     window_size: Optional[int]
     flat_field: float
+    gamma: float
     num_layers: int
     latent_dim: int
     padding: int

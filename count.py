@@ -24,6 +24,7 @@ import config
 import errors
 from counting import composites, found, generator, half_maximum, outputs, self_training, student, window_search
 from data import decoding, hoc
+from data.illumination import Light
 from errors import UserError
 from inference.sampler import weights_path
 from training import environment
@@ -54,26 +55,31 @@ class Scaled(NamedTuple):
     """A photograph as students see it.
 
     Attributes:
-      pixels: uint8 [h, w, 3], so that windows are of 64 pixels, its light evened out as for the generator.
+      pixels: uint8 [h, w, 3], so that windows are of 64 pixels, its light changed as for the generator.
       window_size: in the photograph's pixels.
-      flat_field: by which the light was evened out, in windows; 0: not.
+      light: how the photograph's was changed.
     """
 
     pixels: np.ndarray
     window_size: int
-    flat_field: float
+    light: Light
 
 
-def scale(photograph: np.ndarray, *, name: str, window_size: int, flat_field: float) -> Scaled:
-    """Scales a photograph, uint8 [H, W, 3], and evens its light out; UserError where it is smaller than a window."""
+def scale(photograph: np.ndarray, *, name: str, window_size: int, light: Light) -> Scaled:
+    """Scales a photograph, uint8 [H, W, 3], and changes its light; UserError where it is smaller than a window."""
     pixels = hoc.scaled_for_windows(photograph, window_size=window_size, name=name)
-    return Scaled(hoc.evened(pixels, flat_field), window_size, flat_field)
+    return Scaled(hoc.relit(pixels, light), window_size, light)
 
 
 def load_photograph(options: tool_config.Counting) -> np.ndarray:
     """Loads the photograph, uint8 [H, W, 3]; UserError where it cannot be read."""
     decoding.allow_megapixels(options.max_megapixels)
     return decoding.load_image(options.image)
+
+
+def light_of(options: tool_config.Counting, *, learnt: Light) -> Light:
+    """Returns how the photograph's light is changed: as that of what was learnt from, but for a given gamma."""
+    return learnt if options.gamma is None else learnt._replace(gamma=options.gamma)
 
 
 def window_of_generator(options: tool_config.Counting, *, trained: Any) -> int:
@@ -85,11 +91,11 @@ def window_of_generator(options: tool_config.Counting, *, trained: Any) -> int:
     return window_size
 
 
-def window_of_student(options: tool_config.Counting, applied: student.Student, photograph: np.ndarray) -> int:
+def window_of_student(options: tool_config.Counting, applied: student.Student, photograph: np.ndarray, light: Light) -> int:
     """Returns the window size as given, or the one at which a student sees the photograph's instances best."""
     if options.window_size is not None:
         return options.window_size
-    best = window_search.best_window_size(applied, photograph, flat_field=applied.flat_field, name=options.image)
+    best = window_search.best_window_size(applied, photograph, light=light, name=options.image)
     print(f"--window_size={best} fits best")
     return best
 
@@ -142,7 +148,7 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: compo
     images, labels = np.stack(images), np.stack(labels)
     trained = student.train(images, labels, seed=options.seed, num_steps=options.num_steps, width=options.student_width,
                             batch_size=options.batch_size, upright=recipe.upright, shapes=shapes if made.amodal else None,
-                            metadata={"window_size": scaled.window_size, "flat_field": scaled.flat_field, "learnt": learnt})
+                            metadata={"window_size": scaled.window_size, **scaled.light._asdict(), "learnt": learnt})
     return trained, {outputs.STUDENT: trained.to_bytes(), outputs.COMPOSITES: outputs.composites_sheet(images, labels)}
 
 
@@ -180,7 +186,7 @@ def train_further(options: tool_config.Counting, instances: found.Instances, pho
     """
     ground = options.composites.ground
     window_size = self_training.window_size(instances, trained=scaled.window_size, ground=ground)
-    scaled = scale(photograph, name=options.image, window_size=window_size, flat_field=scaled.flat_field)
+    scaled = scale(photograph, name=options.image, window_size=window_size, light=scaled.light)
     cut = self_training.cut_instances(instances, scaled.pixels, ground=ground, amodal=options.composites.amodal,
                                       share=options.cut_out_share)
     narrow = self_training.recipe_of(recipe)
@@ -199,15 +205,16 @@ def main(argv: list[str]) -> None:
         applied = student.load(options.student)
         options = complete(options, ground=applied.ground, upright=applied.upright, amodal=applied.amodal)
         photograph = load_photograph(options)
-        scaled = scale(photograph, name=options.image, flat_field=applied.flat_field,
-                       window_size=window_of_student(options, applied, photograph))
+        light = light_of(options, learnt=applied.light)
+        scaled = scale(photograph, name=options.image, light=light,
+                       window_size=window_of_student(options, applied, photograph, light))
     else:
         weights = weights_path(run_dir=options.run_dir, weights=options.weights)
         count = min(NUM_INSTANCES, INSTANCES_EACH * options.composites.num_composites)
         sampled = generator.sample(weights, count=count, seed=options.seed)
         options = complete(options, ground=sampled.ground, upright=sampled.upright)
         photograph = load_photograph(options)
-        scaled = scale(photograph, name=options.image, flat_field=sampled.flat_field,
+        scaled = scale(photograph, name=options.image, light=light_of(options, learnt=sampled.light),
                        window_size=window_of_generator(options, trained=sampled.window_size))
         usable = generator.usable(sampled.instances, scaled.pixels)
         recipe = recipe_of(options.composites)

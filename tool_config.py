@@ -80,6 +80,7 @@ class Counting:
     student_width: int
     self_training_rounds: Optional[int]
     cut_out_share: float
+    gamma: Optional[float]
     outlines: str
     seed: int
     max_megapixels: float

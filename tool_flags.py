@@ -71,6 +71,9 @@ def define_counting() -> None:
     absl_flags.DEFINE_integer("self_training_rounds", None, "How many further students are taught, each by composites of "
                               "what the one before has found in the photograph. Default: 1, and 0 with --student.",
                               lower_bound=0, upper_bound=10)
+    absl_flags.DEFINE_float("gamma", None, "Raise the photograph's values to this power first: below 1, such as 0.5, shaded sides "
+                            "become brighter (S32). Default: as the generator or the student was trained.",
+                            lower_bound=0.1, upper_bound=10.0)
     absl_flags.DEFINE_float("cut_out_share", 1.0, "Share of what was found that a further student is taught by, those of the best "
                             "scores. Lower it, to 0.6 say, where what looks like no instance is found, as clothes in a crowd.",
                             lower_bound=0.01, upper_bound=1.0)

@@ -5,6 +5,7 @@ from typing import Any, Mapping, NamedTuple, Optional
 import numpy as np
 
 from data import hoc, samples
+from data.illumination import Light
 from errors import UserError
 from evaluation import wholeness
 from evaluation.instances import is_single_piece
@@ -24,14 +25,14 @@ class Sampled(NamedTuple):
     Attributes:
       instances: RGBA, float32 [n, 64, 64, 4] in [0, 1].
       window_size: of the run, in its photograph's pixels; None where it is not known.
-      flat_field: in windows, by which the light of its photograph was evened out; 0: not.
+      light: how that of its photograph was changed.
       ground: what was between instances, one of `counting.composites.GROUNDS`.
       upright: whether its windows were never turned upside down (`--novertical_flip`).
     """
 
     instances: np.ndarray
     window_size: Optional[int]
-    flat_field: float
+    light: Light
     ground: str
     upright: bool
 
@@ -41,7 +42,7 @@ def sample(path: str, *, count: int, seed: int) -> Sampled:
     network, metadata = sampler.load_generator(path)
     made = sampler.InstanceSampler(network, latent_dim=int(metadata["latent_dim"]), num_evaluated=count, seed=seed)
     values = run_folder.parse_flags(metadata.get("flags", {}).values())
-    return Sampled(made.sample(count), window_size(metadata.get("flags", {})), float(values.get("flat_field", 0.0)),
+    return Sampled(made.sample(count), window_size(metadata.get("flags", {})), Light(*(float(values.get(name, usual)) for name, usual in Light._field_defaults.items())),
                    GROUND_OF[values.get("background", "disk")], values.get("vertical_flip") == "false")
 
 

@@ -19,6 +19,7 @@ from counting.augmenter import Augmenter
 from counting.composites import GROUNDS
 from counting.found import Found, in_photograph
 from counting.shapes import Shape
+from data.illumination import Light
 from errors import UserError
 from storage import weights
 
@@ -68,9 +69,9 @@ class Student:
         return self.metadata.get("amodal", False)
 
     @property
-    def flat_field(self) -> float:
-        """By which the light of its photograph was evened out, in windows; 0: not."""
-        return self.metadata.get("flat_field", 0.0)
+    def light(self) -> Light:
+        """How the light of its photograph was changed."""
+        return Light(**{name: self.metadata[name] for name in Light._fields if name in self.metadata})
 
     @property
     def thresholds(self) -> dict[str, float]:

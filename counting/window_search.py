@@ -12,6 +12,7 @@ import numpy as np
 from counting.found import ALWAYS, in_photograph, typical_diameter
 from counting.student import Student
 from data import hoc
+from data.illumination import Light
 from errors import UserError
 
 STEP = 1.3  # factor between the window sizes that are tried
@@ -32,7 +33,7 @@ class Look(NamedTuple):
     ratio: float
 
 
-def best_window_size(applied: Student, photograph: np.ndarray, *, flat_field: float, name: str) -> int:
+def best_window_size(applied: Student, photograph: np.ndarray, *, light: Light, name: str) -> int:
     """Tries window sizes, and returns the one of the highest merit at which instances have about the learnt size.
 
     Of those that have nearly the highest merit it is the largest.
@@ -40,7 +41,7 @@ def best_window_size(applied: Student, photograph: np.ndarray, *, flat_field: fl
     Args:
       applied: the student.
       photograph: uint8 [H, W, 3].
-      flat_field: by which the light is evened out, in windows; 0: not.
+      light: how the photograph's is changed.
       name: what messages call the photograph.
 
     Returns:
@@ -57,7 +58,7 @@ def best_window_size(applied: Student, photograph: np.ndarray, *, flat_field: fl
 
     def best_of(sizes: list[float]) -> int:
         for size in {min(most, max(hoc.SMALLEST_WINDOW, round(size))) for size in sizes} - set(merits):
-            seen = look(applied, photograph, window_size=size, flat_field=flat_field, name=name)
+            seen = look(applied, photograph, window_size=size, light=light, name=name)
             merits[size] = seen.merit if seen and ALWAYS[0] <= seen.ratio <= ALWAYS[1] else 0.0
         return max(sorted(merits), key=merits.__getitem__)
 
@@ -71,15 +72,15 @@ def best_window_size(applied: Student, photograph: np.ndarray, *, flat_field: fl
     return max(size for size, merit in merits.items() if merit >= TIE * merits[best])
 
 
-def look(applied: Student, photograph: np.ndarray, *, window_size: int, flat_field: float, name: str) -> Optional[Look]:
+def look(applied: Student, photograph: np.ndarray, *, window_size: int, light: Light, name: str) -> Optional[Look]:
     """Looks at a photograph, or at the middle of a large one, with one window size; None where nothing is found.
 
     Args:
-      applied, photograph, flat_field, name: as above.
+      applied, photograph, light, name: as above.
       window_size: in pixels of the photograph, at least 16.
     """
     part = _middle(photograph, pixels=MOST_PIXELS * (window_size / hoc.WINDOW) ** 2, least=window_size)
-    scaled = hoc.evened(hoc.scaled_for_windows(part, window_size=window_size, name=name), flat_field)
+    scaled = hoc.relit(hoc.scaled_for_windows(part, window_size=window_size, name=name), light)
     found = in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=scaled.shape[:2])
     if not len(found.scores):
         return None

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import config
 from data import decoding, illumination, images, label_images, samples, synthetic
+from data.illumination import Light
 from data.prefetching import prefetched
 from errors import UserError
 
@@ -77,7 +78,7 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
       seed: of what is drawn.
 
     Returns:
-      picture: scaled for windows, its light evened out if that is asked for, uint8 [H, W, 3].
+      picture: scaled for windows, its light changed as is asked for, uint8 [H, W, 3].
       shapes: of a drawn cluster's instances, or of those that `--labels` numbers, bool [m, T, T]; None where unknown.
 
     Raises:
@@ -87,12 +88,13 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
         raise UserError("--labels number the instances of --image; give both.")
     if scenes.drawn_cluster and scenes.image:
         raise UserError("--drawn_cluster needs no --image; give one or the other.")
+    light = Light(flat_field=scenes.flat_field, gamma=scenes.gamma)
     drawn = {"size": scenes.drawn_size, "shadows": scenes.drawn_shadows, "noise": scenes.drawn_noise}
     if scenes.drawn_cluster:
         window_size = WINDOW if scenes.window_size is None else scenes.window_size
         check_window_size(window_size)
         picture, shapes = synthetic.drawn_cluster(scenes.drawn_cluster, seed=seed, **drawn)
-        return (evened(scaled_for_windows(picture, window_size=window_size, name="the drawn cluster"), scenes.flat_field),
+        return (relit(scaled_for_windows(picture, window_size=window_size, name="the drawn cluster"), light),
                 scaled_shapes(shapes, window_size=window_size))
     if drawn != {"size": synthetic.CLUSTER_SIZE, "shadows": 0.0, "noise": 0.0}:
         raise UserError(f"--drawn_size={scenes.drawn_size}, --drawn_shadows={scenes.drawn_shadows} and --drawn_noise="
@@ -105,16 +107,16 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     check_window_size(window_size)
     path = scenes.image or samples.FRUIT_IMAGE
     photograph = decoding.load_image(path)
-    cluster = evened(scaled_for_windows(photograph, window_size=window_size, name=path), scenes.flat_field)
+    cluster = relit(scaled_for_windows(photograph, window_size=window_size, name=path), light)
     if not scenes.labels:
         return cluster, None
     labels = label_images.read_labels(scenes.labels, shape=photograph.shape[:2], picture=path)
     return cluster, label_images.shapes_of(labels, scale=WINDOW / window_size)
 
 
-def evened(cluster: np.ndarray, flat_field: float) -> np.ndarray:
-    """Evens out the light of a picture scaled for windows, uint8 [H, W, 3]; `flat_field` is in windows (S31)."""
-    return illumination.flat_field(cluster, sigma=WINDOW * flat_field)
+def relit(cluster: np.ndarray, light: Light) -> np.ndarray:
+    """Changes the light of a picture scaled for windows, uint8 [H, W, 3]: its gamma first (S32), then its field (S31)."""
+    return illumination.flat_field(illumination.gamma_corrected(cluster, light.gamma), sigma=WINDOW * light.flat_field)
 
 
 def scaled_shapes(shapes: np.ndarray, *, window_size: int) -> np.ndarray:
@@ -125,12 +127,16 @@ def scaled_shapes(shapes: np.ndarray, *, window_size: int) -> np.ndarray:
 
 
 def load_unscaled(scenes: config.Scenes) -> np.ndarray:
-    """Loads the photograph that the flags name at its own size, uint8 [H, W, 3]; UserError if it cannot be read."""
+    """Loads the photograph that the flags name at its own size, of their gamma, uint8 [H, W, 3].
+
+    Raises:
+      UserError: it cannot be read, or flags ask for a drawn cluster.
+    """
     if scenes.drawn_cluster:
         raise UserError("--suggest is for photographs; windows of a --drawn_cluster have 64 of its pixels, or "
                         "--window_size.")
     decoding.allow_megapixels(scenes.max_megapixels)
-    return decoding.load_image(scenes.image or samples.FRUIT_IMAGE)
+    return illumination.gamma_corrected(decoding.load_image(scenes.image or samples.FRUIT_IMAGE), scenes.gamma)
 
 
 @dataclasses.dataclass(frozen=True)

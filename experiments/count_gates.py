@@ -27,6 +27,7 @@ import config  # noqa: E402
 import errors  # noqa: E402
 from counting import composites, found, generator, half_maximum, self_training, student  # noqa: E402
 from data import hoc, synthetic  # noqa: E402
+from data.illumination import Light  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments import count_pictures  # noqa: E402
 from storage import atomic  # noqa: E402
@@ -57,6 +58,7 @@ class Options:
     num_steps: int
     self_training_rounds: int
     cut_out_share: float
+    gamma: float
     amodal: bool
     outlines: str
     seed: int
@@ -86,11 +88,11 @@ def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
 
 def measure(options: Options, picture: count_pictures.Picture) -> dict:
     """Applies a student, a new one where none is given, and measures; returns the figures and the seconds that it took."""
-    start, window_size, flat_field = time.time(), window_of(picture, given=options.window_size), 0.0
+    start, window_size, light = time.time(), window_of(picture, given=options.window_size), Light(gamma=options.gamma)
     if options.student:
         applied, num_instances = student.load(options.student), 0
-        flat_field = applied.flat_field
-    scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
+        light = light._replace(flat_field=applied.light.flat_field)
+    scaled = _scaled(picture, window_size=window_size, light=light)
     if not options.student:
         sampled = true_instances(picture, window_size=window_size) if not options.weights else generator.usable(
             generator.sample(options.weights, count=NUM_INSTANCES, seed=options.seed).instances, picture.rgb)
@@ -99,7 +101,7 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
     for _ in range(options.self_training_rounds):
         ground = ground_of(options, picture)
         window_size = self_training.window_size(instances, trained=window_size, ground=ground)
-        scaled = _scaled(picture, window_size=window_size, flat_field=flat_field)
+        scaled = _scaled(picture, window_size=window_size, light=light)
         cut = self_training.cut_instances(instances, scaled, ground=ground, amodal=options.amodal, share=options.cut_out_share)
         applied, num_instances = teach(options, cut, picture=picture, scaled=scaled, is_cut=True), len(cut)
         instances = _find(options, applied, picture, scaled)
@@ -108,9 +110,9 @@ def measure(options: Options, picture: count_pictures.Picture) -> dict:
             **dataclasses.asdict(measures), "seconds": round(time.time() - start)}
 
 
-def _scaled(picture: count_pictures.Picture, *, window_size: int, flat_field: float) -> np.ndarray:
-    """Returns the picture so that windows are of 64 pixels, its light evened out, uint8 [H, W, 3]."""
-    return hoc.evened(hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name), flat_field)
+def _scaled(picture: count_pictures.Picture, *, window_size: int, light: Light) -> np.ndarray:
+    """Returns the picture so that windows are of 64 pixels, its light changed, uint8 [H, W, 3]."""
+    return hoc.relit(hoc.scaled_for_windows(picture.rgb, window_size=window_size, name=picture.name), light)
 
 
 def _find(options: Options, applied: student.Student, picture: count_pictures.Picture,
@@ -197,6 +199,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("self_training_rounds", 0, "As of count.py.", lower_bound=0)
     absl_flags.DEFINE_float("cut_out_share", 1.0, "As of count.py.", lower_bound=0.01, upper_bound=1.0)
+    absl_flags.DEFINE_float("gamma", 1.0, "As of count.py.", lower_bound=0.1, upper_bound=10.0)
     absl_flags.DEFINE_bool("amodal", False, "As of count.py.")
     absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"], "As of count.py.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")

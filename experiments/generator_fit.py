@@ -74,7 +74,7 @@ def measure(options: Options) -> dict[str, float]:
         raise UserError(f"{options.weights} does not say its window size; give weights of train_hoc.py.")
     true = count_gates.true_instances(pictures[0], window_size=sampled.window_size, blur=0.0)
     seen = hoc.scaled_for_windows(pictures[0].rgb, window_size=sampled.window_size, name=options.picture)
-    used = generator.usable(sampled.instances, hoc.evened(seen, sampled.flat_field))
+    used = generator.usable(sampled.instances, hoc.relit(seen, sampled.light))
     return {"num_instances": len(used), "num_shapes": len(true), **fit(used, true[..., 3] >= 0.5)}
 
 

@@ -14,6 +14,7 @@ from conftest import ROOT
 from counting import composites, found, generator, outputs
 from counting.student import Found
 from data import samples
+from data.illumination import Light
 from data.points import read_points
 from errors import UserError
 from evaluation import detection
@@ -123,14 +124,15 @@ def test_the_window_size_is_that_of_the_run(flags, expected):
 
 
 @pytest.mark.parametrize("flags, light, ground, upright", [
-    ({}, 0.0, "dense", False), ({"flat_field": "--flat_field=0.9"}, 0.9, "dense", False),
-    ({"background": "--background=ground", "vertical_flip": "--vertical_flip"}, 0.0, "own", False),
-    ({"background": "--background=black", "vertical_flip": "--novertical_flip"}, 0.0, "black", True)])
+    ({}, Light(), "dense", False),
+    ({"flat_field": "--flat_field=0.9", "gamma": "--gamma=0.5"}, Light(0.9, 0.5), "dense", False),
+    ({"background": "--background=ground", "vertical_flip": "--vertical_flip"}, Light(), "own", False),
+    ({"background": "--background=black", "vertical_flip": "--novertical_flip"}, Light(), "black", True)])
 def test_light_ground_and_whether_things_are_upright_are_those_of_the_generator(flags, light, ground, upright, tmp_path):
     save_weights(tmp_path / "w.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
         "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": flags})
     sampled = generator.sample(tmp_path / "w.npz", count=4, seed=0)
-    assert (sampled.flat_field, sampled.ground, sampled.upright) == (light, ground, upright)
+    assert (sampled.light, sampled.ground, sampled.upright) == (light, ground, upright)
 
 
 @dataclasses.dataclass
@@ -222,7 +224,15 @@ def test_a_further_student_learns_from_what_was_found_in_smaller_windows(monkeyp
     options = SimpleNamespace(image="a.png", outlines="auto", cut_out_share=0.75,
                               composites=SimpleNamespace(ground="own", amodal=False))
     _, _, scaled, instances, number = count.train_further(options, before, photograph, recipe=composites.Recipe(ground="own"),
-                                                          scaled=count.Scaled(photograph, 64, 0.0))
+                                                          scaled=count.Scaled(photograph, 64, Light()))
     assert scaled.window_size == pytest.approx(2.0 * 2.0 * 20 / np.sqrt(np.pi), abs=1)  # two diameters of a square of 20
     assert number == 9 and len(instances.scores) == 3
     assert taught == [(9, 1.25, pytest.approx(2.0 * 20 / np.sqrt(np.pi) * 64 / scaled.window_size, rel=0.05), scaled.window_size)]
+
+
+def test_a_given_gamma_goes_before_that_of_what_was_learnt():
+    learnt = Light(flat_field=0.9, gamma=0.5)
+    assert count.light_of(SimpleNamespace(gamma=None), learnt=learnt) == learnt
+    assert count.light_of(SimpleNamespace(gamma=1.0), learnt=learnt) == Light(flat_field=0.9, gamma=1.0)
+    dark = np.full((64, 64, 3), 64, np.uint8)
+    assert count.scale(dark, name="a.png", window_size=64, light=Light(gamma=0.5)).pixels.mean() == 128.0

@@ -100,7 +100,8 @@ BY_SCRIPT = {
 OFF = {"area_ramp_steps": "0", "initial_mask_area": "0.5", "generator_average": "0.0", "augmentation": "",
        "binarization_weight": "0.0", "outline_weight": "0.0", "num_discriminator_updates": "1"}
 OFF_BY_SCRIPT = {"train_fg.py": OFF, "train_hoc.py": {**OFF, "max_rotation": "0.0", "max_magnification": "1.0",
-                                                      "shadow_strength": "0.0", "mask_start": "uniform", "flat_field": "0.0"}}
+                                                      "shadow_strength": "0.0", "mask_start": "uniform", "flat_field": "0.0",
+                                                      "gamma": "1.0"}}
 
 
 @pytest.mark.parametrize("script", BY_SCRIPT)

@@ -10,6 +10,7 @@ from PIL import Image
 
 import cluster_flags
 from data import hoc, synthetic
+from data.illumination import Light
 from errors import UserError
 from evaluation import instances
 from storage.weights import read_weights
@@ -163,7 +164,7 @@ def test_what_cannot_be_learnt_from_gets_one_sentence_and_a_status(run_script, p
 def scenes_of(**given):
     """Returns the flags of a cluster as `config.Scenes` has them, those of defaults left as they are."""
     return types.SimpleNamespace(**{"drawn_cluster": None, "drawn_size": 384, "drawn_shadows": 0.0, "drawn_noise": 0.0, "labels": None,
-                                    "image": None, "window_size": None, "flat_field": 0.0, **given})
+                                    "image": None, "window_size": None, "flat_field": 0.0, "gamma": 1.0, **given})
 
 
 def test_a_drawn_cluster_has_the_size_shadows_and_noise_of_the_flags_and_is_not_scaled():
@@ -194,10 +195,10 @@ def test_a_drawn_cluster_and_a_photograph_together_are_refused():
         hoc.load(scenes_of(drawn_cluster="beans", image="beans.jpg"), seed=0)
 
 
-def test_the_light_of_a_drawn_cluster_is_evened_out_and_its_shapes_stay():
+def test_the_light_of_a_drawn_cluster_is_changed_and_its_shapes_stay():
     picture, shapes = hoc.load(scenes_of(drawn_cluster="long_ellipses", drawn_size=160), seed=0)
-    evened, same = hoc.load(scenes_of(drawn_cluster="long_ellipses", drawn_size=160, flat_field=0.9), seed=0)
-    np.testing.assert_array_equal(evened, hoc.evened(picture, 0.9))
+    evened, same = hoc.load(scenes_of(drawn_cluster="long_ellipses", drawn_size=160, flat_field=0.9, gamma=0.5), seed=0)
+    np.testing.assert_array_equal(evened, hoc.relit(picture, Light(flat_field=0.9, gamma=0.5)))
     assert (evened != picture).any()
     np.testing.assert_array_equal(same, shapes)
 

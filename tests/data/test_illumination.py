@@ -44,5 +44,13 @@ def test_black_parts_stay_finite_and_black():
 
 def test_none_leaves_the_picture_and_windows_are_the_unit():
     picture = lit_from_one_side(synthetic.drawn_cluster("ellipses", size=256, seed=0)[0])
-    assert hoc.evened(picture, 0.0) is picture
-    np.testing.assert_array_equal(hoc.evened(picture, 0.5), illumination.flat_field(picture, sigma=0.5 * hoc.WINDOW))
+    assert hoc.relit(picture, illumination.Light()) is picture
+    expected = illumination.flat_field(picture, sigma=0.5 * hoc.WINDOW)
+    np.testing.assert_array_equal(hoc.relit(picture, illumination.Light(flat_field=0.5)), expected)
+
+
+def test_gamma_brightens_what_is_shaded_and_keeps_black_and_white():
+    picture = np.array([0, 16, 64, 255], np.uint8).reshape(2, 2, 1).repeat(3, axis=2)
+    np.testing.assert_array_equal(illumination.gamma_corrected(picture, 0.5)[..., 0], [[0, 64], [128, 255]])
+    assert illumination.gamma_corrected(picture, 1.0) is picture
+    np.testing.assert_array_equal(hoc.relit(picture, illumination.Light(gamma=0.5)), illumination.gamma_corrected(picture, 0.5))
