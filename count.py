@@ -131,7 +131,7 @@ def recipe_of(made: tool_config.Composites) -> composites.Recipe:
     """Returns how the flags say that composites of a generator's instances are made."""
     return composites.Recipe(size=made.composite_size, ground=made.ground, min_scale=made.min_scale,
                              max_scale=made.max_scale, shadow_strength=made.shadow_strength, min_visible=made.min_visible,
-                             spacing=made.spacing, upright=made.upright)
+                             spacing=made.spacing, upright=made.upright, max_stretch=made.max_stretch, max_bend=made.max_bend)
 
 
 def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: composites.Recipe, learnt: dict[str, Any],

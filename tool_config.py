@@ -62,6 +62,8 @@ class Composites:
     shadow_strength: Optional[float]
     upright: Optional[bool]
     amodal: Optional[bool]
+    max_stretch: float
+    max_bend: float
 
 
 @config.frozen

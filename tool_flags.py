@@ -122,6 +122,10 @@ def _define_composites() -> None:
     absl_flags.DEFINE_bool("amodal", None, "Learn whole shapes, with what others hide (amodal segmentation), so that one thing that "
                            "another lies across is counted once: for things in a heap. Outlines are whole, and labels are of "
                            "what is seen. Dense ground only. Default: as the student that is given; otherwise no.")
+    absl_flags.DEFINE_float("max_stretch", 1.0, "Make instances in composites up to that many times longer in one direction, at the "
+                            "same area, so that the student finds long things, too; 1: not.", lower_bound=1.0, upper_bound=5.0)
+    absl_flags.DEFINE_float("max_bend", 0.0, "Bend the longest of them by up to that share of half their length; 0: not.",
+                            lower_bound=0.0, upper_bound=1.0)
 
 
 def define_export() -> None:

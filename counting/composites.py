@@ -36,6 +36,8 @@ class Recipe:
         instances only touch. Below them, on dense ground, others fill the gaps.
       upright: whether instances are turned by at most `sprites.UPRIGHT_TILT` to either side instead of all around, as heads of a
         crowd, which never stand on their heads, or where light comes from above.
+      max_stretch: how much longer instances are made at most, in one direction, at the same area; 1: not.
+      max_bend: how much the longest are bent at most (`deformation.deformed`); 0: not.
     """
 
     size: int = 128
@@ -46,6 +48,8 @@ class Recipe:
     min_visible: float = 0.45
     spacing: float = 0.8
     upright: bool = False
+    max_stretch: float = 1.0
+    max_bend: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses what no composite can be made of, as ValueError."""
@@ -53,6 +57,8 @@ class Recipe:
             raise ValueError(f"ground is {self.ground!r}, expected one of {GROUNDS}.")
         if self.spacing < 0.5:
             raise ValueError(f"spacing is {self.spacing}, at least 0.5.")
+        if self.max_stretch < 1 or self.max_bend < 0:
+            raise ValueError(f"max_stretch is {self.max_stretch}, at least 1, and max_bend {self.max_bend}, at least 0.")
         if self.size < 1 or not 0 < self.min_scale <= self.max_scale:
             raise ValueError(f"size {self.size} is at least 1, scales {self.min_scale} and {self.max_scale} are positive "
                              "and ascending.")
@@ -101,7 +107,8 @@ def make(instances: np.ndarray, recipe: Recipe, *, count: int, seed: int,
     if recipe.ground == "own" and (ground is None or min(ground.shape[:2]) < recipe.size):
         raise ValueError(f"the ground is a picture of at least {recipe.size} pixels a side.")
     turned = sprites.make(instances, scales=(recipe.min_scale, recipe.max_scale), upright=recipe.upright,
-                          shadow_strength=recipe.shadow_strength, seed=seed)
+                          shadow_strength=recipe.shadow_strength, seed=seed, max_stretch=recipe.max_stretch,
+                          max_bend=recipe.max_bend)
     for index in range(count):
         rng = np.random.default_rng([seed, index])
         placed = arrange(turned, recipe, rng=rng)

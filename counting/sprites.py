@@ -9,10 +9,12 @@ from typing import NamedTuple, Sequence
 import numpy as np
 import tensorflow as tf
 
+from counting import deformation
 from extensions import shadow
 from models import composition, layout
 
 VARIANTS = 2  # how often each instance is turned and scaled anew
+LEAST_DEFORMED = 512  # sprites, at least, where instances are deformed, too
 UPRIGHT_TILT = math.radians(15.0)
 _FAINT = 0.02  # alpha below which a pixel is cut off
 _BATCH_SIZE = 64
@@ -32,9 +34,9 @@ class Sprite(NamedTuple):
     centre: tuple[int, int]
 
 
-def make(instances: np.ndarray, *, scales: tuple[float, float], upright: bool, shadow_strength: float,
-         seed: int) -> list[Sprite]:
-    """Flips sideways, turns and scales each instance `VARIANTS` times at random, and makes the shadows.
+def make(instances: np.ndarray, *, scales: tuple[float, float], upright: bool, shadow_strength: float, seed: int,
+         max_stretch: float = 1.0, max_bend: float = 0.0) -> list[Sprite]:
+    """Flips sideways, deforms, turns and scales each instance `VARIANTS` times or more at random, and makes the shadows.
 
     Args:
       instances: RGBA, float32 [n, S, S, 4] in [0, 1].
@@ -42,6 +44,7 @@ def make(instances: np.ndarray, *, scales: tuple[float, float], upright: bool, s
       upright: whether they are turned by at most `UPRIGHT_TILT` to either side instead of all around.
       shadow_strength: largest opacity of a shadow; 0: none.
       seed: any integer of 32 bits.
+      max_stretch: as of `deformation.deformed`, and so is `max_bend`.
 
     Returns:
       The sprites, without those of which no pixel has alpha 0.5.
@@ -52,11 +55,17 @@ def make(instances: np.ndarray, *, scales: tuple[float, float], upright: bool, s
     rng = np.random.default_rng(seed)
     affine = layout.AffineLayout(max_rotation=UPRIGHT_TILT if upright else math.pi, scale_range=scales)
     instances, radius = _central(instances)
+    is_deformed = max_stretch > 1.0 or max_bend > 0.0
+    if is_deformed:
+        radius += deformation.margin(radius, max_stretch=max_stretch, max_bend=max_bend)
     margin = math.ceil(radius * max(scales[1] - 1.0, 0.0)) + shadow.MARGIN
+    count = len(instances) * (max(VARIANTS, math.ceil(LEAST_DEFORMED / len(instances))) if is_deformed else VARIANTS)
     sprites = []
-    for start in range(0, VARIANTS * len(instances), _BATCH_SIZE):
-        chosen = np.arange(start, min(start + _BATCH_SIZE, VARIANTS * len(instances))) % len(instances)
+    for start in range(0, count, _BATCH_SIZE):
+        chosen = np.arange(start, min(start + _BATCH_SIZE, count)) % len(instances)
         rgba = np.stack([one[:, ::-1] if rng.random() < 0.5 else one for one in instances[chosen]])
+        if is_deformed:
+            rgba = deformation.deformed(rgba, max_stretch=max_stretch, max_bend=max_bend, rng=np.random.default_rng([seed, start]))
         warps = affine.sample([len(rgba)], seed=[seed, start])
         wide = affine.warp(composition.split_rgba(tf.constant(rgba, tf.float32)), warps, margin=margin)
         shadows = _shadows(wide.mask, shadow_strength, seed=[seed, start + 1])

@@ -60,6 +60,8 @@ class Options:
     cut_out_share: float
     gamma: float
     amodal: bool
+    max_stretch: float
+    max_bend: float
     outlines: str
     seed: int
     out: Optional[str]
@@ -143,7 +145,8 @@ def teach(options: Options, instances: np.ndarray, *, picture: count_pictures.Pi
     ground = ground_of(options, picture)
     recipe = composites.Recipe(ground=ground, min_scale=options.min_scale, max_scale=options.max_scale,
                                shadow_strength=0.7 if picture.group == "fruit" else 0.0,
-                               min_visible=options.min_visible, spacing=options.spacing)
+                               min_visible=options.min_visible, spacing=options.spacing, max_stretch=options.max_stretch,
+                               max_bend=options.max_bend)
     recipe = self_training.recipe_of(recipe) if is_cut else recipe
     made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
                                 ground=hoc.ground_of(scaled) if ground == "own" else None))
@@ -201,6 +204,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_float("cut_out_share", 1.0, "As of count.py.", lower_bound=0.01, upper_bound=1.0)
     absl_flags.DEFINE_float("gamma", 1.0, "As of count.py.", lower_bound=0.1, upper_bound=10.0)
     absl_flags.DEFINE_bool("amodal", False, "As of count.py.")
+    absl_flags.DEFINE_float("max_stretch", 1.0, "As of count.py.", lower_bound=1.0, upper_bound=5.0)
+    absl_flags.DEFINE_float("max_bend", 0.0, "As of count.py.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"], "As of count.py.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
     flags.define_path("out", None, "JSON file for the figures.")

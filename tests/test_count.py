@@ -148,7 +148,7 @@ class Options:
     ("own", {"ground": "dense"}, (0.6, 1.7, 0.45, 0.8, 0.7)), ("dense", {"upright": True}, (0.6, 1.7, 0.45, 0.8, 0.7)),
     ("dense", {"amodal": True}, (0.6, 1.7, 0.33, 0.8, 0.7))])
 def test_what_is_not_given_follows_from_the_ground(ground, given, expected):
-    made = tool_config.Composites(num_composites=2, composite_size=128, **{
+    made = tool_config.Composites(num_composites=2, composite_size=128, max_stretch=1.0, max_bend=0.0, **{
         **dict.fromkeys(("ground", "min_scale", "max_scale", "min_visible", "spacing", "shadow_strength", "upright", "amodal")),
         **given})
     completed = count.complete(Options(made), ground=ground, upright=False).composites
@@ -178,7 +178,7 @@ class Stub:
 
 def test_nothing_and_another_size_than_was_learnt_are_refused():
     photograph = np.zeros((104, 104, 3), np.uint8)
-    scaled = count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, 0.0)
+    scaled = count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, Light())
     options = SimpleNamespace(image="a.png", outlines="auto")
     assert len(count.find(Stub(27, 3), photograph, scaled, options=options).scores) == 3
     with pytest.raises(UserError, match="no instance was found in a.png with --window_size=52"):
@@ -197,7 +197,7 @@ def test_outlines_move_to_half_maximum_where_ground_is_seen(stardist, outlines, 
     photograph[1:25, 1:25] = 200  # one pixel beside the square of 22 that is found
     stub = Stub(27, 1)
     stub.metadata = {"learnt": {**Stub.metadata["learnt"], "ground": ground}}
-    instances = count.find(stub, photograph, count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, 0.0),
+    instances = count.find(stub, photograph, count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, Light()),
                            options=SimpleNamespace(image="a.png", outlines=outlines))
     assert (instances.rows[0].width, instances.rows[0].area) == ((24, 24 * 24) if expected else (22, 22 * 22))
 
