@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 import config
 import errors
-from counting import composites, found, generator, half_maximum, outputs, self_training, student, window_search
+from counting import composites, found, generator, outlining, outputs, self_training, student, window_search
 from data import decoding, hoc
 from data.illumination import Light
 from errors import UserError
@@ -161,7 +161,8 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
          options: tool_config.Counting) -> found.Instances:
     """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
     name = options.image
-    instances = found.in_photograph(applied.find(scaled.pixels), scaled=scaled.pixels.shape[:2], shape=photograph.shape[:2])
+    kind = outlining.kind_of(options.outlines, ground=applied.ground)
+    instances = outlining.taken_back(applied.find(scaled.pixels), scaled.pixels, photograph, kind=kind)
     if not len(instances.scores):
         raise UserError(f"no instance was found in {name} with --window_size={scaled.window_size}; it should be about 1.5 "
                         "times the biggest instance's width, and the photograph should look like what the student has learnt "
@@ -169,8 +170,7 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
     diameter = found.typical_diameter(instances) * hoc.WINDOW / scaled.window_size
     found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size,
                       largest=min(photograph.shape[:2]), name=name)
-    is_wanted = half_maximum.is_wanted(options.outlines, ground=applied.ground)
-    return half_maximum.refined(instances, photograph) if is_wanted else instances
+    return outlining.refined(instances, photograph, kind=kind)
 
 
 def train_further(options: tool_config.Counting, instances: found.Instances, photograph: np.ndarray, *,
@@ -234,9 +234,8 @@ def main(argv: list[str]) -> None:
             print(f"no further student is used, and what was found before is kept: {error}")
             break
         num_cut.append(number)
-    outlines = "half_maximum" if half_maximum.is_wanted(options.outlines, ground=applied.ground) else "student"
     settings = {"window_size": scaled.window_size, "thresholds": applied.thresholds, "self_training": num_cut,
-                "outlines": outlines, "amodal": applied.amodal, "learnt": applied.metadata["learnt"],
+                "outlines": outlining.kind_of(options.outlines, ground=applied.ground), "amodal": applied.amodal, "learnt": applied.metadata["learnt"],
                 "settings": dataclasses.asdict(options)}
     results = outputs.results(photograph, instances, name=os.path.basename(options.image), settings=settings)
     outputs.write(options.out, {**results, **made})

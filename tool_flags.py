@@ -77,8 +77,9 @@ def define_counting() -> None:
     absl_flags.DEFINE_float("cut_out_share", 1.0, "Share of what was found that a further student is taught by, those of the best "
                             "scores. Lower it, to 0.6 say, where what looks like no instance is found, as clothes in a crowd.",
                             lower_bound=0.01, upper_bound=1.0)
-    absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"],
-                           "Where an instance ends. With 'student' it is where the student says. With 'half_maximum' it is where "
+    absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "edges", "half_maximum"],  # `counting.outlining`
+                           "Where an instance ends. With 'student' it is where the student says. With 'edges' it is "
+                           "where the picture changes most nearby, for things that touch. With 'half_maximum' it is where "
                            "the colour is half-way between the instance's and that of the ground beside it. With 'auto' it is "
                            "'half_maximum' for a student of composites whose ground is 'own' or 'black', and 'student' for "
                            "others.")

@@ -20,11 +20,6 @@ LEAST_PIXELS = 5  # of an instance and of its ground, to know their colours
 CHANGE = 2.0  # an instance that would become so many times larger or smaller stays as it is
 
 
-def is_wanted(outlines: str, *, ground: str) -> bool:
-    """Says whether outlines move: as `--outlines` says, and for 'auto' where composites of that ground let it be seen."""
-    return ground != "dense" if outlines == "auto" else outlines == "half_maximum"
-
-
 def refined(instances: Instances, photograph: np.ndarray) -> Instances:
     """Moves the outlines of instances to half maximum.
 

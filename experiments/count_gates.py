@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 
 import config  # noqa: E402
 import errors  # noqa: E402
-from counting import composites, found, generator, half_maximum, self_training, student  # noqa: E402
+from counting import composites, found, generator, outlining, self_training, student  # noqa: E402
 from data import hoc, synthetic  # noqa: E402
 from data.illumination import Light  # noqa: E402
 from errors import UserError  # noqa: E402
@@ -120,10 +120,10 @@ def _scaled(picture: count_pictures.Picture, *, window_size: int, light: Light) 
 def _find(options: Options, applied: student.Student, picture: count_pictures.Picture,
           scaled: np.ndarray) -> found.Instances:
     """Returns what a student finds, in the picture's own pixels, outlines as --outlines says."""
-    instances = found.in_photograph(applied.find(scaled), scaled=scaled.shape[:2], shape=picture.rgb.shape[:2])
     ground = applied.ground if options.student and not options.self_training_rounds else ground_of(options, picture)
-    is_wanted = half_maximum.is_wanted(options.outlines, ground=ground) and len(instances.scores)
-    return half_maximum.refined(instances, picture.rgb) if is_wanted else instances
+    kind = outlining.kind_of(options.outlines, ground=ground)
+    instances = outlining.taken_back(applied.find(scaled), scaled, picture.rgb, kind=kind)
+    return outlining.refined(instances, picture.rgb, kind=kind)
 
 
 def ground_of(options: Options, picture: count_pictures.Picture) -> str:
@@ -206,7 +206,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_bool("amodal", False, "As of count.py.")
     absl_flags.DEFINE_float("max_stretch", 1.0, "As of count.py.", lower_bound=1.0, upper_bound=5.0)
     absl_flags.DEFINE_float("max_bend", 0.0, "As of count.py.", lower_bound=0.0, upper_bound=1.0)
-    absl_flags.DEFINE_enum("outlines", "auto", ["auto", "student", "half_maximum"], "As of count.py.")
+    absl_flags.DEFINE_enum("outlines", "auto", ["auto", *outlining.KINDS], "As of count.py.")
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
     flags.define_path("out", None, "JSON file for the figures.")
     errors.run(main)
