@@ -15,7 +15,7 @@ REACH = 4.0  # pixels of a window of 64, as all lengths here
 STEP = 0.5
 BLUR = 0.7  # standard deviation
 SPAN = 1.5  # over which the change is taken
-BEND, MOST_BEND = 0.1, 9.0  # cost of two neighbours' different shifts, for each squared pixel, and the largest difference's square
+BEND, MOST_BEND = 0.3, 9.0  # cost of two neighbours' different shifts, for each squared pixel, and the largest difference's square
 SHIFT = 0.05  # cost of a shift, for each squared pixel; a mean change along the normals is a gain of 1
 _BATCH = 512  # outlines at once
 
