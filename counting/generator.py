@@ -42,7 +42,8 @@ def sample(path: str, *, count: int, seed: int) -> Sampled:
     network, metadata = sampler.load_generator(path)
     made = sampler.InstanceSampler(network, latent_dim=int(metadata["latent_dim"]), num_evaluated=count, seed=seed)
     values = run_folder.parse_flags(metadata.get("flags", {}).values())
-    return Sampled(made.sample(count), window_size(metadata.get("flags", {})), Light(*(float(values.get(name, usual)) for name, usual in Light._field_defaults.items())),
+    light = Light(*(float(values.get(name, usual)) for name, usual in Light._field_defaults.items()))
+    return Sampled(made.sample(count), window_size(metadata.get("flags", {})), light,
                    GROUND_OF[values.get("background", "disk")], values.get("vertical_flip") == "false")
 
 

@@ -31,7 +31,8 @@ def test_instances_are_compared_with_the_shape_that_each_fits_best():
 @pytest.fixture
 def options():
     """Of a measurement of the bundled nuclei."""
-    return generator_fit.Options(data=None, picture="07fb37aa", weights=str(ROOT / "pretrained/nuclei.npz"), num_samples=32, seed=0, out=None)
+    return generator_fit.Options(data=None, picture="07fb37aa", weights=str(ROOT / "pretrained/nuclei.npz"), num_samples=32, seed=0,
+                                 out=None)
 
 
 def test_the_bundled_nuclei_fit_true_ones(options):
