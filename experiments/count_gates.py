@@ -58,7 +58,7 @@ class Options:
     num_steps: int
     self_training_rounds: int
     cut_out_share: float
-    gamma: float
+    gamma: Optional[float]
     amodal: bool
     max_stretch: float
     max_bend: float
@@ -90,10 +90,11 @@ def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:
 
 def measure(options: Options, picture: count_pictures.Picture) -> dict:
     """Applies a student, a new one where none is given, and measures; returns the figures and the seconds that it took."""
-    start, window_size, light = time.time(), window_of(picture, given=options.window_size), Light(gamma=options.gamma)
+    start, window_size, light = time.time(), window_of(picture, given=options.window_size), Light()
     if options.student:
         applied, num_instances = student.load(options.student), 0
-        light = light._replace(flat_field=applied.light.flat_field)
+        light = applied.light
+    light = light if options.gamma is None else light._replace(gamma=options.gamma)
     scaled = _scaled(picture, window_size=window_size, light=light)
     if not options.student:
         sampled = true_instances(picture, window_size=window_size) if not options.weights else generator.usable(
@@ -202,7 +203,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_integer("num_steps", 400, "Updates of the student.", lower_bound=1)
     absl_flags.DEFINE_integer("self_training_rounds", 0, "As of count.py.", lower_bound=0)
     absl_flags.DEFINE_float("cut_out_share", 1.0, "As of count.py.", lower_bound=0.01, upper_bound=1.0)
-    absl_flags.DEFINE_float("gamma", 1.0, "As of count.py.", lower_bound=0.1, upper_bound=10.0)
+    absl_flags.DEFINE_float("gamma", None, "As of count.py; with --weights the default is 1.", lower_bound=0.1, upper_bound=10.0)
     absl_flags.DEFINE_bool("amodal", False, "As of count.py.")
     absl_flags.DEFINE_float("max_stretch", 1.0, "As of count.py.", lower_bound=1.0, upper_bound=5.0)
     absl_flags.DEFINE_float("max_bend", 0.0, "As of count.py.", lower_bound=0.0, upper_bound=1.0)
