@@ -235,7 +235,8 @@ def main(argv: list[str]) -> None:
             break
         num_cut.append(number)
     settings = {"window_size": scaled.window_size, "thresholds": applied.thresholds, "self_training": num_cut,
-                "outlines": outlining.kind_of(options.outlines, ground=applied.ground), "amodal": applied.amodal, "learnt": applied.metadata["learnt"],
+                "outlines": outlining.kind_of(options.outlines, ground=applied.ground), "amodal": applied.amodal,
+                "learnt": applied.metadata["learnt"],
                 "settings": dataclasses.asdict(options)}
     results = outputs.results(photograph, instances, name=os.path.basename(options.image), settings=settings)
     outputs.write(options.out, {**results, **made})

@@ -2,6 +2,7 @@
 
     python sample.py --run_dir=runs/beans --out=beans                              # the instances of the run's figures
     python sample.py --weights=pretrained/oranges.npz --out=oranges --num_samples=100 --seed=7
+    python sample.py --weights=pretrained/nuclei.npz --labels=data/samples/nuclei/07fb37aa_labels.png --out=nuclei
 
 Writes RGBA pictures, a sheet of them on a checkerboard and a traversal of each latent, and prints the figures.
 """
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--out={options.out} holds more instances than --num_samples={options.num_samples}, {beyond[0].name} "
                         "for one, which would stay beside the new ones; give another folder.")
     sampler, metadata = InstanceSampler.from_weights(
-        weights, num_evaluated=options.num_evaluation_images, seed=options.seed)
+        weights, num_evaluated=options.num_evaluation_images, seed=options.seed, labels=options.labels)
     figures = sampler.metrics()
     print(f"{weights} (step {metadata.get('num_steps')})")
     for name, value in figures.items():

@@ -45,6 +45,7 @@ class Sampling:
     out: str
     num_samples: int
     num_evaluation_images: int
+    labels: Optional[str]
     seed: Optional[int]
 
 

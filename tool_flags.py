@@ -37,6 +37,8 @@ def define_sampling() -> None:
                               upper_bound=MOST_INSTANCES)
     absl_flags.DEFINE_integer("num_evaluation_images", 256, "Instances that the figures are measured on.", lower_bound=1,
                               upper_bound=MOST_MEASURED)
+    define_path("labels", None, "PNG that numbers the true instances of the generator's photograph, 0 where there is none; figures "
+                "then say how well instances fit them, in shape and in size.")
     absl_flags.DEFINE_integer("seed", None, "Seed of the latents. Default: the latents that the run was measured on.",
                               lower_bound=0, upper_bound=2**31 - 1)
 
@@ -123,8 +125,8 @@ def _define_composites() -> None:
     absl_flags.DEFINE_bool("amodal", None, "Learn whole shapes, with what others hide (amodal segmentation), so that one thing that "
                            "another lies across is counted once: for things in a heap. Outlines are whole, and labels are of "
                            "what is seen. Dense ground only. Default: as the student that is given; otherwise no.")
-    absl_flags.DEFINE_float("max_stretch", 1.0, "Make instances in composites up to that many times longer in one direction, at the "
-                            "same area, so that the student finds long things, too; 1: not.", lower_bound=1.0, upper_bound=5.0)
+    absl_flags.DEFINE_float("max_stretch", 1.0, "Make instances in composites up to that many times longer in one direction, "
+                            "at the same area, so that the student finds long things, too; 1: not.", lower_bound=1.0, upper_bound=5.0)
     absl_flags.DEFINE_float("max_bend", 0.0, "Bend the longest of them by up to that share of half their length; 0: not.",
                             lower_bound=0.0, upper_bound=1.0)
 

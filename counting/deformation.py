@@ -31,8 +31,6 @@ def deformed(pictures: np.ndarray, *, max_stretch: float, max_bend: float, rng: 
     Returns:
       RGBA, float32 [b, T, T, 4], T as S and two `margin` more.
     """
-    if max_stretch < 1.0 or max_bend < 0.0:
-        raise ValueError(f"max_stretch {max_stretch} is at least 1, and max_bend {max_bend} at least 0.")
     side, grown = pictures.shape[1], margin(pictures.shape[1] / 2, max_stretch=max_stretch, max_bend=max_bend)
     offsets = np.arange(side + 2 * grown, dtype=np.float32) - (side - 1) / 2 - grown
     x, y = np.meshgrid(offsets, offsets)

@@ -1,5 +1,7 @@
 """Label images, which number the true instances of a picture: read, cut apart and scaled."""
 
+from typing import Optional
+
 import cv2
 import numpy as np
 from PIL import Image
@@ -7,12 +9,12 @@ from PIL import Image
 from errors import UserError
 
 
-def read_labels(path: str, *, shape: tuple[int, int], picture: str) -> np.ndarray:
+def read_labels(path: str, *, shape: Optional[tuple[int, int]] = None, picture: str = "the picture") -> np.ndarray:
     """Reads a label image of 8 or 16 bits.
 
     Args:
       path: PNG of one channel; 0 is ground.
-      shape: height and width of the picture that it belongs to.
+      shape: height and width of the picture that it belongs to; None where they are not known.
       picture: that picture's name, for errors.
 
     Returns:
@@ -29,6 +31,7 @@ def read_labels(path: str, *, shape: tuple[int, int], picture: str) -> np.ndarra
     if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
         raise UserError(f"{path} is no label image: it has {labels.shape[2] if labels.ndim > 2 else 1} channels of "
                         f"{labels.dtype}; expected one channel of whole numbers.")
+    shape = labels.shape if shape is None else shape
     if labels.shape != tuple(shape) or not labels.any():
         raise UserError(f"{path} is no label image of {picture}: it is {labels.shape[1]}x{labels.shape[0]} pixels and the "
                         f"picture {shape[1]}x{shape[0]}, or it numbers nothing.")

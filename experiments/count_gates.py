@@ -67,11 +67,10 @@ class Options:
     out: Optional[str]
 
 
-def true_instances(picture: count_pictures.Picture, *, window_size: int, blur: float = _TRUE_BLUR) -> np.ndarray:
+def true_instances(picture: count_pictures.Picture, *, window_size: int) -> np.ndarray:
     """Cuts the true instances out of a picture, or draws them: RGBA, float32 [n, 64, 64, 4] in [0, 1].
 
-    Those at the picture's border and fragments are left out, and what is too large for its 64 pixels. Masks that are cut out
-    are softened by `blur`, in pixels of a window of 64.
+    Those at the picture's border and fragments are left out, and what is too large for its 64 pixels.
     """
     if picture.group == "drawn":
         return synthetic.drawn_instances(picture.name, num_instances=NUM_INSTANCES, seed=1)
@@ -80,7 +79,7 @@ def true_instances(picture: count_pictures.Picture, *, window_size: int, blur: f
     height, width = (max(hoc.WINDOW, round(side * hoc.WINDOW / window_size)) for side in picture.labels.shape)
     rgb = cv2.resize(picture.rgb, (width, height), interpolation=cv2.INTER_LANCZOS4)
     labels = cv2.resize(picture.labels.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST).astype(int)
-    return self_training.cut_out(rgb, labels, blur=blur, least_area=_SMALLEST_TRUE)
+    return self_training.cut_out(rgb, labels, blur=_TRUE_BLUR, least_area=_SMALLEST_TRUE)
 
 
 def window_of(picture: count_pictures.Picture, *, given: Optional[int]) -> int:

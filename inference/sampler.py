@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional, Union
 import numpy as np
 import tensorflow as tf
 
-from data import hoc, synthetic
+from data import hoc, label_images, synthetic
 from errors import UserError
 from evaluation import instances, wholeness
 from inference import pipeline
@@ -74,19 +74,20 @@ class InstanceSampler:
 
     @classmethod
     def from_weights(cls, path: Path, *, num_evaluated: int,
-                     seed: Optional[int] = None) -> tuple["InstanceSampler", dict[str, Any]]:
+                     seed: Optional[int] = None, labels: Optional[str] = None) -> tuple["InstanceSampler", dict[str, Any]]:
         """Loads a weights file of `train_hoc.py`.
 
         Args:
           path: the file.
           num_evaluated: as above.
           seed: as above; None takes the latents of the run's own metrics.
+          labels: PNG that numbers the true instances of the photograph, whose shapes are compared with; None: not known.
 
         Returns:
           (sampler, metadata): the metadata of `read_weights`. Of a drawn cluster the true shapes are drawn again.
 
         Raises:
-          UserError: the file is missing, broken, of another task's network, or does not say how it is used.
+          UserError: a file is missing or broken, or the weights are of another task's network, or do not say how they are used.
         """
         network, metadata = load_generator(path)
         values, latent_dim = run_folder.parse_flags(metadata["flags"].values()), int(metadata["latent_dim"])
@@ -95,6 +96,10 @@ class InstanceSampler:
         size = int(values.get("drawn_size", synthetic.CLUSTER_SIZE))  # earlier runs have no such flag
         shapes = hoc.scaled_shapes(synthetic.drawn_cluster(drawn, size=size, seed=run_seed)[1],
                                    window_size=int(values.get("window_size", hoc.WINDOW))) if drawn else None
+        if labels:
+            if drawn or "window_size" not in values:
+                raise UserError(f"{path} is not of a photograph whose window size it says, so --labels cannot be compared with.")
+            shapes = label_images.shapes_of(label_images.read_labels(labels), scale=hoc.WINDOW / int(values["window_size"]))
         return cls(network, latent_dim=latent_dim, num_evaluated=num_evaluated, shapes=shapes,
                    darkest=metadata.get("dark_level"), seed=run_seed + 1 if seed is None else seed), metadata
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from errors import UserError
 from inference.sampler import InstanceSampler
 from models.instance_generator import build_generator
 from storage.weights import save_weights
@@ -61,3 +62,12 @@ def test_a_pretrained_generator_has_the_figures_it_states(name):
     assert 0.1 < figures["area_mean"] < 0.3 and figures["single_piece_fraction"] >= 0.95  # the paper's Figure 8: one object each
     assert {"single_piece_fraction", "undecided_fraction", "diversity"} <= stated.keys() <= figures.keys()
     assert {key: figures[key] for key in stated} == pytest.approx(stated, abs=0.005)  # figures may be younger than weights
+
+
+def test_figures_say_how_well_instances_fit_the_true_ones_of_labels():
+    weights, labels = ROOT / "pretrained" / "nuclei.npz", str(ROOT / "data/samples/nuclei/07fb37aa_labels.png")
+    plain, fitted = (InstanceSampler.from_weights(weights, num_evaluated=32, labels=given)[0].metrics() for given in (None, labels))
+    assert plain.items() <= {**fitted, **{name: plain[name] for name in plain if name.startswith("whole")}}.items()
+    assert fitted["best_shape_iou"] > 0.8 and fitted["area_std_of_shapes"] > 0.03 and "best_shape_iou" not in plain
+    with pytest.raises(UserError, match="is not of a photograph whose window size it says"):
+        InstanceSampler.from_weights(ROOT / "pretrained" / "ellipses.npz", num_evaluated=2, labels=labels)

@@ -110,6 +110,8 @@ def test_what_no_composite_can_be_made_of_is_refused():
         Recipe(ground="grey")
     with pytest.raises(ValueError, match="scales"):
         Recipe(min_scale=2.0)
+    with pytest.raises(ValueError, match="max_stretch is 0.5, at least 1, and max_bend"):
+        Recipe(max_stretch=0.5)
     with pytest.raises(ValueError, match="no instance"):
         list(composites.make(np.zeros((2, 32, 32, 4), np.float32), Recipe(), count=1, seed=0))
 

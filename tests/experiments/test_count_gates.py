@@ -39,7 +39,8 @@ def test_a_given_student_is_applied_and_none_is_trained(monkeypatch):
             return Found(np.array([[[0, 0], [64, 0], [64, 64], [0, 64]]], np.float32), np.ones(1, np.float32))
 
     monkeypatch.setattr(count_gates.student, "load", {"a.npz": Corner()}.get)
-    options = SimpleNamespace(student="a.npz", window_size=32, seed=0, self_training_rounds=0, ground=None, outlines="auto", gamma=None)
+    options = SimpleNamespace(student="a.npz", window_size=32, seed=0, self_training_rounds=0, ground=None, outlines="auto",
+                              gamma=None)
     row = count_gates.measure(options, count_pictures.drawn("bent_beans", size=128))
     assert row["num_found"] == 1 and row["num_true"] > 10 and row["instances"] == 0
 
