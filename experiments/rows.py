@@ -131,7 +131,7 @@ ROWS = {
     "limes_ten": _cluster("Fruit (bundled limes), ten layers over the hole under even light", flagfile="best/hoc_fruit_ten",
                           arguments=("--image={limes_image}", "--window_size=43", "--num_steps=2500",
                                      "--binarization_weight=15", "--binarization_ramp_steps=2500")),
-    "hazelnuts_ten": _cluster("Seed (bundled hazelnuts), ten layers on black, not turned upside down", flagfile="best/hoc_nuts_ten"),
+    "hazelnuts_ten": _cluster("Fruit (bundled hazelnuts), ten layers over the hole, shade brightened", flagfile="best/hoc_nuts_hole"),
     "nuclei": _cluster("Nuclei (bundled micrograph), three layers on the micrograph's own ground", flagfile="best/hoc_nuclei",
                        arguments=("--image={nuclei_image}", "--window_size=46")),
     "fruit_shadow": _cluster("Fruit, one instance with its shadow on whole windows", flagfile="best/hoc_fruit_shadow"),

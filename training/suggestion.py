@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data import granularity
+from data import granularity, illumination
 from errors import UserError
 from evaluation import wholeness
 from training import hoc
@@ -11,15 +11,17 @@ _WINDOW_DIAMETERS = 1.7  # the paper: 1.5 times the biggest instance, which is s
 _AREA_SHARE = 0.9  # of a disk of that diameter: a mask rather too small than too large
 _MOST_UNCOVERED = 0.005
 _NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 20
-_MOST_DARK = 0.15  # share of a picture; oranges have 0.04 and limes 0.11, whose instances are learnt over a hole, hazelnuts 0.24
-_LAYERS_ON_BLACK, _LARGEST_PADDING_ON_BLACK = 10, 64
+_MOST_DARK = 0.15  # share of a picture, beyond which its shade is brightened; oranges have 0.04, limes 0.11, hazelnuts 0.24
+_GAMMA = 0.5
+_LAYERS_WITH_GAPS, _LARGEST_PADDING_WITH_GAPS = 10, 48
 
 
-def suggest(picture: np.ndarray, *, on_black: bool) -> str:
+def suggest(picture: np.ndarray, *, on_black: bool, gamma: float = 1.0) -> str:
     """Suggests flags for a photograph of a cluster.
 
     Args:
       picture: uint8 [H, W, 3], at its own size.
+      gamma: by which the picture has been changed already (S32).
       on_black: whether instances lie apart on dark ground (`--background=black`) instead of filling the picture.
 
     Returns:
@@ -39,8 +41,9 @@ def suggest(picture: np.ndarray, *, on_black: bool) -> str:
              f"--window_size={window} --area_constant={area:.2f}"]
     if on_black:
         return "\n".join([*lines, "--background=black: choose --num_layers by how many a window holds"])
-    dark = wholeness.dark_share(picture)
-    return "\n".join([*lines, _with_gaps(area, dark=dark) if dark > _MOST_DARK else _over_a_hole(area)])
+    if gamma == 1.0 and wholeness.dark_share(picture) > _MOST_DARK:
+        gamma, picture = _GAMMA, illumination.gamma_corrected(picture, _GAMMA)
+    return "\n".join([*lines, _with_gaps(picture, area=area, gamma=gamma) if gamma < 1.0 else _over_a_hole(area)])
 
 
 def _over_a_hole(area: float) -> str:
@@ -53,13 +56,15 @@ def _over_a_hole(area: float) -> str:
             "no instance")
 
 
-def _with_gaps(area: float, *, dark: float) -> str:
-    """Returns the layers and the padding with which as much of a composite on black stays dark, as a line.
+def _with_gaps(picture: np.ndarray, *, area: float, gamma: float) -> str:
+    """Returns flags for things that are lit from above, with dark gaps between them, as a line.
 
-    Dark gaps are shadows, below things that are lit from above. So windows are not turned upside down.
+    Their shade is brightened already, so that the gaps alone are dark. As much of the hole stays black: otherwise instances hold
+    a piece of a gap (docs/log/twelve_layers.md). Windows are not turned upside down, since light comes from above.
     """
-    left = {padding: hoc.uncovered_fraction(num_layers=_LAYERS_ON_BLACK, area=area, padding=padding, disk_radius=0.0)
-            for padding in range(_SMALLEST_PADDING, _LARGEST_PADDING_ON_BLACK + 1)}
-    padding = min(left, key=lambda padding: abs(left[padding] - dark))
-    return (f"--background=black --novertical_flip --num_layers={_LAYERS_ON_BLACK} --padding={padding}: about {100 * left[padding]:.0f} % of a "
-            "composite stays black, as much as the picture is dark")
+    dark = wholeness.dark_share(picture)
+    left = {padding: hoc.uncovered_fraction(num_layers=_LAYERS_WITH_GAPS, area=area, padding=padding)
+            for padding in range(_SMALLEST_PADDING, _LARGEST_PADDING_WITH_GAPS + 1)}
+    padding = min((padding for padding, share in left.items() if share >= dark), default=_LARGEST_PADDING_WITH_GAPS)
+    return (f"--gamma={gamma:g} --novertical_flip --mask_start=disk --num_layers={_LAYERS_WITH_GAPS} --padding={padding}: about "
+            f"{100 * left[padding]:.0f} % of the hole stays black, and with its shade brightened {100 * dark:.0f} % of the picture is dark")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import decoding, samples
+from data import decoding, illumination, samples
 from data.images import Photograph
 from errors import UserError
+from evaluation import wholeness
 from training import area_suggestion, hoc, suggestion
 
 
@@ -23,17 +24,26 @@ def test_windows_are_near_those_chosen_by_eye(path, by_eye):
     assert 0.15 <= found["area_constant"] <= 0.3
 
 
-def test_dark_gaps_get_as_much_black_between_instances():
-    text = suggestion.suggest(decoding.load_image(samples.HAZELNUTS_IMAGE), on_black=False)
+def test_dark_gaps_are_brightened_and_get_as_much_black_in_the_hole():
+    picture = decoding.load_image(samples.HAZELNUTS_IMAGE)
+    text = suggestion.suggest(picture, on_black=False)
     found = flags_of(text)
-    assert "--background=black --novertical_flip" in text and 0.2 <= hoc.uncovered_fraction(
-        num_layers=int(found["num_layers"]), area=found["area_constant"], padding=int(found["padding"]), disk_radius=0.0) <= 0.28
+    assert "--novertical_flip" in text and "--mask_start=disk" in text and found["gamma"] == 0.5
+    brightened = illumination.gamma_corrected(picture, found["gamma"])
+    dark = wholeness.dark_share(brightened)
+    left = hoc.uncovered_fraction(num_layers=int(found["num_layers"]), area=found["area_constant"], padding=int(found["padding"]))
+    assert dark < 0.6 * wholeness.dark_share(picture) and dark - 0.01 <= left <= dark + 0.04
+
+
+def test_a_brightened_picture_is_not_brightened_again():
+    brightened = illumination.gamma_corrected(decoding.load_image(samples.HAZELNUTS_IMAGE), 0.6)
+    assert "--gamma=0.6 --novertical_flip" in suggestion.suggest(brightened, on_black=False, gamma=0.6)
 
 
 def test_where_little_is_dark_instances_cover_a_hole():
     text = suggestion.suggest(decoding.load_image(samples.FRUIT_IMAGE), on_black=False)
     found = flags_of(text)
-    assert "--background" not in text and "flip" not in text and hoc.uncovered_fraction(
+    assert "--gamma" not in text and "flip" not in text and hoc.uncovered_fraction(
         num_layers=12, area=found["area_constant"], padding=int(found["padding"])) <= 0.006
 
 
