@@ -1,4 +1,4 @@
-"""Metrics of learnt instances, of which the paper has pictures only. NumPy alone.
+"""Metrics of learnt instances, of which the paper has pictures only.
 
 `KEYS` are the metrics that need nothing but instances:
 
@@ -7,6 +7,8 @@
 * `area_mean`, `area_std`: of the soft masks' areas, as shares of the picture.
 * `undecided_fraction`: share of all pixels whose mask lies strictly between 0.1 and 0.9.
 * `elongation`: mean over the binary masks (at 0.5) of the longer axis over the shorter (`elongations`); a disk has 1.
+* `solidity`: mean over the binary masks of the area over that of the convex hull (`solidities`); a disk of 15 pixels has 0.96, a
+  neck or a bay lowers it.
 * `centroid_distance`: mean distance of the soft masks' centroids from the picture's centre, as a share of its side.
 * `diversity`: mean over pairs of instances of the root mean squared difference, over pixels and channels, of the
   instances carved onto black; in [0, 1], 0 if all are the same.
@@ -14,12 +16,13 @@
 Axis letters: n instances, m shapes, S side of the pictures in pixels, Z latent dimensions.
 """
 
+import cv2
 import numpy as np
 
 from evaluation import metrics
 
-KEYS = ("single_piece_fraction", "area_mean", "area_std", "undecided_fraction", "elongation", "centroid_distance",
-        "diversity")
+KEYS = ("single_piece_fraction", "area_mean", "area_std", "undecided_fraction", "elongation", "solidity",
+        "centroid_distance", "diversity")
 
 
 def instance_metrics(appearances: np.ndarray, masks: np.ndarray) -> dict[str, float]:
@@ -49,6 +52,7 @@ def instance_metrics(appearances: np.ndarray, masks: np.ndarray) -> dict[str, fl
         "area_std": float(areas.std()),
         "undecided_fraction": float(np.mean((masks > low) & (masks < high))),
         "elongation": float(elongations(metrics.binarize(masks)[..., 0]).mean()),
+        "solidity": float(solidities(metrics.binarize(masks)[..., 0]).mean()),
         "centroid_distance": float(distances.mean()),
         "diversity": mean_pairwise_distance(appearances * masks),
     }
@@ -101,6 +105,16 @@ def elongations(binary_masks: np.ndarray) -> np.ndarray:
     mixed = np.einsum("nij,ni,nj->n", masks, down, right) / total
     mean, half_gap = (vertical + horizontal) / 2.0, np.hypot((vertical - horizontal) / 2.0, mixed)
     return np.sqrt((mean + half_gap) / (mean - half_gap))
+
+
+def solidities(binary_masks: np.ndarray) -> np.ndarray:
+    """Returns the area of each mask [n, S, S], bool, over that of its pixels' convex hull: float64 [n]; 1 for an empty mask."""
+    shares = np.ones(len(binary_masks))
+    for index, mask in enumerate(binary_masks):
+        if mask.any():
+            hull = cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), cv2.convexHull(cv2.findNonZero(mask.astype(np.uint8))), 1)
+            shares[index] = np.count_nonzero(mask) / np.count_nonzero(hull)
+    return shares
 
 
 def mean_pairwise_distance(pictures: np.ndarray) -> float:

@@ -104,6 +104,21 @@ def test_elongation_of_an_ellipse_is_its_axes_ratio_whichever_way_it_lies(angle)
     assert instances.elongations(np.hypot(u / 24, v / 15)[np.newaxis] <= 1) == pytest.approx(24 / 15, rel=0.01)
 
 
+def test_solidities_by_hand():
+    assert instances.solidities(picture("##.. ##.. .... ....")) == pytest.approx(1.0)
+    assert instances.solidities(picture("#... #... #... ####")) == pytest.approx(7 / 10)  # the diagonal is inside
+    assert instances.solidities(picture("#..# .... .... ....")) == pytest.approx(2 / 4)
+    assert instances.solidities(np.zeros((1, 4, 4), bool)) == pytest.approx(1.0)
+
+
+def test_a_neck_lowers_the_solidity_of_a_ball():
+    rows, columns = np.ogrid[:64, :64]
+    ball = (rows - 36) ** 2 + (columns - 32) ** 2 <= 15**2
+    neck = (abs(columns - 32) <= 3) & (rows >= 14) & (rows <= 36)
+    plain, necked = instances.solidities(np.stack([ball, ball | neck]))
+    assert plain > 0.95 and necked < 0.92
+
+
 def test_mean_pairwise_distance_by_hand():
     pictures = np.zeros((3, 2, 2, 1))
     pictures[1] = 0.5  # 0.5 from the first
@@ -194,6 +209,7 @@ def test_metrics_of_two_instances_by_hand():
     # Carved, they differ by 1 - 0.5 in the corner and by 0.5 in seven other pixels of 16.
     expected = {"single_piece_fraction": 1 / 2, "area_mean": (1 / 16 + 4 / 16) / 2, "area_std": 1.5 / 16,
                 "undecided_fraction": 8 / 32, "elongation": (1 + np.sqrt(7 / 4)) / 2,  # moments 4 / 3, 7 / 3
+                "solidity": (1 + 8 / 16) / 2,
                 "centroid_distance": np.hypot(1.5, 1.5) / 4 / 2, "diversity": np.sqrt(8 * 0.25 / 16)}
     assert values == pytest.approx(expected)
 
