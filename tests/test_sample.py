@@ -55,7 +55,7 @@ def test_what_cannot_be_sampled_from_is_refused_in_a_sentence(run_script, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["oranges", "oranges_ten", "limes", "limes_ten", "ellipses"])
+@pytest.mark.parametrize("name", ["oranges", "oranges_ten", "limes", "limes_ten", "hazelnuts_ten", "ellipses"])
 def test_a_pretrained_generator_has_the_figures_it_states(name):
     sampler, metadata = InstanceSampler.from_weights(ROOT / "pretrained" / f"{name}.npz", num_evaluated=256)
     figures, stated = sampler.metrics(), metadata["figures"]
