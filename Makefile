@@ -27,8 +27,8 @@ demo: $(VENV)/.installed $(VENV)/.installed-count
 		--boxes=data/samples/airplanes/boxes_unseen.txt --out=$(RUN)_masks
 	@echo "They are in $(RUN)_masks/contact_sheet_001.png. 2 of 4: the GAN learns masks of airplanes, five minutes on two cores"
 	$(VENV)/bin/python train_fg.py --flagfile=experiments/best/fg_demo.flags --run_dir=$(RUN)
-	@echo "3 of 4: instances from weights that were learnt from one photograph of oranges"
-	$(VENV)/bin/python sample.py --weights=pretrained/oranges_ten.npz --out=$(RUN)_instances
+	@echo "3 of 4: instances from weights that were learnt from one photograph of hazelnuts"
+	$(VENV)/bin/python sample.py --weights=pretrained/hazelnuts_ten.npz --out=$(RUN)_instances
 	@echo "4 of 4: the nuclei of a micrograph, found by a network that has learnt from it without a label"
 	$(VENV)/bin/python count.py --student=pretrained/nuclei_student.npz --image=data/samples/nuclei/07fb37aa.png \
 		--out=$(RUN)_counted

@@ -116,11 +116,11 @@ def instances_section(folder: Path) -> str:
     if not path.exists():
         raise UserError(f"--instances={folder} holds no figures.json; give the --out of sample.py.")
     single = json.loads(path.read_text(encoding="utf-8"))["single_piece_fraction"]
-    text = ("A generator of single oranges with masks, learnt from the one photograph shown. Its weights come with the "
-            "project (pretrained/oranges_ten.npz) and were not trained here. They need more than Table 4 of the paper; "
+    text = ("A generator of single hazelnuts with masks, learnt from the one photograph shown. Its weights come with the "
+            "project (pretrained/hazelnuts_ten.npz) and were not trained here. They need more than Table 4 of the paper; "
             f"pretrained/README.md names it. Masks of one piece: {100 * single:.0f} %.")
     return section_html("3. Instances learnt from one photograph", text, [
-        Figure(Path(samples.FRUIT_IMAGE), "The photograph."),
+        Figure(Path(samples.HAZELNUTS_IMAGE), "The photograph. Its shade was brightened before it was learnt from."),
         Figure(folder / "sheet.png", "Sampled instances with their masks, on a checkerboard.")])
 
 
