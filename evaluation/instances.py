@@ -43,16 +43,16 @@ def instance_metrics(appearances: np.ndarray, masks: np.ndarray) -> dict[str, fl
         raise ValueError(f"Instances need appearances [n, S, S, 3] and masks [n, S, S, 1] with n at least 1, but got "
                          f"{list(appearances.shape)} and {list(masks.shape)}.")
     areas = masks.mean(axis=(1, 2, 3), dtype=np.float64)
-    low, high = metrics.UNDECIDED
+    binary, (low, high) = metrics.binarize(masks)[..., 0], metrics.UNDECIDED
     size = masks.shape[1]
     distances = np.linalg.norm(centroids(masks[..., 0]) - (size - 1) / 2, axis=-1) / size
     return {
-        "single_piece_fraction": float(np.mean(is_single_piece(metrics.binarize(masks)[..., 0]))),
+        "single_piece_fraction": float(np.mean(is_single_piece(binary))),
         "area_mean": float(areas.mean()),
         "area_std": float(areas.std()),
         "undecided_fraction": float(np.mean((masks > low) & (masks < high))),
-        "elongation": float(elongations(metrics.binarize(masks)[..., 0]).mean()),
-        "solidity": float(solidities(metrics.binarize(masks)[..., 0]).mean()),
+        "elongation": float(elongations(binary).mean()),
+        "solidity": float(solidities(binary).mean()),
         "centroid_distance": float(distances.mean()),
         "diversity": mean_pairwise_distance(appearances * masks),
     }

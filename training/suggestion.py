@@ -21,8 +21,8 @@ def suggest(picture: np.ndarray, *, on_black: bool, gamma: float = 1.0) -> str:
 
     Args:
       picture: uint8 [H, W, 3], at its own size.
-      gamma: by which the picture has been changed already (S32).
       on_black: whether instances lie apart on dark ground (`--background=black`) instead of filling the picture.
+      gamma: by which the picture has been changed already (S32).
 
     Returns:
       Lines to print: what was measured, the flags, and what they leave uncovered.
@@ -67,4 +67,5 @@ def _with_gaps(picture: np.ndarray, *, area: float, gamma: float) -> str:
             for padding in range(_SMALLEST_PADDING, _LARGEST_PADDING_WITH_GAPS + 1)}
     padding = min((padding for padding, share in left.items() if share >= dark), default=_LARGEST_PADDING_WITH_GAPS)
     return (f"--gamma={gamma:g} --novertical_flip --mask_start=disk --num_layers={_LAYERS_WITH_GAPS} --padding={padding}: about "
-            f"{100 * left[padding]:.0f} % of the hole stays black, and with its shade brightened {100 * dark:.0f} % of the picture is dark")
+            f"{100 * left[padding]:.0f} % of the hole stays black, and {100 * dark:.0f} % of the picture is dark with its shade "
+            "brightened")
