@@ -116,8 +116,8 @@ ROWS = {
     "faces": _foreground(
         "Faces, batch's mean area", "pictures alone", needs=(FACES, NEGATIVES), flagfile="best/fg_faces_batch_mean",
         distilled=["best/distill_compact"], arguments=(f"--data_dir={FACES}", f"--backgrounds={NEGATIVES}")),
-    "airplanes": _foreground("Airplanes (bundled, no masks)", "-", needs=(), flagfile="best/fg_demo", arguments=(),
-                             distilled=["best/distill_compact", "--image_size=128"]),
+    "airplanes": _foreground("Airplanes (bundled, no masks)", "-", needs=(), flagfile="best/fg_few_photographs", arguments=(),
+                             distilled=PLACED),
     "pets": _foreground("Pets (bundled)", "-", needs=(), flagfile="best/fg_pets", arguments=(),
                         distilled=["best/distill_compact"]),
     "crowd": _cluster("Crowd, Table 4", flagfile="paper/hoc_crowd", needs=("{crowd_image}",),
