@@ -153,6 +153,7 @@ class Scenes:
     disk_radius: float
     vertical_flip: bool
     mask_start: str
+    mask_start_elongation: float
     num_samples: int
     num_panel_layers: int
 

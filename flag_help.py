@@ -16,8 +16,9 @@ PAPER = frozenset((
 EXTENSIONS = frozenset((
     "generator_average", "student_average", "augmentation", "area_start", "area_ramp_steps", "binarization_weight",
     "binarization_ramp_steps", "outline_weight", "learning_rate_fall_steps", "flat_field", "gamma", "max_rotation",
-    "max_magnification", "shadow_strength", "mask_start", "label_area", "average_flips", "refine_iterations",
-    "sharpen_temperature", "mask_threshold", "grabcut_iterations", "initial_weights", "spectral_norm_scale"))
+    "max_magnification", "shadow_strength", "mask_start", "mask_start_elongation", "label_area", "average_flips",
+    "refine_iterations", "sharpen_temperature", "mask_threshold", "grabcut_iterations", "initial_weights",
+    "spectral_norm_scale"))
 
 # Names that flags have now, by those of the release before, which are understood until the next one.
 RENAMED = {"decision_weight": "binarization_weight", "decision_ramp_steps": "binarization_ramp_steps"}

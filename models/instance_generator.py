@@ -32,7 +32,7 @@ class InstanceGenerator(tf.keras.Model):
 
     def __init__(self, *, width: float = 1.0, kernel_initializer: layers.Initializer = "glorot_uniform",
                  batch_norm_momentum: float = 0.99, initial_mask: float = 0.5,
-                 disk_area: Optional[float] = None) -> None:
+                 disk_area: Optional[float] = None, disk_elongation: Optional[float] = None) -> None:
         """Makes the network.
 
         Args:
@@ -42,15 +42,18 @@ class InstanceGenerator(tf.keras.Model):
           initial_mask: value in (0, 1) around which the untrained network's masks lie; it sets the last bias (S12).
           disk_area: share of the picture in (0, 1): a fixed disk of that area is added to the mask's logits, so that
             untrained masks are soft disks in the middle; None, as in the paper: no disk (S19).
+          disk_elongation: how many times wider than high the disk is, at least 1; None: round.
 
         Raises:
-          ValueError: if `width` leaves a layer without channels, or a value is not strictly inside (0, 1).
+          ValueError: if `width` leaves a layer without channels, or a value is out of its range.
         """
         super().__init__(name="instance_generator")
         if round(DECONVS[-1] * width) < 1:
             raise ValueError(f"width {width} leaves a layer without channels, expected at least 1/64")
         if disk_area is not None and not 0.0 < disk_area < 1.0:
             raise ValueError(f"disk_area is {disk_area}, expected a value strictly between 0 and 1")
+        if disk_elongation is not None and disk_elongation < 1.0:
+            raise ValueError(f"disk_elongation is {disk_elongation}, expected at least 1")
         options = {"kernel_initializer": kernel_initializer, "batch_norm_momentum": batch_norm_momentum}
         self.start_channels = round(CONVS[0] * width)
         self.start = layers.ConvBlock(START_SIZE**2 * self.start_channels, 1, name="conv1", **options)
@@ -58,7 +61,8 @@ class InstanceGenerator(tf.keras.Model):
                       for i, channels in enumerate(CONVS, start=2)]
         self.deconvs = [layers.DeconvBlock(round(channels * width), 4, strides=2, name=f"deconv{i}", **options)
                         for i, channels in enumerate(DECONVS, start=1)]
-        self.disk = None if disk_area is None else disk_logits(8 * START_SIZE, area=disk_area)
+        self.disk = None if disk_area is None else disk_logits(8 * START_SIZE, area=disk_area,
+                                                               elongation=disk_elongation or 1.0)
         logit = layers.initial_mask_logit(initial_mask)
         self.rgba_logits = tf.keras.layers.Conv2DTranspose(
             RGBA, 4, strides=2, padding="same", dtype="float32",
@@ -90,19 +94,20 @@ def build_generator(*, latent_dim: int, **options: Any) -> InstanceGenerator:
     return network
 
 
-def disk_logits(size: int, *, area: float) -> np.ndarray:
+def disk_logits(size: int, *, area: float, elongation: float = 1.0) -> np.ndarray:
     """Returns what makes a mask a soft disk: logits that fall with the square of the distance from the middle.
 
     Args:
       size: side of the picture in pixels.
       area: share of the picture in (0, 1) within the disk.
+      elongation: how many times wider than high the disk is; its area stays.
 
     Returns:
       float32 [size, size, RGBA]: in the mask's channel 3 in the middle, 0 on the disk's edge, -6 far outside; 0 in the
       others.
     """
     offsets = np.arange(size) + 0.5 - size / 2
-    squares = (offsets[:, np.newaxis] ** 2 + offsets**2) / (area * size**2 / math.pi)
+    squares = (elongation * offsets[:, np.newaxis] ** 2 + offsets**2 / elongation) / (area * size**2 / math.pi)
     logits = np.zeros((size, size, RGBA), np.float32)
     logits[..., -1] = np.maximum(3.0 * (1.0 - squares), -6.0)
     return logits

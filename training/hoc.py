@@ -26,10 +26,24 @@ def check(options: config.Cluster) -> None:
     objectives.initial_mask(options.generator, options.objective)
     if scenes.mask_start == "disk" and not 0.0 < area < 1.0:
         raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
+    _check_elongation(scenes, area=area)
     if options.information.num_recognized_layers > scenes.num_layers:
         raise UserError(f"--num_recognized_layers={options.information.num_recognized_layers} is more than --num_layers="
                         f"{scenes.num_layers}; 0 is all of them.")
     _check_recognition(options.information)
+
+
+def _check_elongation(scenes: config.Scenes, *, area: float) -> None:
+    """Refuses an elongation of what masks start as that would do nothing, or leaves the window."""
+    elongation = scenes.mask_start_elongation
+    if elongation == 1.0:
+        return
+    if scenes.mask_start != "disk":
+        raise UserError(f"--mask_start_elongation={elongation:g} is of --mask_start=disk.")
+    most = math.pi / 4.0 / area  # half the longer axis is then half a window
+    if elongation > most:
+        raise UserError(f"--mask_start_elongation={elongation:g} makes disks of --area_constant={area:g} longer than a window; "
+                        f"the largest that fits is {math.floor(100.0 * most) / 100.0:g}.")
 
 
 def _check_recognition(information: config.Information) -> None:
@@ -45,9 +59,11 @@ def _check_recognition(information: config.Information) -> None:
         raise UserError(f"--recognition_trains_discriminator needs --recognition=shared, not {recognition}.")
 
 
-def disk_area(options: config.Cluster) -> Optional[float]:
-    """Returns the area of the disk that masks start as (S19), or None."""
-    return options.objective.area_constant if options.scenes.mask_start == "disk" else None
+def disk(options: config.Cluster) -> dict[str, Optional[float]]:
+    """Returns the disk that masks start as (S19), as options of `InstanceGenerator`; None where it is missing, or round."""
+    elongation = options.scenes.mask_start_elongation
+    return {"disk_area": options.objective.area_constant if options.scenes.mask_start == "disk" else None,
+            "disk_elongation": None if elongation == 1.0 else elongation}
 
 
 class Built(NamedTuple):
@@ -81,13 +97,12 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
     layout = make_layout(padding=scenes.padding, max_rotation=scenes.max_rotation,
                          max_magnification=scenes.max_magnification, shadow_strength=scenes.shadow_strength)
     network, averaged = (build_generator(
-        latent_dim=scenes.latent_dim, disk_area=disk_area(options), width=generator.generator_width,
+        latent_dim=scenes.latent_dim, **disk(options), width=generator.generator_width,
         kernel_initializer=generator.generator_initializer, batch_norm_momentum=generator.batch_norm_momentum,
         initial_mask=objectives.initial_mask(generator, options.objective)) if wanted else None
                          for wanted in (True, generator.generator_average))
     if generator.initial_weights and is_new:
-        start_from(generator.initial_weights, (network, averaged), network="instance_generator",
-                   disk_area=disk_area(options))
+        start_from(generator.initial_weights, (network, averaged), network="instance_generator", **disk(options))
     discriminator = make_discriminator(**discriminator_options(**vars(options.discriminator), pictures=[cluster]))
     information = make_information(discriminator, latent_dim=scenes.latent_dim,
                                    means=images.channel_statistics([cluster])[0], **vars(options.information))

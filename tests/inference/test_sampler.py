@@ -5,7 +5,7 @@ import pytest
 
 from data import hoc, synthetic
 from errors import UserError
-from inference.sampler import InstanceSampler, samples_beyond
+from inference.sampler import InstanceSampler, load_generator, samples_beyond
 from models.instance_generator import build_generator
 from storage.weights import save_weights
 
@@ -110,3 +110,11 @@ def test_pictures_of_an_earlier_call_for_more_instances_are_found(tmp_path):
         (tmp_path / name).touch()
     assert [path.name for path in samples_beyond(tmp_path, 2)] == ["instance_0002.png", "instance_0010.png"]
     assert not samples_beyond(tmp_path, 11) and not samples_beyond(tmp_path / "none", 0)
+
+
+def test_a_generator_of_long_disks_is_loaded_with_them(tmp_path):
+    network = build_generator(latent_dim=2, width=1 / 32, disk_area=0.2, disk_elongation=3.0)
+    save_weights(tmp_path / "long.npz", network, metadata={**METADATA, "disk_area": 0.2, "disk_elongation": 3.0})
+    loaded, _ = load_generator(tmp_path / "long.npz")
+    latents = np.random.default_rng(0).uniform(-1, 1, (2, 2)).astype(np.float32)
+    np.testing.assert_array_equal(network(latents), loaded(latents))

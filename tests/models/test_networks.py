@@ -209,6 +209,19 @@ def test_masks_that_start_as_disks_have_their_area_in_the_middle_and_the_same_pa
         InstanceGenerator(disk_area=1.0)
 
 
+def test_masks_that_start_as_long_disks_are_wider_than_high_and_have_the_same_area():
+    long, disk = (InstanceGenerator(width=1 / 32, disk_area=0.2, disk_elongation=ratio) for ratio in (2.0, None))
+    long(latents()), disk(latents())
+    for variable, other in zip(long.variables, disk.variables, strict=True):
+        other.assign(variable)
+    masks, round_masks = (network(latents()).numpy()[..., 3] for network in (long, disk))
+    assert masks.mean() == pytest.approx(round_masks.mean(), rel=0.05)
+    width, height = masks.max(axis=1) > 0.5, masks.max(axis=2) > 0.5
+    np.testing.assert_allclose(width.sum(axis=1) / height.sum(axis=1), 2.0, atol=0.3)
+    with pytest.raises(ValueError, match="disk_elongation is 0.5"):
+        InstanceGenerator(disk_area=0.2, disk_elongation=0.5)
+
+
 def test_initial_values_are_those_of_the_initialiser():
     expected = tf.keras.initializers.Orthogonal(seed=3)((3, 3, 4, 8))
     drawn = layers.OnProcessor(tf.keras.initializers.Orthogonal(seed=3))((3, 3, 4, 8), dtype=tf.float32)
