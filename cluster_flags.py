@@ -47,7 +47,7 @@ def define_cluster() -> None:
                            "Masks of the untrained generator: one grey, as the paper's network has them, or a soft "
                            "disk of the area constant in the middle (S19).")
     absl_flags.DEFINE_float("mask_start_elongation", 1.0, "With --mask_start=disk: how many times wider than high the disk is. "
-                            "For long things, with --max_rotation=180; their own elongation, or a little less. 1: round.",
+                            "For long things, with --max_rotation=180: a little less than they are, such as 2 for 2.5. 1: round.",
                             lower_bound=1.0, upper_bound=10.0)
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures at the end; 0: none.",
                               lower_bound=0, upper_bound=MOST_INSTANCES)

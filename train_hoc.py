@@ -44,7 +44,7 @@ def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, sh
                           monitor=monitor)
     run.save_weights(built.scenes.foreground_provider.network, task="hoc", network="instance_generator",
                      width=options.generator.generator_width, latent_dim=options.scenes.latent_dim,
-                     area_constant=options.objective.area_constant, **task.disk(options),
+                     area_constant=options.objective.area_constant, **task.disk_options(options),
                      dark_level=darkest, num_steps=num_steps)
     if options.scenes.num_samples and run.replicas.is_chief:
         write_samples(monitor.sampler, run.folder.path / "samples", num_samples=options.scenes.num_samples)

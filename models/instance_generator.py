@@ -52,8 +52,8 @@ class InstanceGenerator(tf.keras.Model):
             raise ValueError(f"width {width} leaves a layer without channels, expected at least 1/64")
         if disk_area is not None and not 0.0 < disk_area < 1.0:
             raise ValueError(f"disk_area is {disk_area}, expected a value strictly between 0 and 1")
-        if disk_elongation is not None and disk_elongation < 1.0:
-            raise ValueError(f"disk_elongation is {disk_elongation}, expected at least 1")
+        if disk_elongation is not None and (disk_area is None or disk_elongation < 1.0):
+            raise ValueError(f"disk_elongation is {disk_elongation}, expected at least 1, and a disk_area")
         options = {"kernel_initializer": kernel_initializer, "batch_norm_momentum": batch_norm_momentum}
         self.start_channels = round(CONVS[0] * width)
         self.start = layers.ConvBlock(START_SIZE**2 * self.start_channels, 1, name="conv1", **options)
@@ -61,8 +61,8 @@ class InstanceGenerator(tf.keras.Model):
                       for i, channels in enumerate(CONVS, start=2)]
         self.deconvs = [layers.DeconvBlock(round(channels * width), 4, strides=2, name=f"deconv{i}", **options)
                         for i, channels in enumerate(DECONVS, start=1)]
-        self.disk = None if disk_area is None else disk_logits(8 * START_SIZE, area=disk_area,
-                                                               elongation=disk_elongation or 1.0)
+        self.disk = None if disk_area is None else disk_logits(
+            8 * START_SIZE, area=disk_area, elongation=1.0 if disk_elongation is None else disk_elongation)
         logit = layers.initial_mask_logit(initial_mask)
         self.rgba_logits = tf.keras.layers.Conv2DTranspose(
             RGBA, 4, strides=2, padding="same", dtype="float32",
@@ -100,7 +100,7 @@ def disk_logits(size: int, *, area: float, elongation: float = 1.0) -> np.ndarra
     Args:
       size: side of the picture in pixels.
       area: share of the picture in (0, 1) within the disk.
-      elongation: how many times wider than high the disk is; its area stays.
+      elongation: how many times wider than high the disk is, at least 1; its area stays.
 
     Returns:
       float32 [size, size, RGBA]: in the mask's channel 3 in the middle, 0 on the disk's edge, -6 far outside; 0 in the

@@ -142,7 +142,7 @@ def photograph(tmp_path_factory):
     (("--image=nowhere.png", "--window_size=64"), "no image file nowhere.png"),
     (("--padding=64",), "--padding=64 can push a whole instance out of its 64-pixel window"),
     (("--mask_start=disk", "--area_constant=0", "--padding=0"), "--mask_start=disk needs an area constant between 0 and 1"),
-    (("--mask_start_elongation=2",), "--mask_start_elongation=2 is of --mask_start=disk"),
+    (("--mask_start_elongation=2",), "--mask_start_elongation=2 is of --mask_start=disk; add it"),
     (("--mask_start=disk", "--mask_start_elongation=4", "--area_constant=0.2"), "longer than a window; the largest that fits is 3.92"),
     (("--num_replicas=2",), "--num_replicas=2 needs --distribute=mirrored"),
     (("--drawn_size=100",), "--drawn_noise=0.0 are of a drawn cluster; add --drawn_cluster, or leave them out"),

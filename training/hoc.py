@@ -34,16 +34,16 @@ def check(options: config.Cluster) -> None:
 
 
 def _check_elongation(scenes: config.Scenes, *, area: float) -> None:
-    """Refuses an elongation of what masks start as that would do nothing, or leaves the window."""
+    """Refuses an elongation of what masks start as that would do nothing, or leaves the window; UserError says which."""
     elongation = scenes.mask_start_elongation
     if elongation == 1.0:
         return
     if scenes.mask_start != "disk":
-        raise UserError(f"--mask_start_elongation={elongation:g} is of --mask_start=disk.")
-    most = math.pi / 4.0 / area  # half the longer axis is then half a window
-    if elongation > most:
+        raise UserError(f"--mask_start_elongation={elongation:g} is of --mask_start=disk; add it, or leave the elongation out.")
+    if elongation > (most := math.pi / 4.0 / area):  # the longer axis is then a window's side
+        fits = f"the largest that fits is {math.floor(100.0 * most) / 100.0:g}" if most > 1.0 else "none fits"
         raise UserError(f"--mask_start_elongation={elongation:g} makes disks of --area_constant={area:g} longer than a window; "
-                        f"the largest that fits is {math.floor(100.0 * most) / 100.0:g}.")
+                        f"{fits}.")
 
 
 def _check_recognition(information: config.Information) -> None:
@@ -59,8 +59,8 @@ def _check_recognition(information: config.Information) -> None:
         raise UserError(f"--recognition_trains_discriminator needs --recognition=shared, not {recognition}.")
 
 
-def disk(options: config.Cluster) -> dict[str, Optional[float]]:
-    """Returns the disk that masks start as (S19), as options of `InstanceGenerator`; None where it is missing, or round."""
+def disk_options(options: config.Cluster) -> dict[str, Optional[float]]:
+    """Returns the disk that masks start as (S19), as options of `InstanceGenerator`; None is no disk, or a round one."""
     elongation = options.scenes.mask_start_elongation
     return {"disk_area": options.objective.area_constant if options.scenes.mask_start == "disk" else None,
             "disk_elongation": None if elongation == 1.0 else elongation}
@@ -97,12 +97,12 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
     layout = make_layout(padding=scenes.padding, max_rotation=scenes.max_rotation,
                          max_magnification=scenes.max_magnification, shadow_strength=scenes.shadow_strength)
     network, averaged = (build_generator(
-        latent_dim=scenes.latent_dim, **disk(options), width=generator.generator_width,
+        latent_dim=scenes.latent_dim, **disk_options(options), width=generator.generator_width,
         kernel_initializer=generator.generator_initializer, batch_norm_momentum=generator.batch_norm_momentum,
         initial_mask=objectives.initial_mask(generator, options.objective)) if wanted else None
                          for wanted in (True, generator.generator_average))
     if generator.initial_weights and is_new:
-        start_from(generator.initial_weights, (network, averaged), network="instance_generator", **disk(options))
+        start_from(generator.initial_weights, (network, averaged), network="instance_generator", **disk_options(options))
     discriminator = make_discriminator(**discriminator_options(**vars(options.discriminator), pictures=[cluster]))
     information = make_information(discriminator, latent_dim=scenes.latent_dim,
                                    means=images.channel_statistics([cluster])[0], **vars(options.information))

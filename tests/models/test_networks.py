@@ -220,6 +220,8 @@ def test_masks_that_start_as_long_disks_are_wider_than_high_and_have_the_same_ar
     np.testing.assert_allclose(width.sum(axis=1) / height.sum(axis=1), 2.0, atol=0.3)
     with pytest.raises(ValueError, match="disk_elongation is 0.5"):
         InstanceGenerator(disk_area=0.2, disk_elongation=0.5)
+    with pytest.raises(ValueError, match="disk_elongation is 2.0, expected at least 1, and a disk_area"):
+        InstanceGenerator(disk_elongation=2.0)
 
 
 def test_initial_values_are_those_of_the_initialiser():

@@ -87,5 +87,8 @@ def test_training_starts_from_a_file_of_the_same_kind_alone(tmp_path):
         start_from(tmp_path / "w.npz", (first,), network="instance_generator")
     with pytest.raises(UserError, match="its disk_area is 0.25, this run's is None"):
         start_from(tmp_path / "w.npz", (first,), network="unet", disk_area=None)
+    start_from(tmp_path / "w.npz", (first,), network="unet", disk_elongation=None)  # files of before do not say it: round
+    with pytest.raises(UserError, match="its disk_elongation is None, this run's is 2.0"):
+        start_from(tmp_path / "w.npz", (first,), network="unet", disk_elongation=2.0)
     with pytest.raises(UserError, match="does not fit the network"):
         start_from(tmp_path / "w.npz", (made(width=1 / 16),), network="unet")
