@@ -143,6 +143,7 @@ ROWS = {
     "crowd_shadow": _cluster("Crowd, one instance with its shadow on whole windows, D not normalized",
                              flagfile="best/hoc_crowd_shadow", needs=("{crowd_image}",),
                              arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
+    "drawn_long": _cluster("Drawn long ellipses, twelve turned layers from long disks", flagfile="best/hoc_long"),
     "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="best/hoc_drawn_one"),
 }
 
