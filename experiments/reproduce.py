@@ -197,6 +197,8 @@ def main(argv):
               "seed_image": options.seed_image or f"{options.data}/hoc/beans.jpg",
               "limes_image": samples.LIMES_IMAGE, "nuclei_image": samples.NUCLEI_IMAGE,
               "airplanes_images": samples.AIRPLANES_IMAGES, "airplanes_boxes": samples.AIRPLANES_BOXES_SEEN,
+              "pets_images": samples.PETS_IMAGES, "pets_boxes": samples.PETS_BOXES_SEEN, "pets_masks": samples.PETS_MASKS,
+              "birds_weights": os.path.join(ROOT, "pretrained", "birds_compact.npz"),
               "crowd_window_size": options.crowd_window_size,
               "crowd_one_window_size": options.crowd_one_window_size, "seed_window_size": options.seed_window_size}
     names = [name for one in options.rows or ROWS for name in (ABLATIONS if one == "ablations" else [one])]

@@ -25,36 +25,35 @@ def test_smoke_runs_rows_and_a_second_call_passes_them_over(run_script, tmp_path
     first = run_script(*command)
     assert first.returncode == 0, first.stderr
     assert "birds is left out" in first.stdout
-    assert first.stdout.count("train_fg.py") == first.stdout.count("distill.py") == 1
+    assert first.stdout.count("distill.py") == 1
     table = (tmp_path / "runs" / "table.md").read_text()
-    assert "Pets (bundled) | - | raw | 1 | 2 | foreground_iou 0." in table
-    assert "Pets (bundled) | - | distilled | 1 | 2 | foreground_iou 0." in table
-    entries = results.read(str(tmp_path / "runs" / "results.json"))
-    assert [entry["stage"] for entry in entries] == ["raw", "distilled"] and entries[0]["device"] == reproduce.device()
+    assert "Pets (bundled), taught by the birds' released student | - | distilled | 1 | 2 | foreground_iou 0." in table
+    entry, = results.read(str(tmp_path / "runs" / "results.json"))
+    assert entry["stage"] == "distilled" and entry["device"] == reproduce.device()
     second = run_script(*command)
-    assert second.returncode == 0 and "train_fg.py" not in second.stdout
+    assert second.returncode == 0 and "distill.py" not in second.stdout
     assert (tmp_path / "runs" / "table.md").read_text() == table
     (tmp_path / "runs").rename(tmp_path / "moved")
     moved = run_script(*command[:-1], f"--runs_dir={tmp_path / 'moved'}")  # which makes no other run of it
     assert moved.returncode == 0 and "distill.py" not in moved.stdout
     (tmp_path / "moved").rename(tmp_path / "runs")
-    record = tmp_path / "runs" / "pets" / "seed_0" / "raw" / reproduce.RECORD
+    record = tmp_path / "runs" / "pets" / "seed_0" / "distilled" / reproduce.RECORD
     record.write_text(record.read_text().replace("--batch_size=2", "--batch_size=3"))  # as another flagfile had it
     third = run_script(*command)
     assert third.returncode == 1 and "distill.py" not in third.stdout
-    assert "failed: pets, seed 0, raw: " in third.stderr and "(--batch_size=2 differs); remove it" in third.stderr
+    assert "failed: pets, seed 0, distilled: " in third.stderr and "(--batch_size=2 differs); remove it" in third.stderr
 
 
 def test_the_table_has_mean_and_spread_over_the_finished_seeds(tmp_path):
-    finished(tmp_path / "pets" / "seed_0" / "raw", mean_iou=0.4)
-    finished(tmp_path / "pets" / "seed_1" / "raw", mean_iou=0.6, seconds=150.0)
-    (tmp_path / "pets" / "seed_2" / "raw").mkdir(parents=True)  # begun, not finished
-    line, = [line for line in reproduce.table(tmp_path, ["0", "1", "2"]).splitlines() if "Pets" in line]
-    assert line == ("| Pets (bundled) | - | raw | 2 | 7 | foreground_iou 0.250 +- 0.000, mean_iou 0.500 +- 0.141 | 2 "
-                    "| 0 |")
+    finished(tmp_path / "airplanes" / "seed_0" / "raw", mean_iou=0.4)
+    finished(tmp_path / "airplanes" / "seed_1" / "raw", mean_iou=0.6, seconds=150.0)
+    (tmp_path / "airplanes" / "seed_2" / "raw").mkdir(parents=True)  # begun, not finished
+    line, = [line for line in reproduce.table(tmp_path, ["0", "1", "2"]).splitlines() if "Airplanes" in line]
+    assert line == ("| Airplanes (bundled, no masks) | - | raw | 2 | 7 | foreground_iou 0.250 +- 0.000, mean_iou 0.500 +- 0.141 "
+                    "| 2 | 0 |")
     first, second = reproduce.entries(tmp_path, ["0", "1", "2"])
-    assert (first["row"], first["stage"], first["steps"], second["seed"]) == ("Pets (bundled)", "raw", 7, 1)
-    assert second["metrics"] == {"mean_iou": 0.6, "foreground_iou": 0.25} and "best/fg_pets.flags" in second["command"]
+    assert (first["row"], first["stage"], first["steps"], second["seed"]) == ("Airplanes (bundled, no masks)", "raw", 7, 1)
+    assert second["metrics"] == {"mean_iou": 0.6, "foreground_iou": 0.25} and "best/fg_few_photographs.flags" in second["command"]
 
 
 def test_a_run_is_done_at_its_last_step_alone(tmp_path):
@@ -104,5 +103,17 @@ def test_a_wrong_row_or_seed_is_one_sentence(run_script, tmp_path, flag, words):
 def test_a_row_that_fails_is_reported_and_the_others_run(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(reproduce, "run_stage", lambda stage, folder, **_: called.append(stage.name) or 1)
-    assert reproduce.run_row(rows.ROWS["pets"], str(tmp_path), seed=0, values={}, smoke=True) == "raw"
+    assert reproduce.run_row(rows.ROWS["airplanes"], str(tmp_path), seed=0, values={}, smoke=True) == "raw"
     assert called == ["raw"]
+
+
+def test_each_stage_is_taught_by_the_one_before(tmp_path, monkeypatch):
+    teachers = {}
+
+    def run_stage(stage, folder, *, values, **_):
+        teachers[stage.name] = values["previous"]
+        return 0
+
+    monkeypatch.setattr(reproduce, "run_stage", run_stage)
+    assert reproduce.run_row(rows.ROWS["airplanes"], str(tmp_path), seed=0, values={}, smoke=True) is None
+    assert teachers == {"raw": None, "distilled": str(tmp_path / "raw"), "second": str(tmp_path / "distilled")}
