@@ -27,7 +27,7 @@ def test_smoke_runs_rows_and_a_second_call_passes_them_over(run_script, tmp_path
     assert "birds is left out" in first.stdout
     assert first.stdout.count("distill.py") == 1
     table = (tmp_path / "runs" / "table.md").read_text()
-    assert "Pets (bundled), taught by the birds' released student | - | distilled | 1 | 2 | foreground_iou 0." in table
+    assert "Pets (bundled), taught by the birds' released student, measured on those it sees | - | distilled | 1 | 2 | foreground_iou 0." in table
     entry, = results.read(str(tmp_path / "runs" / "results.json"))
     assert entry["stage"] == "distilled" and entry["device"] == reproduce.device()
     second = run_script(*command)
@@ -115,5 +115,32 @@ def test_each_stage_is_taught_by_the_one_before(tmp_path, monkeypatch):
         return 0
 
     monkeypatch.setattr(reproduce, "run_stage", run_stage)
-    assert reproduce.run_row(rows.ROWS["airplanes"], str(tmp_path), seed=0, values={}, smoke=True) is None
+    row = rows.ROWS["airplanes"]
+    assert reproduce.run_row(row, str(tmp_path), seed=0, values={}, smoke=True) is None
     assert teachers == {"raw": None, "distilled": str(tmp_path / "raw"), "second": str(tmp_path / "distilled")}
+    assert "--teacher=FOLDER" in reproduce.arguments_of(row.stages[1], values={"previous": "FOLDER"}, smoke=False)
+
+
+def test_a_first_stage_of_other_flags_stops_the_row(tmp_path, monkeypatch):
+    finished(tmp_path / "raw")
+    (tmp_path / "raw" / reproduce.RECORD).write_text(json.dumps({"seconds": 1.0, "flags": ["--dataset=other"]}))
+    monkeypatch.setattr(reproduce, "run_stage", lambda *_, **__: pytest.fail("a stage ran"))
+    row = rows.ROWS["airplanes"]
+    values = {"airplanes_images": "images", "airplanes_boxes": "boxes.txt"}
+    assert reproduce.run_row(row, str(tmp_path), seed=0, values=values, smoke=False).startswith("raw: ")
+
+
+def test_entries_are_in_the_order_of_the_stages(tmp_path):
+    for stage in ("distilled", "raw"):
+        finished(tmp_path / "airplanes" / "seed_0" / stage)
+    assert [entry["stage"] for entry in reproduce.entries(tmp_path, ["0"])] == ["raw", "distilled"]
+
+
+def test_a_smoke_run_gives_no_two_starts_of_masks():
+    for name, row in rows.ALL_ROWS.items():
+        for stage in row.stages:
+            if stage.script == "train_fg.py":
+                with open(reproduce.flagfile_of(stage), encoding="utf-8") as file:
+                    lines = [line.strip() for line in file if line.startswith("--")]
+                given = dict(flag.split("=", 1) for flag in (*lines, *stage.smoke) if "=" in flag)  # the last one holds
+                assert given.get("--area_ramp_steps", "0") == "0" or given.get("--initial_mask_area", "0.5") == "0.5", name
