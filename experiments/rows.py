@@ -48,8 +48,7 @@ def _foreground(title, paper, *, needs, flagfile, arguments, **students):
 
     `students` are lists by name: a flagfile, and arguments beside it.
     """
-    raw = Stage("raw", "train_fg.py", flagfile, arguments,
-                ("--image_size=64", "--generator_width=0.0625", "--area_ramp_steps=2", "--initial_mask_area=0.5"))
+    raw = Stage("raw", "train_fg.py", flagfile, arguments, ("--image_size=64", "--generator_width=0.0625"))
     taught = (Stage(name, "distill.py", student, ("--teacher={previous}", *more), ("--student_width=0.0625",))
               for name, (student, *more) in students.items())
     return Row(title, paper, needs, FOREGROUND_FIGURES, (raw, *taught))
@@ -73,7 +72,7 @@ ROWS = {
         "Birds, Table 3 as printed", "mIOU 0.78 distilled", needs=(BIRDS, LANDSCAPES), flagfile="paper/fg_birds",
         distilled=["paper/distill_birds"], arguments=(f"--data_dir={BIRDS}", f"--backgrounds={LANDSCAPES}")),
     "birds_printed_own": _foreground(
-        "Birds, Table 3 as printed on their own backgrounds, a student of moved photographs", "mIOU 0.78 distilled", needs=(BIRDS,),
+        "Birds, Table 3's settings on their own backgrounds, a student of moved photographs", "mIOU 0.78 distilled", needs=(BIRDS,),
         flagfile="best/fg_birds_printed", distilled=[PLACED[0], PLACED[2], "--label_area=0.33"],
         arguments=(f"--data_dir={BIRDS}",)),
     "birds": _foreground(
