@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
     del argv
     options = config.from_flags(config.Cluster)
     if options.suggest:
-        print(suggestion.suggest(hoc.load_unscaled(options.scenes), on_black=options.scenes.background != "disk",
+        print(suggestion.suggest(hoc.load_unscaled(options.scenes), apart=options.scenes.background != "disk",
                                  gamma=options.scenes.gamma))
         return
     given = environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)

@@ -7,43 +7,56 @@ from errors import UserError
 from evaluation import wholeness
 from training import hoc
 
-_WINDOW_DIAMETERS = 1.7  # the paper: 1.5 times the biggest instance, which is somewhat larger than the usual one
+# A window's side in diameters of an instance. The paper: 1.5 times the biggest, which is somewhat larger than the usual one.
+# Ten layers must cover the hole, so instances are larger in a window; things that lie apart need ground about them.
+_WINDOW, _WINDOW_OF_TEN, _WINDOW_APART = 1.7, 1.46, 2.45
 _AREA_SHARE = 0.9  # of a disk of that diameter: a mask rather too small than too large
 _MOST_UNCOVERED = 0.005
 _NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 20
 _MOST_DARK = 0.15  # share of a picture, beyond which its shade is brightened; oranges have 0.04, limes 0.11, hazelnuts 0.24
 _GAMMA = 0.5
 _LAYERS_WITH_GAPS, _LARGEST_PADDING_WITH_GAPS = 10, 48
+_FLAGFILE = "--flagfile=experiments/best/{}.flags --window_size={}"
 
 
-def suggest(picture: np.ndarray, *, on_black: bool, gamma: float = 1.0) -> str:
+def suggest(picture: np.ndarray, *, apart: bool, gamma: float = 1.0) -> str:
     """Suggests flags for a photograph of a cluster.
 
     Args:
       picture: uint8 [H, W, 3], at its own size.
-      on_black: whether instances lie apart on dark ground (`--background=black`) instead of filling the picture.
+      apart: whether instances lie apart on dark ground (`--background=ground` or `black`) instead of filling the picture.
       gamma: by which the picture has been changed already (S32).
 
     Returns:
-      Lines to print: what was measured, the flags, and what they leave uncovered.
+      Lines to print: what was measured, the flagfiles that fit with their windows, and, where instances fill the picture, flags for
+      Table 4's own layers with what they leave uncovered.
 
     Raises:
       UserError: no size stands out.
     """
-    diameter = granularity.piece_diameter(picture) if on_black else granularity.repetition_distance(picture)
-    if diameter is None or diameter * _WINDOW_DIAMETERS > min(picture.shape[:2]):
+    diameter = granularity.piece_diameter(picture) if apart else granularity.repetition_distance(picture)
+    if diameter is None or diameter * _WINDOW > min(picture.shape[:2]):
         raise UserError("no size of instances stands out in the picture; measure the biggest one by eye, and give 1.5 times "
                         "its width as --window_size."
-                        + ("" if on_black else " Where they lie apart on dark ground, add --background=black."))
-    window = max(16, 2 * round(_WINDOW_DIAMETERS * diameter / 2))
+                        + ("" if apart else " Where they lie apart on dark ground, add --background=ground."))
+    size = f"instances are about {diameter:.0f} pixels wide"
+    if apart:
+        return f"{size}\n{_FLAGFILE.format('hoc_nuclei', _window(_WINDOW_APART * diameter))}"
+    window, dark = _window(_WINDOW * diameter), wholeness.dark_share(picture)
     area = _AREA_SHARE * np.pi / 4 * (diameter / window) ** 2
-    lines = [f"instances are about {diameter:.0f} pixels wide",
-             f"--window_size={window} --area_constant={area:.2f}"]
-    if on_black:
-        return "\n".join([*lines, "--background=black: choose --num_layers by how many a window holds"])
-    if gamma == 1.0 and wholeness.dark_share(picture) > _MOST_DARK:
+    if gamma == 1.0 and dark > _MOST_DARK:
         gamma, picture = _GAMMA, illumination.gamma_corrected(picture, _GAMMA)
-    return "\n".join([*lines, _with_gaps(picture, area=area, gamma=gamma) if gamma < 1.0 else _over_a_hole(area)])
+    layers = _with_gaps(picture, area=area, gamma=gamma) if gamma < 1.0 else _over_a_hole(area)
+    ten = _FLAGFILE.format("hoc_nuts_hole" if gamma < 1.0 else "hoc_fruit_ten", _window(_WINDOW_OF_TEN * diameter))
+    return "\n".join([f"{size}, and {100 * dark:.0f} % of the picture is dark",
+                      f"ten instances over the hole: {ten}",
+                      f"one instance at a time: {_FLAGFILE.format('hoc_fruit_one', window)}",
+                      f"Table 4's layers: --window_size={window} --area_constant={area:.2f} {layers}"])
+
+
+def _window(side: float) -> int:
+    """Returns an even window size near a side in pixels, at least 16."""
+    return max(16, 2 * round(side / 2))
 
 
 def _over_a_hole(area: float) -> str:
