@@ -5,7 +5,7 @@
 
 import copy
 import dataclasses
-from typing import Any, Mapping, Optional, TypeVar, get_type_hints
+from typing import Any, Iterable, Mapping, Optional, TypeVar, get_type_hints
 
 import flags  # before TensorFlow
 from flags import FLAGS
@@ -253,6 +253,11 @@ def from_flags(kind: type[Kind], *, given: Mapping[str, str] = {}) -> Kind:
     hints = get_type_hints(kind)
     return kind(**{name: from_flags(hint, given=given) if dataclasses.is_dataclass(hint) else _flag(name, given).value
                    for name, hint in hints.items()})
+
+
+def changed(names: Iterable[str]) -> list[str]:
+    """Returns which of the flags have another value than their default, each as `--name`."""
+    return [f"--{name}" for name in names if FLAGS[name].value != FLAGS[name].default]
 
 
 def with_area(options: Any, area: float) -> Any:

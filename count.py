@@ -43,6 +43,9 @@ def check(options: tool_config.Counting) -> None:
     student.check_installed()
     if options.student and (options.weights or options.run_dir):
         raise UserError("--student needs neither --weights nor --run_dir; give one or the other.")
+    if options.student and not num_rounds(options) and (idle := config.changed(tool_flags.OF_TRAINED_STUDENTS)):
+        raise UserError(f"{' and '.join(idle)} would do nothing, since --student is applied as it is; add "
+                        "--self_training_rounds=1, which teaches a second student, or leave it out.")
     if os.path.exists(options.out) and not os.path.isdir(options.out):
         raise UserError(f"--out={options.out} is no folder; give a new one.")
     written = {os.path.realpath(os.path.join(options.out, name)) for name in outputs.NAMES}

@@ -9,6 +9,10 @@ from absl import flags as absl_flags
 
 from flags import MOST_INSTANCES, MOST_MEASURED, define_boxes, define_max_megapixels, define_path, define_paths
 
+# Flags of `count.py` that have an effect only where it trains a student.
+OF_TRAINED_STUDENTS = ("num_composites", "composite_size", "ground", "min_scale", "max_scale", "min_visible", "spacing",
+                       "shadow_strength", "upright", "amodal", "max_stretch", "max_bend", "num_steps", "batch_size",
+                       "student_width", "cut_out_share")
 PROTOCOLS = ["box", "square", "redo", "whole"]  # `evaluation.frames.PROTOCOLS`
 
 
@@ -92,8 +96,7 @@ def define_counting() -> None:
 
 def _define_composites() -> None:
     """The composites that students of `count.py` learn from."""
-    absl_flags.DEFINE_integer("num_composites", 300, "Pictures with known instances that each student learns from. This and "
-                              "the flags of composites do nothing for a --student that is applied without a further round.",
+    absl_flags.DEFINE_integer("num_composites", 300, "Pictures with known instances that each student learns from.",
                               lower_bound=2, upper_bound=MOST_INSTANCES)
     absl_flags.DEFINE_integer("composite_size", 128, "Side of the composites in pixels, a multiple of 16.", lower_bound=64,
                               upper_bound=512)

@@ -91,6 +91,8 @@ def test_the_released_student_of_limes_finds_hazelnuts_at_a_window_size_of_its_o
     (("--student=pretrained/limes.npz", LIMES[1]), "holds a 'instance_generator', expected a 'stardist_student'"),
     ((LIMES[1],), "give either --run_dir"),
     ((*LIMES, "--student=student.npz"), "--student needs neither --weights nor --run_dir"),
+    (("--student=pretrained/limes_student.npz", LIMES[1], "--amodal", "--min_visible=0.3"),
+     "--min_visible and --amodal would do nothing, since --student is applied as it is; add --self_training_rounds=1"),
     ((*LIMES, "--window_size=400"), "smaller than a window of --window_size=400"),
     ((*LIMES, "--window_size=8"), "--window_size is 8 pixels, expected at least 16"),
     ((*LIMES, "--min_scale=2"), "--min_scale=2 is above --max_scale=1.7, one of them the default on 'dense' ground"),
