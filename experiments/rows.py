@@ -151,7 +151,8 @@ ROWS = {
     "crowd_shadow": _cluster("Crowd, one instance with its shadow on whole windows, D not normalized",
                              flagfile="best/hoc_crowd_shadow", needs=("{crowd_image}",),
                              arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),
-    "drawn_long": _cluster("Drawn long ellipses, twelve turned layers from long disks", flagfile="best/hoc_long"),
+    "drawn_long": _cluster("Drawn long ellipses, twelve turned layers from long disks", flagfile="best/hoc_long",
+                           arguments=("--drawn_cluster=long_ellipses", "--drawn_size=1536", "--window_size=46")),
     "drawn_one": _cluster("Drawn ellipses, one instance on whole windows", flagfile="best/hoc_drawn_one"),
 }
 
