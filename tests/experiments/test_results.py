@@ -75,7 +75,7 @@ def figures_without_source(text):
     return lacking
 
 
-@pytest.mark.parametrize("page", ["docs/failures.md", "docs/extensions.md", "docs/clusters.md"])
+@pytest.mark.parametrize("page", ["docs/failures.md", "docs/extensions.md", "docs/clusters.md", "docs/counting.md"])
 def test_every_figure_of_a_page_below_stands_in_the_log_beside_it(page):
     assert not figures_without_source((ROOT / page).read_text(encoding="utf-8"))
 
