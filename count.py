@@ -41,6 +41,9 @@ APART = {"min_scale": 0.8, "max_scale": 1.25, "min_visible": 0.2, "spacing": 0.5
 def check(options: tool_config.Counting) -> None:
     """Raises UserError where flags contradict each other, or results cannot go where they should."""
     student.check_installed()
+    if not (options.student or options.weights or options.run_dir):
+        raise UserError("give --student, such as pretrained/limes_student.npz for round things in a heap or "
+                        "pretrained/nuclei_student.npz for bright things on dark ground, or a generator, --run_dir or --weights.")
     if options.student and (options.weights or options.run_dir):
         raise UserError("--student needs neither --weights nor --run_dir; give one or the other.")
     if options.student and not num_rounds(options) and (idle := config.changed(tool_flags.OF_TRAINED_STUDENTS)):

@@ -89,7 +89,8 @@ def test_the_released_student_of_limes_finds_hazelnuts_at_a_window_size_of_its_o
 @pytest.mark.parametrize("arguments, message", [
     (("--weights=pretrained/birds_compact.npz", LIMES[1]), "holds a 'unet', expected an 'instance_generator'"),
     (("--student=pretrained/limes.npz", LIMES[1]), "holds a 'instance_generator', expected a 'stardist_student'"),
-    ((LIMES[1],), "give either --run_dir"),
+    ((LIMES[1],), "give --student, such as pretrained/limes_student.npz"),
+    ((*LIMES, "--run_dir=runs/limes"), "give either --run_dir"),
     ((*LIMES, "--student=student.npz"), "--student needs neither --weights nor --run_dir"),
     (("--student=pretrained/limes_student.npz", LIMES[1], "--amodal", "--min_visible=0.3"),
      "--min_visible and --amodal would do nothing, since --student is applied as it is; add --self_training_rounds=1"),
