@@ -256,8 +256,9 @@ def from_flags(kind: type[Kind], *, given: Mapping[str, str] = {}) -> Kind:
 
 
 def changed(names: Iterable[str]) -> list[str]:
-    """Returns which of the flags have another value than their default, each as `--name`."""
-    return [f"--{name}" for name in names if FLAGS[name].value != FLAGS[name].default]
+    """Returns which of the flags have another value than their default, as they are given: `--name`, or `--noname`."""
+    return [f"--{'no' if FLAGS[name].value is False else ''}{name}" for name in names
+            if FLAGS[name].value != FLAGS[name].default]
 
 
 def with_area(options: Any, area: float) -> Any:

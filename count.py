@@ -42,19 +42,29 @@ def check(options: tool_config.Counting) -> None:
     """Raises UserError where flags contradict each other, or results cannot go where they should."""
     student.check_installed()
     if not (options.student or options.weights or options.run_dir):
-        raise UserError("give --student, such as pretrained/limes_student.npz for round things in a heap or "
-                        "pretrained/nuclei_student.npz for bright things on dark ground, or a generator, --run_dir or --weights.")
+        raise UserError("give --student, such as pretrained/limes_student.npz for round things in a heap, nuclei_student.npz for "
+                        "bright things on dark ground or shapes_student.npz for long ones, or a generator, --run_dir or "
+                        "--weights (docs/counting.md).")
     if options.student and (options.weights or options.run_dir):
         raise UserError("--student needs neither --weights nor --run_dir; give one or the other.")
-    if options.student and not num_rounds(options) and (idle := config.changed(tool_flags.OF_TRAINED_STUDENTS)):
-        raise UserError(f"{' and '.join(idle)} would do nothing, since --student is applied as it is; add "
-                        "--self_training_rounds=1, which teaches a second student, or leave it out.")
+    if idle := without_effect(options):
+        raise UserError(f"{' and '.join(idle)} would do nothing here: no further student is taught; add "
+                        f"--self_training_rounds=1, or leave {'them' if len(idle) > 1 else 'it'} out.")
+    if options.student and (idle := config.changed(tool_flags.OF_FIRST_STUDENTS)):
+        raise UserError(f"{' and '.join(idle)} would do nothing here: with --student a further student sees 0.8 to 1.25 times "
+                        f"what was found; leave {'them' if len(idle) > 1 else 'it'} out.")
     if os.path.exists(options.out) and not os.path.isdir(options.out):
         raise UserError(f"--out={options.out} is no folder; give a new one.")
     written = {os.path.realpath(os.path.join(options.out, name)) for name in outputs.NAMES}
     for path in [options.image, *([options.student] if options.student and num_rounds(options) else [])]:
         if os.path.realpath(path) in written:
             raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
+
+
+def without_effect(options: tool_config.Counting) -> list[str]:
+    """Returns the flags given that would change nothing, since no student, or no further one, is trained."""
+    names = (*(tool_flags.OF_TRAINED_STUDENTS if options.student else ()), *tool_flags.OF_FURTHER_STUDENTS)
+    return [] if num_rounds(options) else config.changed(names)
 
 
 class Scaled(NamedTuple):

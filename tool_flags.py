@@ -9,10 +9,12 @@ from absl import flags as absl_flags
 
 from flags import MOST_INSTANCES, MOST_MEASURED, define_boxes, define_max_megapixels, define_path, define_paths
 
-# Flags of `count.py` that have an effect only where it trains a student.
-OF_TRAINED_STUDENTS = ("num_composites", "composite_size", "ground", "min_scale", "max_scale", "min_visible", "spacing",
-                       "shadow_strength", "upright", "amodal", "max_stretch", "max_bend", "num_steps", "batch_size",
-                       "student_width", "cut_out_share")
+# Flags of `count.py` that have an effect only where it trains a student, only on the student of a generator, and only on a
+# student that is taught by what was found.
+OF_TRAINED_STUDENTS = ("num_composites", "composite_size", "ground", "min_visible", "spacing", "shadow_strength", "upright",
+                       "amodal", "max_stretch", "max_bend", "num_steps", "batch_size", "student_width")
+OF_FIRST_STUDENTS = ("min_scale", "max_scale")
+OF_FURTHER_STUDENTS = ("cut_out_share",)
 PROTOCOLS = ["box", "square", "redo", "whole"]  # `evaluation.frames.PROTOCOLS`
 
 

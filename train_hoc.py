@@ -24,7 +24,7 @@ import numpy as np
 import cluster_flags
 import config
 import errors
-from data import hoc, images
+from data import hoc, images, samples
 from evaluation import wholeness
 from inference.sampler import write_samples
 from training import hoc as task
@@ -55,8 +55,8 @@ def main(argv: list[str]) -> None:
     del argv
     options = config.from_flags(config.Cluster)
     if options.suggest:
-        print(suggestion.suggest(hoc.load_unscaled(options.scenes), apart=options.scenes.background != "disk",
-                                 gamma=options.scenes.gamma))
+        print(suggestion.suggest(hoc.load_unscaled(options.scenes), image=options.scenes.image or samples.FRUIT_IMAGE,
+                                 apart=options.scenes.background != "disk", gamma=options.scenes.gamma))
         return
     given = environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)
     options = config.with_area(config.from_flags(config.Cluster, given=given), PAPER_AREA)

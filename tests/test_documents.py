@@ -130,9 +130,11 @@ def small_commands():
 
 
 def small_flags(name, words):
-    """Returns the flags that make a command small; none where a student is applied as it is, which refuses those of training."""
-    is_applied = any(word.startswith("--student=") for word in words) and not any("self_training" in word for word in words)
-    return () if is_applied else SMALL[name]
+    """Returns the flags that make a command small, without those that `count.py` refuses where a student is given."""
+    if not any(word.startswith("--student=") for word in words):
+        return SMALL[name]
+    is_applied = not any(word.startswith("--self_training_rounds") for word in words)
+    return () if is_applied else [flag for flag in SMALL[name] if not flag.startswith("--min_scale")]
 
 
 def test_commands_for_users_run_in_a_small_form(forks, workspace):

@@ -16,14 +16,15 @@ _NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 20
 _MOST_DARK = 0.15  # share of a picture, beyond which its shade is brightened; oranges have 0.04, limes 0.11, hazelnuts 0.24
 _GAMMA = 0.5
 _LAYERS_WITH_GAPS, _LARGEST_PADDING_WITH_GAPS = 10, 48
-_FLAGFILE = "--flagfile=experiments/best/{}.flags --window_size={}"
+_FLAGFILE = "--flagfile=experiments/best/{}.flags --image={} --window_size={}"  # in this order: flagfiles have pictures, too
 
 
-def suggest(picture: np.ndarray, *, apart: bool, gamma: float = 1.0) -> str:
+def suggest(picture: np.ndarray, *, image: str, apart: bool, gamma: float = 1.0) -> str:
     """Suggests flags for a photograph of a cluster.
 
     Args:
       picture: uint8 [H, W, 3], at its own size.
+      image: its path, for the flags.
       apart: whether instances lie apart on dark ground (`--background=ground` or `black`) instead of filling the picture.
       gamma: by which the picture has been changed already (S32).
 
@@ -32,26 +33,28 @@ def suggest(picture: np.ndarray, *, apart: bool, gamma: float = 1.0) -> str:
       Table 4's own layers with what they leave uncovered.
 
     Raises:
-      UserError: no size stands out.
+      UserError: no size stands out, or a window would be larger than the picture.
     """
     diameter = granularity.piece_diameter(picture) if apart else granularity.repetition_distance(picture)
-    if diameter is None or diameter * _WINDOW > min(picture.shape[:2]):
+    window = None if diameter is None else _window((_WINDOW_APART if apart else _WINDOW) * diameter)
+    if window is None or window > min(picture.shape[:2]):
         raise UserError("no size of instances stands out in the picture; measure the biggest one by eye, and give 1.5 times "
                         "its width as --window_size."
                         + ("" if apart else " Where they lie apart on dark ground, add --background=ground."))
     size = f"instances are about {diameter:.0f} pixels wide"
     if apart:
-        return f"{size}\n{_FLAGFILE.format('hoc_nuclei', _window(_WINDOW_APART * diameter))}"
-    window, dark = _window(_WINDOW * diameter), wholeness.dark_share(picture)
+        return f"{size}\n{_FLAGFILE.format('hoc_nuclei', image, window)}"
+    dark, given = wholeness.dark_share(picture), f" --gamma={gamma:g}" if gamma != 1.0 else ""
     area = _AREA_SHARE * np.pi / 4 * (diameter / window) ** 2
-    if gamma == 1.0 and dark > _MOST_DARK:
+    if not given and dark > _MOST_DARK:
         gamma, picture = _GAMMA, illumination.gamma_corrected(picture, _GAMMA)
     layers = _with_gaps(picture, area=area, gamma=gamma) if gamma < 1.0 else _over_a_hole(area)
-    ten = _FLAGFILE.format("hoc_nuts_hole" if gamma < 1.0 else "hoc_fruit_ten", _window(_WINDOW_OF_TEN * diameter))
-    return "\n".join([f"{size}, and {100 * dark:.0f} % of the picture is dark",
-                      f"ten instances over the hole: {ten}",
-                      f"one instance at a time: {_FLAGFILE.format('hoc_fruit_one', window)}",
-                      f"Table 4's layers: --window_size={window} --area_constant={area:.2f} {layers}"])
+    ten = _FLAGFILE.format("hoc_nuts_hole" if gamma < 1.0 else "hoc_fruit_ten", image, _window(_WINDOW_OF_TEN * diameter))
+    return "\n".join([f"{size}, and {100 * dark:.0f} % of the picture is dark{given and ' with' + given}",
+                      f"ten instances over the hole: {ten}{given}",
+                      f"one instance at a time: {_FLAGFILE.format('hoc_fruit_one', image, window)}{given}",
+                      f"Table 4's layers: --image={image} --window_size={window} --area_constant={area:.2f} {layers}",
+                      "These are for round things; docs/clusters.md has flagfiles for others, and when each works."])
 
 
 def _window(side: float) -> int:
