@@ -108,9 +108,16 @@ def window_of_generator(options: tool_config.Counting, *, trained: Any) -> int:
 
 
 def window_of_student(options: tool_config.Counting, applied: student.Student, photograph: np.ndarray, light: Light) -> int:
-    """Returns the window size as given, or the one at which a student sees the photograph's instances best."""
+    """Returns the window size as given, or the one at which a student sees the photograph's instances best.
+
+    Raises:
+      UserError: it is not given, and the student has learnt long things, whose parts look like smaller ones.
+    """
     if options.window_size is not None:
         return options.window_size
+    if applied.metadata["learnt"].get("max_stretch", 1.0) > 1.0:
+        raise UserError(f"{options.student} has learnt long things, whose size cannot be searched; give --window_size, about 1.15 "
+                        "times their length in pixels of the photograph.")
     best = window_search.best_window_size(applied, photograph, light=light, name=options.image)
     print(f"--window_size={best} fits best")
     return best

@@ -94,6 +94,8 @@ def test_the_released_student_of_limes_finds_hazelnuts_at_a_window_size_of_its_o
     ((*LIMES, "--student=student.npz"), "--student needs neither --weights nor --run_dir"),
     (("--student=pretrained/limes_student.npz", LIMES[1], "--amodal", "--min_visible=0.3"),
      "--min_visible and --amodal would do nothing here: no further student is taught; add --self_training_rounds=1, or leave them"),
+    (("--student=pretrained/shapes_student.npz", LIMES[1]),
+     "has learnt long things, whose size cannot be searched; give --window_size"),
     (("--student=pretrained/limes_student.npz", LIMES[1], "--noamodal"), "--noamodal would do nothing here"),
     ((*LIMES, "--self_training_rounds=0", "--cut_out_share=0.6"), "--cut_out_share would do nothing here"),
     (("--student=pretrained/limes_student.npz", LIMES[1], "--self_training_rounds=1", "--max_scale=2"),
