@@ -185,7 +185,8 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
     """Finds the instances; UserError where there is none, or they have not the size that was learnt."""
     name = options.image
     kind = outlining.kind_of(options.outlines, ground=applied.ground)
-    instances = outlining.taken_back(applied.find(scaled.pixels), scaled.pixels, photograph, kind=kind)
+    instances = outlining.taken_back(applied.find(scaled.pixels), scaled.pixels, photograph, kind=kind,
+                                     least_seen=options.least_seen)
     if not len(instances.scores):
         raise UserError(f"no instance was found in {name} with --window_size={scaled.window_size}; it should be about 1.5 "
                         "times the biggest instance's width, and the photograph should look like what the student has learnt "

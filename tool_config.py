@@ -85,6 +85,7 @@ class Counting:
     cut_out_share: float
     gamma: Optional[float]
     outlines: str
+    least_seen: float
     seed: int
     max_megapixels: float
 

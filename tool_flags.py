@@ -91,6 +91,9 @@ def define_counting() -> None:
                            "the colour is half-way between the instance's and that of the ground beside it. With 'auto' it is "
                            "'half_maximum' for a student of composites whose ground is 'own' or 'black', and 'student' for "
                            "others.")
+    absl_flags.DEFINE_float("least_seen", 0.0, "Leave out instances of which less than that share is seen, since others hide the "
+                            "rest: by a student of whole shapes (--amodal), 0.33 for long things, where slivers are found.",
+                            lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random; the same seed counts the same again.",
                               lower_bound=0, upper_bound=2**31 - 1)
     define_max_megapixels()

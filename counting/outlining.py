@@ -15,7 +15,7 @@ def kind_of(given: str, *, ground: str) -> str:
     return "student" if ground == "dense" else "half_maximum"
 
 
-def taken_back(found: Found, scaled: np.ndarray, photograph: np.ndarray, *, kind: str) -> Instances:
+def taken_back(found: Found, scaled: np.ndarray, photograph: np.ndarray, *, kind: str, least_seen: float = 0.0) -> Instances:
     """Takes what was found in a scaled photograph back to its own pixels, its outlines at edges where that is asked for.
 
     Args:
@@ -23,9 +23,10 @@ def taken_back(found: Found, scaled: np.ndarray, photograph: np.ndarray, *, kind
       scaled: uint8 [h, w, 3].
       photograph: uint8 [H, W, 3].
       kind: one of `KINDS`.
+      least_seen: of `found.in_photograph`.
     """
     found = edges.at_edges(found, scaled) if kind == "edges" else found
-    return in_photograph(found, scaled=scaled.shape[:2], shape=photograph.shape[:2])
+    return in_photograph(found, scaled=scaled.shape[:2], shape=photograph.shape[:2], least_seen=least_seen)
 
 
 def refined(instances: Instances, photograph: np.ndarray, *, kind: str) -> Instances:
