@@ -63,6 +63,7 @@ class Options:
     max_stretch: float
     max_bend: float
     outlines: str
+    least_seen: float
     seed: int
     out: Optional[str]
 
@@ -122,7 +123,7 @@ def _find(options: Options, applied: student.Student, picture: count_pictures.Pi
     """Returns what a student finds, in the picture's own pixels, outlines as --outlines says."""
     ground = applied.ground if options.student and not options.self_training_rounds else ground_of(options, picture)
     kind = outlining.kind_of(options.outlines, ground=ground)
-    instances = outlining.taken_back(applied.find(scaled), scaled, picture.rgb, kind=kind)
+    instances = outlining.taken_back(applied.find(scaled), scaled, picture.rgb, kind=kind, least_seen=options.least_seen)
     return outlining.refined(instances, picture.rgb, kind=kind)
 
 
@@ -207,6 +208,7 @@ if __name__ == "__main__":
     absl_flags.DEFINE_float("max_stretch", 1.0, "As of count.py.", lower_bound=1.0, upper_bound=5.0)
     absl_flags.DEFINE_float("max_bend", 0.0, "As of count.py.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_enum("outlines", "auto", ["auto", *outlining.KINDS], "As of count.py.")
+    absl_flags.DEFINE_float("least_seen", 0.0, "As of count.py.", lower_bound=0.0, upper_bound=1.0)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.")
     flags.define_path("out", None, "JSON file for the figures.")
     errors.run(main)

@@ -1,5 +1,7 @@
 """Flags that fit a photograph of a cluster, suggested from the picture alone (`train_hoc.py --suggest`)."""
 
+import shlex
+
 import numpy as np
 
 from data import granularity, illumination
@@ -41,7 +43,7 @@ def suggest(picture: np.ndarray, *, image: str, apart: bool, gamma: float = 1.0)
         raise UserError("no size of instances stands out in the picture; measure the biggest one by eye, and give 1.5 times "
                         "its width as --window_size."
                         + ("" if apart else " Where they lie apart on dark ground, add --background=ground."))
-    size = f"instances are about {diameter:.0f} pixels wide"
+    image, size = shlex.quote(image), f"instances are about {diameter:.0f} pixels wide"
     if apart:
         return f"{size}\n{_FLAGFILE.format('hoc_nuclei', image, window)}"
     dark, given = wholeness.dark_share(picture), f" --gamma={gamma:g}" if gamma != 1.0 else ""
