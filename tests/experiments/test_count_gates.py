@@ -39,8 +39,8 @@ def test_a_given_student_is_applied_and_none_is_trained(monkeypatch):
             return Found(np.array([[[0, 0], [64, 0], [64, 64], [0, 64]]], np.float32), np.ones(1, np.float32))
 
     monkeypatch.setattr(count_gates.student, "load", {"a.npz": Corner()}.get)
-    options = SimpleNamespace(student="a.npz", window_size=32, seed=0, self_training_rounds=0, ground=None, outlines="auto", least_seen=0.0,
-                              gamma=None)
+    options = SimpleNamespace(student="a.npz", window_size=32, seed=0, self_training_rounds=0, ground=None, outlines="auto",
+                              least_seen=0.0, gamma=None)
     row = count_gates.measure(options, count_pictures.drawn("bent_beans", size=128))
     assert row["num_found"] == 1 and row["num_true"] > 10 and row["instances"] == 0
 
@@ -64,7 +64,7 @@ def test_a_round_of_self_training_teaches_by_what_was_found(monkeypatch):
 
     monkeypatch.setattr(count_gates.student, "load", {"a.npz": Squares(8)}.get)
     monkeypatch.setattr(count_gates, "teach", teach)
-    options = SimpleNamespace(student="a.npz", window_size=64, seed=0, self_training_rounds=1, ground=None, outlines="auto", least_seen=0.0,
-                              amodal=False, cut_out_share=1.0, gamma=1.0)
+    options = SimpleNamespace(student="a.npz", window_size=64, seed=0, self_training_rounds=1, ground=None, outlines="auto",
+                              least_seen=0.0, amodal=False, cut_out_share=1.0, gamma=1.0)
     row = count_gates.measure(options, count_pictures.drawn("bent_beans", size=128))
     assert row["num_found"] <= 5 and row["instances"] == 8 and row["window_size"] == 64
