@@ -104,28 +104,24 @@ def box_of(outline: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.nd
     return low, np.minimum(np.ceil(outline.max(axis=0)).astype(int), shape[1::-1])
 
 
-def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int], least_seen: float = 0.0) -> Instances:
+def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int]) -> Instances:
     """Takes what was found in a scaled photograph back to the photograph's own pixels.
 
-    Instances of which nothing is seen, or less than `least_seen`, since others cover them, are left out.
+    Instances of which nothing is seen, since others cover them, are left out.
 
     Args:
       found: as of `Student.find`.
       scaled: height and width of the picture that it was found in.
       shape: of the photograph, H and W.
-      least_seen: share of what is inside of an outline that must be seen, in [0, 1].
 
     Raises:
       UserError: there are more than 65,535.
     """
     factors = np.array([shape[1] / scaled[1], shape[0] / scaled[0]], np.float32)
     outlines = np.clip(found.outlines * factors, 0.0, np.array([shape[1], shape[0]], np.float32))
-    upwards = np.argsort(found.scores if found.heights is None else found.heights, kind="stable")
-    drawn = _drawn(outlines, upwards, shape=shape)
-    if least_seen > 0.0:
-        areas = np.bincount(drawn.ravel(), minlength=len(outlines) + 1)[1:]
-        least = [least_seen * cv2.contourArea(np.float32(outline)) for outline in outlines]
-        drawn = _drawn(outlines, [index for index in upwards if areas[index] >= least[index]], shape=shape)
+    drawn = np.zeros(shape, np.int32)  # places in `found`, from 1 on
+    for index in np.argsort(found.scores if found.heights is None else found.heights, kind="stable"):
+        _fill(drawn, outlines[index], int(index) + 1)
     is_seen = np.zeros(len(outlines) + 1, bool)
     is_seen[drawn] = True
     seen = np.flatnonzero(is_seen[1:])
@@ -139,12 +135,12 @@ def in_photograph(found: Found, *, scaled: Sequence[int], shape: Sequence[int], 
     return Instances(outlines[order], found.scores[order], numbers[drawn])
 
 
-def _drawn(outlines: np.ndarray, order: Sequence[int], *, shape: Sequence[int]) -> np.ndarray:
-    """Draws outlines, filled, in an order from the bottom up; int32 [H, W], their places from 1 on, or 0."""
-    labels = np.zeros(shape, np.int32)
-    for index in order:
-        _fill(labels, outlines[index], int(index) + 1)
-    return labels
+def without_hidden(instances: Instances, *, least_seen: float) -> Instances:
+    """Leaves out instances of which a smaller share than `least_seen`, in [0, 1], is seen, since others hide the rest."""
+    kept = np.array([row.seen >= least_seen for row in instances.rows], bool)
+    numbers = np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(instances.labels.dtype)
+    outlines = [outline for outline, is_kept in zip(instances.outlines, kept) if is_kept]
+    return Instances(outlines, instances.scores[kept], numbers[instances.labels])
 
 
 def _fill(labels: np.ndarray, outline: np.ndarray, number: int) -> None:

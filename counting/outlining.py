@@ -3,7 +3,7 @@
 import numpy as np
 
 from counting import edges, half_maximum
-from counting.found import Found, Instances, in_photograph
+from counting.found import Found, Instances, in_photograph, without_hidden
 
 KINDS = ("student", "edges", "half_maximum")
 
@@ -23,10 +23,11 @@ def taken_back(found: Found, scaled: np.ndarray, photograph: np.ndarray, *, kind
       scaled: uint8 [h, w, 3].
       photograph: uint8 [H, W, 3].
       kind: one of `KINDS`.
-      least_seen: of `found.in_photograph`.
+      least_seen: share of an instance that must be seen; with 0 none is left out.
     """
     found = edges.at_edges(found, scaled) if kind == "edges" else found
-    return in_photograph(found, scaled=scaled.shape[:2], shape=photograph.shape[:2], least_seen=least_seen)
+    instances = in_photograph(found, scaled=scaled.shape[:2], shape=photograph.shape[:2])
+    return without_hidden(instances, least_seen=least_seen) if least_seen else instances
 
 
 def refined(instances: Instances, photograph: np.ndarray, *, kind: str) -> Instances:

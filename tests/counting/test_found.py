@@ -71,16 +71,14 @@ def test_outlines_are_cut_at_the_border_and_many_numbers_fit():
 
 
 def test_what_is_seen_less_than_a_share_is_left_out():
-    outlines = np.array([box(0, 0, 10, 10), box(0, 0, 10, 12), box(0, 4, 10, 14)], np.float32)  # 0.4, 0 and 1 are seen
-    heights, scores = np.array([1, 0, 2]), np.ones(3, np.float32)
-
-    def found_with(least_seen):
-        return found.in_photograph(Found(outlines, scores, heights), scaled=(20, 20), shape=(20, 20), least_seen=least_seen)
-
-    assert [row.seen for row in found_with(0.3).rows] == [0.4, 1.0]
-    assert len(found_with(0.0).scores) == 2  # all of the second is covered
-    upper = found_with(0.45)
-    assert [row.seen for row in upper.rows] == [1.0] and not upper.labels[:4].any()
+    outlines = np.array([box(0, 0, 10, 10), box(0, 4, 10, 14), box(12, 0, 16, 4)], np.float32)  # 0.4, 1 and 1 are seen
+    everything = found.in_photograph(Found(outlines, np.ones(3, np.float32), np.array([0, 1, 2])), scaled=(20, 20), shape=(20, 20))
+    assert len(found.without_hidden(everything, least_seen=0.4).scores) == 3
+    left = found.without_hidden(everything, least_seen=0.45)
+    assert [(row.number, row.seen, row.top) for row in left.rows] == [(1, 1.0, 0), (2, 1.0, 4)]
+    assert left.labels.dtype == np.uint16 and not left.labels[:4, :10].any() and left.labels.max() == 2
+    nothing = found.without_hidden(everything, least_seen=1.1)
+    assert not nothing.labels.any() and nothing.rows == []
 
 
 def test_nothing_found_is_no_instance():
