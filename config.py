@@ -154,6 +154,7 @@ class Scenes:
     vertical_flip: bool
     mask_start: str
     mask_start_elongation: float
+    mask_start_logit: float
     num_samples: int
     num_panel_layers: int
 

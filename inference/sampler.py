@@ -39,7 +39,8 @@ def load_generator(path: Path) -> tuple[tf.keras.Model, dict[str, Any]]:
     try:
         int(run_folder.parse_flags(metadata["flags"].values()).get("seed", 0))
         network = build_generator(latent_dim=int(metadata["latent_dim"]), width=float(metadata["width"]),
-                                  disk_area=metadata["disk_area"], disk_elongation=metadata.get("disk_elongation"))
+                                  disk_area=metadata["disk_area"], disk_elongation=metadata.get("disk_elongation"),
+                                  disk_logit=metadata.get("disk_logit"))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say how its network is used ({error}); expected the weights.npz of a "
                         "run of train_hoc.py.") from error

@@ -11,6 +11,8 @@ from models import layers
 START_SIZE = 8  # side of the first feature map in pixels; two deconvolutions and the last make 64 of it
 CONVS, DECONVS = (256, 256), (128, 64)  # channels
 RGBA = 4
+DISK_LOGIT = 3.0  # of the masks that start as disks, in the middle
+FAR_LOGIT = -6.0  # and far outside, where masks can still grow
 
 
 class InstanceGenerator(tf.keras.Model):
@@ -32,7 +34,8 @@ class InstanceGenerator(tf.keras.Model):
 
     def __init__(self, *, width: float = 1.0, kernel_initializer: layers.Initializer = "glorot_uniform",
                  batch_norm_momentum: float = 0.99, initial_mask: float = 0.5,
-                 disk_area: Optional[float] = None, disk_elongation: Optional[float] = None) -> None:
+                 disk_area: Optional[float] = None, disk_elongation: Optional[float] = None,
+                 disk_logit: Optional[float] = None) -> None:
         """Makes the network.
 
         Args:
@@ -43,6 +46,7 @@ class InstanceGenerator(tf.keras.Model):
           disk_area: share of the picture in (0, 1): a fixed disk of that area is added to the mask's logits, so that
             untrained masks are soft disks in the middle; None, as in the paper: no disk (S19).
           disk_elongation: how many times wider than high the disk is, at least 1; None: round.
+          disk_logit: of the mask in the disk's middle, above 0; the larger, the sharper the disk's edge. None: 3.
 
         Raises:
           ValueError: if `width` leaves a layer without channels, or a value is out of its range.
@@ -54,6 +58,8 @@ class InstanceGenerator(tf.keras.Model):
             raise ValueError(f"disk_area is {disk_area}, expected a value strictly between 0 and 1")
         if disk_elongation is not None and (disk_area is None or disk_elongation < 1.0):
             raise ValueError(f"disk_elongation is {disk_elongation}, expected at least 1, and a disk_area")
+        if disk_logit is not None and (disk_area is None or disk_logit <= 0.0):
+            raise ValueError(f"disk_logit is {disk_logit}, expected a value above 0, and a disk_area")
         options = {"kernel_initializer": kernel_initializer, "batch_norm_momentum": batch_norm_momentum}
         self.start_channels = round(CONVS[0] * width)
         self.start = layers.ConvBlock(START_SIZE**2 * self.start_channels, 1, name="conv1", **options)
@@ -62,7 +68,8 @@ class InstanceGenerator(tf.keras.Model):
         self.deconvs = [layers.DeconvBlock(round(channels * width), 4, strides=2, name=f"deconv{i}", **options)
                         for i, channels in enumerate(DECONVS, start=1)]
         self.disk = None if disk_area is None else disk_logits(
-            8 * START_SIZE, area=disk_area, elongation=1.0 if disk_elongation is None else disk_elongation)
+            8 * START_SIZE, area=disk_area, elongation=1.0 if disk_elongation is None else disk_elongation,
+            middle=DISK_LOGIT if disk_logit is None else disk_logit)
         logit = layers.initial_mask_logit(initial_mask)
         self.rgba_logits = tf.keras.layers.Conv2DTranspose(
             RGBA, 4, strides=2, padding="same", dtype="float32",
@@ -94,20 +101,21 @@ def build_generator(*, latent_dim: int, **options: Any) -> InstanceGenerator:
     return network
 
 
-def disk_logits(size: int, *, area: float, elongation: float = 1.0) -> np.ndarray:
+def disk_logits(size: int, *, area: float, elongation: float = 1.0, middle: float = DISK_LOGIT) -> np.ndarray:
     """Returns what makes a mask a soft disk: logits that fall with the square of the distance from the middle.
 
     Args:
       size: side of the picture in pixels.
       area: share of the picture in (0, 1) within the disk.
       elongation: how many times wider than high the disk is, at least 1; its area stays.
+      middle: the logit in the middle, above 0.
 
     Returns:
-      float32 [size, size, RGBA]: in the mask's channel 3 in the middle, 0 on the disk's edge, -6 far outside; 0 in the
-      others.
+      float32 [size, size, RGBA]: in the mask's channel `middle` in the middle, 0 on the disk's edge, -6 far outside; 0 in
+      the others.
     """
     offsets = np.arange(size) + 0.5 - size / 2
     squares = (elongation * offsets[:, np.newaxis] ** 2 + offsets**2 / elongation) / (area * size**2 / math.pi)
     logits = np.zeros((size, size, RGBA), np.float32)
-    logits[..., -1] = np.maximum(3.0 * (1.0 - squares), -6.0)
+    logits[..., -1] = np.maximum(middle * (1.0 - squares), FAR_LOGIT)
     return logits

@@ -143,6 +143,7 @@ def photograph(tmp_path_factory):
     (("--padding=64",), "--padding=64 can push a whole instance out of its 64-pixel window"),
     (("--mask_start=disk", "--area_constant=0", "--padding=0"), "--mask_start=disk needs an area constant between 0 and 1"),
     (("--mask_start_elongation=2",), "--mask_start_elongation=2 is of --mask_start=disk; add it"),
+    (("--mask_start_logit=8",), "--mask_start_logit=8 is of --mask_start=disk; add it, or leave the logit out"),
     (("--mask_start=disk", "--mask_start_elongation=4", "--area_constant=0.2"),
      "longer than a window; the largest that fits is 3.92"),
     (("--num_replicas=2",), "--num_replicas=2 needs --distribute=mirrored"),

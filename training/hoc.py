@@ -14,7 +14,7 @@ from models import layout as layouts
 from models import providers, scene_generator
 from models import recognition as recognition_networks
 from models.discriminator import TABLE_2_WIDTHS, Discriminator, discriminator_options
-from models.instance_generator import build_generator
+from models.instance_generator import DISK_LOGIT, build_generator
 from storage.weights import start_from
 from training import adversarial, monitors, objectives, optimizers
 
@@ -26,21 +26,20 @@ def check(options: config.Cluster) -> None:
     objectives.initial_mask(options.generator, options.objective)
     if scenes.mask_start == "disk" and not 0.0 < area < 1.0:
         raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
-    _check_elongation(scenes, area=area)
+    _check_mask_start(scenes, area=area)
     if options.information.num_recognized_layers > scenes.num_layers:
         raise UserError(f"--num_recognized_layers={options.information.num_recognized_layers} is more than --num_layers="
                         f"{scenes.num_layers}; 0 is all of them.")
     _check_recognition(options.information)
 
 
-def _check_elongation(scenes: config.Scenes, *, area: float) -> None:
-    """Refuses an elongation of what masks start as that would do nothing, or leaves the window; UserError says which."""
+def _check_mask_start(scenes: config.Scenes, *, area: float) -> None:
+    """Refuses a form of what masks start as that would do nothing, or leaves the window; UserError says which."""
     elongation = scenes.mask_start_elongation
-    if elongation == 1.0:
-        return
-    if scenes.mask_start != "disk":
-        raise UserError(f"--mask_start_elongation={elongation:g} is of --mask_start=disk; add it, or leave the elongation out.")
-    if elongation > (most := math.pi / 4.0 / area):  # the longer axis is then a window's side
+    for name, value, default in (("elongation", elongation, 1.0), ("logit", scenes.mask_start_logit, DISK_LOGIT)):
+        if value != default and scenes.mask_start != "disk":
+            raise UserError(f"--mask_start_{name}={value:g} is of --mask_start=disk; add it, or leave the {name} out.")
+    if elongation > 1.0 and elongation > (most := math.pi / 4.0 / area):  # the longer axis is then a window's side
         fits = f"the largest that fits is {math.floor(100.0 * most) / 100.0:g}" if most > 1.0 else "none fits"
         raise UserError(f"--mask_start_elongation={elongation:g} makes disks of --area_constant={area:g} longer than a window; "
                         f"{fits}.")
@@ -60,10 +59,10 @@ def _check_recognition(information: config.Information) -> None:
 
 
 def disk_options(options: config.Cluster) -> dict[str, Optional[float]]:
-    """Returns the disk that masks start as (S19), as options of `InstanceGenerator`; None is no disk, or a round one."""
-    elongation = options.scenes.mask_start_elongation
+    """Returns the disk that masks start as (S19), as options of `InstanceGenerator`; None: no disk, or its default."""
+    elongation, logit = options.scenes.mask_start_elongation, options.scenes.mask_start_logit
     return {"disk_area": options.objective.area_constant if options.scenes.mask_start == "disk" else None,
-            "disk_elongation": None if elongation == 1.0 else elongation}
+            "disk_elongation": None if elongation == 1.0 else elongation, "disk_logit": None if logit == DISK_LOGIT else logit}
 
 
 class Built(NamedTuple):

@@ -113,8 +113,9 @@ def test_pictures_of_an_earlier_call_for_more_instances_are_found(tmp_path):
 
 
 def test_a_generator_of_long_disks_is_loaded_with_them(tmp_path):
-    network = build_generator(latent_dim=2, width=1 / 32, disk_area=0.2, disk_elongation=3.0)
-    save_weights(tmp_path / "long.npz", network, metadata={**METADATA, "disk_area": 0.2, "disk_elongation": 3.0})
+    network = build_generator(latent_dim=2, width=1 / 32, disk_area=0.2, disk_elongation=3.0, disk_logit=8.0)
+    disk = {"disk_area": 0.2, "disk_elongation": 3.0, "disk_logit": 8.0}
+    save_weights(tmp_path / "long.npz", network, metadata={**METADATA, **disk})
     loaded, _ = load_generator(tmp_path / "long.npz")
     latents = np.random.default_rng(0).uniform(-1, 1, (2, 2)).astype(np.float32)
     np.testing.assert_array_equal(network(latents), loaded(latents))

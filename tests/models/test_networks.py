@@ -224,6 +224,20 @@ def test_masks_that_start_as_long_disks_are_wider_than_high_and_have_the_same_ar
         InstanceGenerator(disk_elongation=2.0)
 
 
+def test_the_larger_its_logit_the_sharper_is_the_edge_of_the_disk_that_masks_start_as():
+    soft, sharp = (InstanceGenerator(width=1 / 32, disk_area=0.2, disk_logit=logit) for logit in (None, 8.0))
+    soft(latents()), sharp(latents())
+    for variable, other in zip(soft.variables, sharp.variables, strict=True):
+        other.assign(variable)
+    masks, sharp_masks = (network(latents()).numpy()[..., 3] for network in (soft, sharp))
+    undecided, sharp_undecided = (np.mean((values > 0.1) & (values < 0.9)) for values in (masks, sharp_masks))
+    assert 0.05 < sharp_undecided < 0.5 * undecided
+    assert (sharp_masks > 0.5).mean() == pytest.approx((masks > 0.5).mean(), rel=0.1)  # the area stays
+    assert sharp_masks.min() > 0.0005  # far outside it can still grow
+    with pytest.raises(ValueError, match="disk_logit is 8.0, expected a value above 0, and a disk_area"):
+        InstanceGenerator(disk_logit=8.0)
+
+
 def test_initial_values_are_those_of_the_initialiser():
     expected = tf.keras.initializers.Orthogonal(seed=3)((3, 3, 4, 8))
     drawn = layers.OnProcessor(tf.keras.initializers.Orthogonal(seed=3))((3, 3, 4, 8), dtype=tf.float32)
