@@ -47,10 +47,11 @@ def define_cluster() -> None:
                            "Masks of the untrained generator: one grey, as the paper's network has them, or a soft "
                            "disk of the area constant in the middle (S19).")
     absl_flags.DEFINE_float("mask_start_elongation", 1.0, "With --mask_start=disk: how many times wider than high the disk is. "
-                            "For long things, with --max_rotation=180: a little less than they are, such as 2 for 2.5. 1: round.",
+                            "For long things, with --max_rotation=180: their length over their width. Masks keep it. 1: round.",
                             lower_bound=1.0, upper_bound=10.0)
     absl_flags.DEFINE_float("mask_start_logit", 3.0, "With --mask_start=disk: the logit of masks in the disk's middle. With 3 "
-                            "the edge of a disk of a = 0.2 is 13 pixels wide (0.1 to 0.9), with 8 it is 4.", lower_bound=1.0, upper_bound=20.0)
+                            "the edge of a disk of a = 0.2 is 13 pixels wide (0.1 to 0.9), with 8 it is 4.",
+                            lower_bound=1.0, upper_bound=20.0)
     absl_flags.DEFINE_integer("num_samples", 64, "Instances written as RGBA pictures at the end; 0: none.",
                               lower_bound=0, upper_bound=MOST_INSTANCES)
     absl_flags.DEFINE_integer("num_panel_layers", 4, "Layers that a panel shows, the topmost, as in Figures 9 and 10; 0: "

@@ -1,14 +1,15 @@
 """How large the pieces are that are seen in windows of a drawn cluster, and in composites of its own shape.
 
 Instances lie on each other, so most are seen in part. If composites show larger pieces than the picture, a generator is
-rewarded for instances that are cut in two (docs/log/twelve_layers.md). No network is involved: a composite's instances are
+perhaps rewarded for instances that are cut in two (docs/log/twelve_layers.md). No network is involved: a composite's instances are
 ellipses of the given area and elongation, turned by any angle and moved by at most a padding, over a window with a hole.
 
     python experiments/visible_pieces.py --drawn_cluster=long_ellipses --window_size=46 --area_constant=0.2 --elongation=2.5 \
         --layers=12,20 --paddings=18,24,28
 
 Each line says how many pieces the middle 40x40 pixels of a window hold, their mean area there in pixels, and which share of
-the whole window lies in pieces that are larger than two thirds of an instance.
+the whole window lies in pieces that are larger than two thirds of an instance. An instance is --area_constant of a window,
+also for the picture.
 """
 
 import os
@@ -66,7 +67,7 @@ def measure(make_window: Callable[[], np.ndarray], *, num_windows: int, instance
     """Measures pieces; one is all that is seen of an instance in a window.
 
     Args:
-      make_window: returns int [64, 64], a number for each instance.
+      make_window: returns int [64, 64], a number for each instance; what is 0 (ground, or the hole) counts as one piece.
       num_windows: how many are made.
       instance_area: of a whole one, in pixels.
     """
