@@ -5,7 +5,7 @@ perhaps rewarded for instances that are cut in two (docs/log/twelve_layers.md). 
 ellipses of the given area and elongation, turned by any angle and moved by at most a padding, over a window with a hole.
 
     python experiments/visible_pieces.py --drawn_cluster=long_ellipses --window_size=46 --area_constant=0.2 --elongation=2.5 \
-        --layers=12,20 --paddings=18,24,28
+        --layers=12 --layers=20 --paddings=18 --paddings=24 --paddings=28
 
 Each line says how many pieces the middle 40x40 pixels of a window hold, their mean area there in pixels, and which share of
 the whole window lies in pieces that are larger than two thirds of an instance. An instance is --area_constant of a window,
@@ -113,7 +113,7 @@ def composite(background: np.ndarray, *, num_layers: int, padding: int, area: fl
     Returns:
       int [64, 64]: below 0 an ellipse, 0 the hole, else the background's.
     """
-    made = np.where(np.hypot(_AXIS[:, np.newaxis], _AXIS) <= disk_radius, 0, background)
+    made = np.where(hoc.background_visibility(disk_radius=disk_radius, black=False)[..., 0], background, 0)
     shorter = hoc.WINDOW * np.sqrt(area / (np.pi * elongation))
     for layer in range(num_layers):
         angle, (down, right) = generator.uniform(0.0, np.pi), generator.uniform(-padding, padding, 2)
@@ -141,8 +141,8 @@ def main(argv: list) -> None:
               f"{found.share_large:.3f}", flush=True)
 
     report("the picture", window)
-    for num_layers in map(int, options.layers):
-        for padding in map(int, options.paddings):
+    for num_layers in options.layers:
+        for padding in options.paddings:
             report(f"N {num_layers}, padding {padding}", lambda: composite(
                 window(), num_layers=num_layers, padding=padding, area=options.area_constant, elongation=options.elongation,
                 disk_radius=options.disk_radius, generator=generator))
@@ -155,8 +155,8 @@ if __name__ == "__main__":
     absl_flags.DEFINE_float("area_constant", 0.2, "Area of an instance in composites, as a share of a window.",
                             lower_bound=1e-3, upper_bound=1.0)
     absl_flags.DEFINE_float("elongation", 2.5, "Its longer axis over its shorter one.", lower_bound=1.0)
-    absl_flags.DEFINE_list("layers", ["12", "20"], "Numbers of instances in a composite.")
-    absl_flags.DEFINE_list("paddings", ["18", "24", "28"], "Pixels by which instances are moved at most.")
+    absl_flags.DEFINE_multi_integer("layers", [12, 20], "Numbers of instances in a composite.", lower_bound=1)
+    absl_flags.DEFINE_multi_integer("paddings", [18, 24, 28], "Pixels by which instances are moved at most.", lower_bound=0)
     absl_flags.DEFINE_float("disk_radius", 20.0, "Radius of the hole, in pixels.", lower_bound=0.0)
     absl_flags.DEFINE_integer("num_windows", 300, "Windows and composites of each layout.", lower_bound=1)
     absl_flags.DEFINE_integer("seed", 0, "Seed of everything random.", lower_bound=0)

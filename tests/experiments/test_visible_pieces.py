@@ -44,7 +44,7 @@ def test_a_cluster_smaller_than_a_window_is_refused():
 
 def test_wider_places_make_smaller_pieces(run_script):
     result = run_script("experiments/visible_pieces.py", "--num_windows=40", "--drawn_size=256", "--layers=20",
-                        "--paddings=18,28")
+                        "--paddings=18", "--paddings=28")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     narrow, wide = (float(line.split("area")[1].split(",")[0]) for line in lines[1:])
