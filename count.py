@@ -88,9 +88,9 @@ def scale(photograph: np.ndarray, *, name: str, window_size: int, light: Light) 
 
 
 def load_photograph(options: tool_config.Counting) -> np.ndarray:
-    """Loads the photograph, uint8 [H, W, 3]; UserError where it cannot be read."""
+    """Loads the photograph, uint8 [H, W, 3]; UserError where it cannot be read or shows nothing."""
     decoding.allow_megapixels(options.max_megapixels)
-    return decoding.load_image(options.image)
+    return decoding.load_photograph(options.image)
 
 
 def light_of(options: tool_config.Counting, *, learnt: Light) -> Light:

@@ -11,6 +11,7 @@ from errors import UserError, first_line
 SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 MAX_MEGAPIXELS = 179.0  # Pillow's limit, beyond which a file is taken for an attack on memory
+FAINTEST = 3  # of 255: what a compressed picture of one colour may vary by
 _ORIENTATION = 0x0112  # EXIF's tag, and how the stored pixels are turned to be upright
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -111,6 +112,18 @@ def load_image(path: str) -> np.ndarray:
       UserError: the file is missing, broken, truncated, implausibly large, or of a mode without a known range.
     """
     return load_layer(path)[0]
+
+
+def load_photograph(path: str) -> np.ndarray:
+    """Loads an image as `load_image` does, and refuses one in which nothing is to be seen.
+
+    Raises:
+      UserError: as of `load_image`, or no channel has values further apart than `FAINTEST`.
+    """
+    pixels = load_image(path)
+    if np.ptp(pixels.reshape(-1, pixels.shape[-1]), axis=0).max() <= FAINTEST:
+        raise UserError(f"{path} shows nothing: all its pixels have nearly one colour; check the file.")
+    return pixels
 
 
 def load_layer(path: str) -> tuple[np.ndarray, Optional[np.ndarray]]:

@@ -27,7 +27,7 @@ def load_cluster(path: str, *, window_size: int) -> np.ndarray:
     """Loads a photograph and scales it so that windows of `window_size` of its pixels become 64x64.
 
     The whole photograph is scaled once, so that drawing a window is cutting it out. Grey, RGBA and 16-bit pictures are
-    read as `decoding.load_image` says.
+    read as `decoding.load_photograph` says.
 
     Args:
       path: image file.
@@ -37,10 +37,10 @@ def load_cluster(path: str, *, window_size: int) -> np.ndarray:
       uint8 [H, W, 3], both sides at least 64.
 
     Raises:
-      UserError: the file cannot be read, the window is smaller than 16 pixels, or the photograph than a window.
+      UserError: the file cannot be read or shows nothing, the window is smaller than 16 pixels, or the photograph than a window.
     """
     check_window_size(window_size)
-    return scaled_for_windows(decoding.load_image(path), window_size=window_size, name=path)
+    return scaled_for_windows(decoding.load_photograph(path), window_size=window_size, name=path)
 
 
 def scaled_for_windows(photograph: np.ndarray, *, window_size: int, name: str) -> np.ndarray:
@@ -106,7 +106,7 @@ def load(scenes: config.Scenes, *, seed: int) -> tuple[np.ndarray, Optional[np.n
     window_size = samples.FRUIT_WINDOW_SIZE if scenes.window_size is None else scenes.window_size
     check_window_size(window_size)
     path = scenes.image or samples.FRUIT_IMAGE
-    photograph = decoding.load_image(path)
+    photograph = decoding.load_photograph(path)
     cluster = relit(scaled_for_windows(photograph, window_size=window_size, name=path), light)
     if not scenes.labels:
         return cluster, None
@@ -130,13 +130,13 @@ def load_unscaled(scenes: config.Scenes) -> np.ndarray:
     """Loads the photograph that the flags name at its own size, of their gamma, uint8 [H, W, 3].
 
     Raises:
-      UserError: it cannot be read, or flags ask for a drawn cluster.
+      UserError: it cannot be read or shows nothing, or flags ask for a drawn cluster.
     """
     if scenes.drawn_cluster:
         raise UserError("--suggest is for photographs; windows of a --drawn_cluster have 64 of its pixels, or "
                         "--window_size.")
     decoding.allow_megapixels(scenes.max_megapixels)
-    return illumination.gamma_corrected(decoding.load_image(scenes.image or samples.FRUIT_IMAGE), scenes.gamma)
+    return illumination.gamma_corrected(decoding.load_photograph(scenes.image or samples.FRUIT_IMAGE), scenes.gamma)
 
 
 @dataclasses.dataclass(frozen=True)

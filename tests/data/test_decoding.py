@@ -154,3 +154,18 @@ def test_larger_images_than_allowed_are_refused_and_the_flag_is_named(tmp_path, 
         assert decoding.load_image(path).shape == (10, 10, 3)
     finally:
         decoding.allow_megapixels(decoding.MAX_MEGAPIXELS)
+
+
+@pytest.mark.parametrize("name, noise", [("black.png", 0), ("grey.jpg", 1)])
+def test_a_photograph_of_one_colour_is_refused(tmp_path, name, noise):
+    pixels = np.full([32, 32, 3], 90 if noise else 0, np.uint8)
+    pixels[::2] += np.uint8(noise)
+    path = save(tmp_path / name, pixels)
+    assert decoding.load_image(path).shape == (32, 32, 3)
+    with pytest.raises(UserError, match=f"{name} shows nothing: all its pixels have nearly one colour"):
+        decoding.load_photograph(path)
+
+
+def test_a_faint_photograph_is_loaded(tmp_path):
+    path = save(tmp_path / "faint.png", gradient(8, 8))
+    np.testing.assert_array_equal(decoding.load_photograph(path), gradient(8, 8))

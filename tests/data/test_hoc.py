@@ -105,15 +105,27 @@ def test_an_edge_one_window_from_the_border_lies_64_pixels_from_it_after_scaling
     assert abs(int((cluster[0, :, 0] < 100).sum()) - 64) <= 1
 
 
+_HALVES = np.repeat(np.array([1, 2], np.uint8), 35)[:, np.newaxis]  # how often a colour is taken: two halves of a picture
+
+
 @pytest.mark.parametrize("array, colour", [
-    (np.full((70, 70), 100, np.uint8), (100, 100, 100)),
-    (np.tile(np.array([10, 20, 30, 255], np.uint8), (70, 70, 1)), (10, 20, 30)),
-    (np.tile(np.array([90, 90, 90, 0], np.uint8), (70, 70, 1)), (0, 0, 0)),  # unseen, so black
-    (np.full((70, 70), 25700, np.uint16), (100, 100, 100)),  # 25700 / 257
-], ids=["grey", "RGBA", "transparent", "16-bit"])
+    (np.tile(100 * _HALVES, (1, 70)), (100, 100, 100)),
+    (np.concatenate([np.tile(_HALVES[..., np.newaxis] * np.array([10, 20, 30], np.uint8), (1, 70, 1)),
+                     np.full((70, 70, 1), 255, np.uint8)], axis=-1), (10, 20, 30)),
+    (np.tile(25700 * _HALVES.astype(np.uint16), (1, 70)), (100, 100, 100)),  # 25700 / 257
+], ids=["grey", "RGBA", "16-bit"])
 def test_pictures_of_other_kinds_become_rgb(tmp_path, array, colour):
     cluster = hoc.load_cluster(_save(tmp_path / "cluster.png", array), window_size=35)
-    np.testing.assert_array_equal(cluster, np.broadcast_to(np.array(colour, np.uint8), (128, 128, 3)))
+    assert cluster.shape == (128, 128, 3)
+    for part, times in ((cluster[:56], 1), (cluster[72:], 2)):
+        np.testing.assert_array_equal(part, np.broadcast_to(times * np.array(colour), part.shape))
+
+
+def test_pixels_that_cannot_be_seen_are_black(tmp_path):
+    layers = np.full((70, 70, 4), 90, np.uint8)
+    layers[:35, :, 3], layers[35:, :, 3] = 0, 255
+    cluster = hoc.load_cluster(_save(tmp_path / "cluster.png", layers), window_size=35)
+    assert cluster[:56].max() == 0 and cluster[72:].min() == 90
 
 
 def test_photographs_and_windows_that_do_not_fit_are_refused(tmp_path):
