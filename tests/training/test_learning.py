@@ -9,7 +9,7 @@ from small_training import made_training
 from data import backgrounds, batches, synthetic
 from evaluation import report
 from inference import pipeline
-from training import foreground
+from training import foreground, processor
 
 
 @pytest.mark.parametrize("precision", ["none", "bfloat16", "float16"])
@@ -18,7 +18,8 @@ def test_masks_of_drawn_scenes_are_learnt_without_labels(precision):
 
     In float32 the mean IoU is 0.914.
     """
-    if precision != "none" and not (tf.config.list_physical_devices("GPU") or os.environ.get("SLOW_TESTS")):
+    has_instructions = precision == "bfloat16" and processor.describe().features & processor.BFLOAT16_FEATURES
+    if precision != "none" and not (has_instructions or tf.config.list_physical_devices("GPU") or os.environ.get("SLOW_TESTS")):
         pytest.skip("half precision takes minutes on a processor without instructions for it; SLOW_TESTS=1 runs it")
     policy = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy("float32" if precision == "none" else f"mixed_{precision}")
