@@ -9,6 +9,7 @@ from absl import app
 from absl import flags as absl_flags
 
 import flag_help
+import flag_sources
 import streams
 
 FLAGS = absl_flags.FLAGS
@@ -31,8 +32,8 @@ def first_line(error: BaseException) -> str:
 def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False) -> None:
     """Parses the flags and runs `main(argv)`.
 
-    A `UserError`, a failed write, a flag that is no finite number or too little memory ends in one sentence and
-    status 1.
+    A `UserError`, a failed write, a flag that is no finite number or that a later flagfile overrules, or too little memory
+    ends in one sentence and status 1.
     `--help` lists the flags that the script has in three groups (`flag_help`). In the end the flags are undeclared, so
     that a process can run several scripts, one after another.
 
@@ -44,9 +45,8 @@ def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False)
     def guarded(argv: list[str]) -> Optional[int]:
         if len(argv) > 1 and not positional:
             _fail(f"unexpected argument {argv[1]!r}: every option is a flag, --name=value")
-        for name, value in FLAGS.flag_values_dict().items():
-            if isinstance(value, float) and not math.isfinite(value):
-                _fail(f"--{name}={value} is no finite number; give one")
+        if sentence := _mistake_in_flags():
+            _fail(sentence)
         if note := flag_help.note_on_renamed():
             print(note, file=sys.stderr)
         try:
@@ -79,6 +79,14 @@ def run(main: Callable[[list[str]], Optional[int]], *, positional: bool = False)
     finally:  # a notebook, for instance, runs several scripts in one process, each of which declares its flags
         for name in names:
             delattr(FLAGS, name)
+
+
+def _mistake_in_flags() -> Optional[str]:
+    """Returns a sentence about a flag that is no finite number, or that a later flagfile overrules, or None."""
+    for name, value in FLAGS.flag_values_dict().items():
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"--{name}={value} is no finite number; give one"
+    return flag_sources.overruled(sys.argv)
 
 
 def _fail(sentence: str) -> NoReturn:

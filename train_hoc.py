@@ -24,7 +24,9 @@ import numpy as np
 import cluster_flags
 import config
 import errors
+import flag_sources
 from data import hoc, images, samples
+from errors import UserError
 from evaluation import wholeness
 from inference.sampler import write_samples
 from training import hoc as task
@@ -50,6 +52,17 @@ def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, sh
         write_samples(monitor.sampler, run.folder.path / "samples", num_samples=options.scenes.num_samples)
 
 
+def check_window(scenes: config.Scenes) -> None:
+    """Refuses a photograph that is given in the command without a window size, where a flagfile has that of another one."""
+    given = flag_sources.in_command(sys.argv)
+    if scenes.window_size is None or "image" not in given or "window_size" in given:
+        return
+    known = [line.partition("=")[2] for _, name, line in flag_sources.in_flagfiles(sys.argv) if name == "image"]
+    if os.path.realpath(scenes.image) != os.path.realpath((known or [samples.FRUIT_IMAGE])[-1]):
+        raise UserError(f"--window_size={scenes.window_size} is the flagfile's, for another photograph; give that of "
+                        f"{scenes.image} in the command, as --suggest says it.")
+
+
 def main(argv: list[str]) -> None:
     """Trains, or continues a run."""
     del argv
@@ -58,6 +71,7 @@ def main(argv: list[str]) -> None:
         print(suggestion.suggest(hoc.load_unscaled(options.scenes), image=options.scenes.image or samples.FRUIT_IMAGE,
                                  apart=options.scenes.background != "disk", gamma=options.scenes.gamma))
         return
+    check_window(options.scenes)
     given = environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)
     options = config.with_area(config.from_flags(config.Cluster, given=given), PAPER_AREA)
     task.check(options)

@@ -8,7 +8,8 @@ from conftest import ROOT
 
 # From low to high, by folders and by modules beside them: a module imports from its own level or from lower ones.
 LEVELS = (
-    ("errors", "streams", "flags", "flag_help", "cluster_flags", "tool_flags", "config", "tool_config", "storage"),
+    ("errors", "streams", "flags", "flag_help", "flag_sources", "cluster_flags", "tool_flags", "config", "tool_config",
+     "storage"),
     ("data",),
     ("losses", "models"),
     ("extensions",),
@@ -22,8 +23,8 @@ LEVELS = (
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 
 # Modules whose functions say the types of all they take and return.
-ANNOTATED = ("errors", "streams", "flags", "flag_help", "cluster_flags", "tool_flags", "config", "tool_config",
-             "storage", "data", "losses", "models", "extensions", "visualization", "evaluation",
+ANNOTATED = ("errors", "streams", "flags", "flag_help", "flag_sources", "cluster_flags", "tool_flags", "config",
+             "tool_config", "storage", "data", "losses", "models", "extensions", "visualization", "evaluation",
              "inference", "training", "train_fg", "train_hoc", "distill", "evaluate", "counting", "segment", "sample", "count", "export")
 
 # Imports from a higher level that are still there, (importer, imported). One that is gone must be gone here too.
