@@ -51,19 +51,28 @@ class MaskFolder:
     def __init__(self, path: Union[str, os.PathLike], *, kept: Sequence[tuple[str, ...]] = ()) -> None:
         """Makes the folder, where it is missing, with a table and sheets of what is kept and nothing else.
 
+        Table and sheets of an earlier call stay until there is something else to put in them.
+
         Args:
           path: the folder.
           kept: rows of `finished` whose files stay.
 
         Raises:
-          UserError: something cannot be written.
+          UserError: something cannot be written, or the folder has a table that no call of `segment.py` has written.
         """
         self.path = pathlib.Path(path)
         self.num_masks = len(kept)
+        self._is_begun = False
         self._num_sheets = 0
         self._sheet = []  # (name, picture uint8 [h, w, 3], mask float32 [h, w]), all small
         self._pool = ThreadPoolExecutor(thread_name_prefix="masks")
         self._waiting = collections.deque()  # (pixels, future of `_write`), in the order of `add`
+        if not _has_table(self.path) or kept:
+            self._begin(kept)
+
+    def _begin(self, kept: Sequence[tuple[str, ...]] = ()) -> None:
+        """Writes the table of what is kept, takes an earlier call's sheets away, and shows what is kept on new ones."""
+        self._is_begun = True
         atomic.write(self.path / TABLE_NAME, os.fsencode("".join(map(_csv_line, (COLUMNS, *kept)))))
         for old in self.path.glob(_ANY_SHEET):
             old.unlink(missing_ok=True)
@@ -134,6 +143,8 @@ class MaskFolder:
         except Exception:
             self._waiting.popleft()  # it will not come
             raise
+        if not self._is_begun:
+            self._begin()
         self._append(row)
         self._waiting.popleft()
         self.num_masks += 1
@@ -162,6 +173,21 @@ class MaskFolder:
                 file.write(_csv_line(row))
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _has_table(folder: pathlib.Path) -> bool:
+    """Says whether a folder has a table of an earlier call; UserError where it is no such table."""
+    path = folder / TABLE_NAME
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            is_own = file.readline() == _csv_line(COLUMNS)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    if not is_own:
+        raise UserError(f"{path} is no table of masks and would be overwritten; give another --out.")
+    return True
 
 
 def finished(path: Union[str, os.PathLike]) -> dict[tuple[str, str], tuple[str, ...]]:

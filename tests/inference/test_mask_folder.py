@@ -129,3 +129,22 @@ def test_sheets_of_an_earlier_call_go_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     MaskFolder(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["contact_sheet_of_mine.png", "masks.csv", "x_mask.png"]
+
+
+def test_an_earlier_table_and_its_sheets_stay_until_there_is_a_mask(tmp_path):
+    out = MaskFolder(tmp_path)
+    _added(out, 3)
+    out.finish()
+    again = MaskFolder(tmp_path)
+    again.finish()
+    assert _listed(tmp_path) == ["0.png", "1.png", "2.png"] and (tmp_path / "contact_sheet_001.png").exists()
+    _added(again, 1)
+    again.finish()
+    assert _listed(tmp_path) == ["0.png"]
+
+
+def test_another_table_is_not_overwritten(tmp_path):
+    (tmp_path / "masks.csv").write_text("patient,age\n1,2\n")
+    with pytest.raises(UserError, match=r"masks\.csv is no table of masks and would be overwritten; give another --out"):
+        MaskFolder(tmp_path)
+    assert (tmp_path / "masks.csv").read_text() == "patient,age\n1,2\n"
