@@ -53,8 +53,7 @@ def check(options: tool_config.Counting) -> None:
     if options.student and (idle := config.changed(tool_flags.OF_FIRST_STUDENTS)):
         raise UserError(f"{' and '.join(idle)} would do nothing here: with --student a further student sees 0.8 to 1.25 times "
                         f"what was found; leave {'them' if len(idle) > 1 else 'it'} out.")
-    if os.path.exists(options.out) and not os.path.isdir(options.out):
-        raise UserError(f"--out={options.out} is no folder; give a new one.")
+    outputs.check_folder(options.out, student=options.student, is_trained=bool(num_rounds(options) or not options.student))
     written = {os.path.realpath(os.path.join(options.out, name)) for name in outputs.NAMES}
     for path in [options.image, *([options.student] if options.student and num_rounds(options) else [])]:
         if os.path.realpath(path) in written:
@@ -164,6 +163,7 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: compo
     if made.ground == "own" and min(scaled.pixels.shape[:2]) < made.composite_size:
         raise UserError(f"{options.image} is smaller than a composite, whose ground is to be cut from it; give a smaller "
                         f"--composite_size than {made.composite_size}, or --ground=black.")
+    outputs.make_folder(options.out)
     stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
                              ground=hoc.ground_of(scaled.pixels) if made.ground == "own" else None)
     images, labels, shapes = zip(*((one.image, one.labels, one.shapes) for one in tqdm(

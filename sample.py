@@ -25,23 +25,38 @@ import tool_config
 import tool_flags
 
 
+FIGURES, SHOWN = "figures.json", ("sheet.png", "traversal.png")
+
+
+def check_out(options: tool_config.Sampling) -> None:
+    """Raises UserError where files would stay beside new ones, or be replaced that no call of this script has written."""
+    if beyond := samples_beyond(options.out, options.num_samples):
+        raise UserError(f"--out={options.out} holds more instances than --num_samples={options.num_samples}, {beyond[0].name} "
+                        "for one, which would stay beside the new ones; give another folder.")
+    paths = [os.path.join(options.out, name) for name in (FIGURES, *SHOWN)] + samples_beyond(options.out, 0)
+    there = [path for path in paths if os.path.exists(path)]
+    if there and not os.path.exists(paths[0]):
+        raise UserError(f"{there[0]}, which sample.py has not written, would be overwritten; give another --out.")
+    if options.labels and os.path.realpath(options.labels) in map(os.path.realpath, there):
+        raise UserError(f"{options.labels}, which is to be read, would be overwritten; give another --out.")
+
+
 def main(argv: list[str]) -> None:
     """Loads, samples, writes, prints."""
     del argv
     options = config.from_flags(tool_config.Sampling)
     weights = weights_path(run_dir=options.run_dir, weights=options.weights)
-    if beyond := samples_beyond(options.out, options.num_samples):
-        raise UserError(f"--out={options.out} holds more instances than --num_samples={options.num_samples}, {beyond[0].name} "
-                        "for one, which would stay beside the new ones; give another folder.")
+    check_out(options)
     sampler, metadata = InstanceSampler.from_weights(
         weights, num_evaluated=options.num_evaluation_images, seed=options.seed, labels=options.labels)
     figures = sampler.metrics()
     print(f"{weights} (step {metadata.get('num_steps')})")
     for name, value in figures.items():
         print(f"    {name:24} {value:.3f}")
-    for name, picture in sampler.pictures(options.num_samples).items():
+    pictures = sampler.pictures(options.num_samples)
+    atomic.write(os.path.join(options.out, FIGURES), json.dumps(figures, indent=2) + "\n")  # first: a folder that has it is this script's
+    for name, picture in pictures.items():
         tiles.save_png(picture, os.path.join(options.out, name))
-    atomic.write(os.path.join(options.out, "figures.json"), json.dumps(figures, indent=2) + "\n")
     print(f"{options.num_samples} instances, sheet.png, traversal.png and figures.json are in {options.out}")
 
 

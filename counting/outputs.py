@@ -8,6 +8,7 @@ import numpy as np
 
 from counting import found
 from counting.found import Instances
+from errors import UserError
 from storage import atomic
 from visualization import outlines, tiles
 
@@ -48,6 +49,37 @@ def results(photograph: np.ndarray, instances: Instances, *, name: str, settings
 def composites_sheet(images: np.ndarray, labels: np.ndarray) -> bytes:
     """Returns composites.png: the first few, uint8 [n, S, S, 3], and the same with their labels' borders."""
     return tiles.png_bytes(outlines.sheet(images[:SHOWN], labels[:SHOWN]))
+
+
+def check_folder(folder: str, *, student: Optional[str], is_trained: bool) -> None:
+    """Refuses a folder in which a count would replace what no count has written, or leave another count's student.
+
+    Args:
+      folder: as given; it need not exist.
+      student: the student that is given, or None.
+      is_trained: whether a student will be trained, and written.
+
+    Raises:
+      UserError: a file is there, which is named.
+    """
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UserError(f"--out={folder} is no folder; give a new one.")
+    there = [name for name in RESULTS if os.path.exists(os.path.join(folder, name))]
+    if there and RESULTS[0] not in there:
+        raise UserError(f"{os.path.join(folder, there[0])}, which no count has written, would be overwritten; give another --out.")
+    left = os.path.join(folder, STUDENT)
+    if there and not is_trained and os.path.exists(left) and os.path.realpath(left) != os.path.realpath(student or ""):
+        raise UserError(f"{left}, the student of an earlier count, would stay beside the results of another; give another --out.")
+
+
+def make_folder(folder: str) -> None:
+    """Makes the folder, before something is trained that could not be written; UserError where that cannot be done."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out={folder} cannot be made: {error.strerror or error}.") from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"--out={folder} cannot be written to; give another.")
 
 
 def write(folder: str, contents: Contents) -> None:

@@ -31,6 +31,19 @@ def test_instances_a_sheet_a_traversal_and_figures_are_written(run_script, tmp_p
     assert "out holds more instances than --num_samples=1, instance_0001.png for one" in again.stderr
 
 
+def test_files_that_it_has_not_written_are_not_overwritten(run_script, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sheet.png").write_bytes(b"mine")
+    arguments = ("--weights=pretrained/nuclei.npz", f"--out={tmp_path / 'out'}", "--num_samples=1", "--num_evaluation_images=2")
+    result = run_script("sample.py", *arguments)
+    assert result.returncode == 1
+    assert "sheet.png, which sample.py has not written, would be overwritten; give another --out" in result.stderr
+    (tmp_path / "out" / "figures.json").touch()
+    result = run_script("sample.py", *arguments, f"--labels={tmp_path / 'out' / 'sheet.png'}")
+    assert result.returncode == 1 and "sheet.png, which is to be read, would be overwritten" in result.stderr
+    assert (tmp_path / "out" / "sheet.png").read_bytes() == b"mine"
+
+
 def test_a_run_folder_stands_for_its_weights(run_script, tmp_path):
     save_weights(tmp_path / "run" / "weights.npz", build_generator(latent_dim=2, width=1 / 32), metadata={
         "network": "instance_generator", "width": 1 / 32, "latent_dim": 2, "disk_area": None, "flags": {}})
