@@ -38,7 +38,8 @@ def last_metrics(folder):
 
 def test_two_steps_on_the_bundled_oranges_leave_a_whole_run_folder(two_steps):
     process, folder = two_steps
-    assert "cluster of 295x236 pixels in windows of 64; area constant 0.25" in process.stdout  # 359x288 times 64 / 78
+    assert ("oranges.png in windows of 78 pixels, scaled to 295x236 pixels, windows to 64; area constant 0.25"
+            in process.stdout)  # 359x288 times 64 / 78
     assert "step 2/2" in process.stdout
     names = {path.name for path in folder.iterdir()}
     assert {"flags.txt", "versions.json", "metrics.json", "checkpoints", "panels", "weights.npz", "samples"} <= names
@@ -99,11 +100,26 @@ def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
                         "--background=black", "--num_discriminator_updates=2", "--num_samples=0",
                         "--generator_average=0.9", "--discriminator_inputs=standardized")
     assert result.returncode == 0, result.stderr
-    assert "cluster of 192x192 pixels in windows of 64" in result.stdout
+    assert "drawn bent_beans in windows of 50 pixels, scaled to 192x192 pixels" in result.stdout
     metrics = last_metrics(tmp_path)
     assert 0.0 <= metrics["evaluation/best_shape_iou"] <= 1.0
     assert not any("information" in name or "latent_r2" in name for name in metrics)
     assert not (tmp_path / "samples").exists()
+
+
+@pytest.mark.parametrize("name", ["hoc_nuts_hole", "hoc_fruit_ten"])
+def test_the_window_of_a_flagfiles_photograph_is_not_taken_for_another(run_script, tmp_path, name):
+    arguments = (f"--flagfile=experiments/best/{name}.flags", "--image=data/samples/hoc/limes.png", f"--run_dir={tmp_path / 'run'}")
+    result = run_script("train_hoc.py", *arguments)
+    assert result.returncode == 1 and not (tmp_path / "run").exists()
+    assert "is the flagfile's, for another photograph; give that of data/samples/hoc/limes.png in the command" in result.stderr
+
+
+def test_a_photograph_before_a_flagfile_that_has_another_is_refused(run_script, tmp_path):
+    result = run_script("train_hoc.py", "--image=data/samples/hoc/limes.png", "--flagfile=experiments/best/hoc_nuts_hole.flags",
+                        f"--run_dir={tmp_path / 'run'}")
+    assert result.returncode == 1 and not (tmp_path / "run").exists()
+    assert "--image stands before a flagfile that sets it, too, and --image=data/samples/hoc/hazelnuts.jpg would" in result.stderr
 
 
 def test_a_run_starts_from_the_weights_of_another(run_script, two_steps, tmp_path):

@@ -143,7 +143,7 @@ def describe(options: config.Cluster, cluster: np.ndarray) -> str:
                                    disk_radius=scenes.disk_radius if scenes.background == "disk" else 0.0,
                                    max_magnification=scenes.max_magnification)
     has_hole = scenes.background == "black" or (scenes.background == "disk" and scenes.disk_radius)
-    return (f"cluster of {cluster.shape[1]}x{cluster.shape[0]} pixels in windows of {hoc.WINDOW}; area constant {area}; "
+    return (f"scaled to {cluster.shape[1]}x{cluster.shape[0]} pixels, windows to {hoc.WINDOW}; area constant {area}; "
             + (f"about {100 * uncovered:.1f} % of the hole is covered by no instance" if has_hole
                else "backgrounds are the ground" if scenes.background == "ground" else "backgrounds are whole windows"))
 

@@ -1,10 +1,12 @@
 """Flags that fit a photograph of a cluster, suggested from the picture alone (`train_hoc.py --suggest`)."""
 
+import math
 import shlex
 
 import numpy as np
 
 from data import granularity, illumination
+from data.hoc import SMALLEST_WINDOW
 from errors import UserError
 from evaluation import wholeness
 from training import hoc
@@ -16,9 +18,13 @@ _AREA_SHARE = 0.9  # of a disk of that diameter: a mask rather too small than to
 _MOST_UNCOVERED = 0.005
 _NUM_LAYERS, _LARGEST_PADDING, _SMALLEST_PADDING = 12, 32, 20
 _MOST_DARK = 0.15  # share of a picture, beyond which its shade is brightened; oranges have 0.04, limes 0.11, hazelnuts 0.24
+_SPARSE = 0.45  # and beyond which things may lie apart on dark ground; coffee beans have 0.34, a micrograph of nuclei 0.60
 _GAMMA = 0.5
 _LAYERS_WITH_GAPS, _LARGEST_PADDING_WITH_GAPS = 10, 48
 _FLAGFILE = "--flagfile=experiments/best/{}.flags --image={} --window_size={}"  # in this order: flagfiles have pictures, too
+_APART = "Much of the picture is dark. If things lie apart on dark ground, add --background=ground to --suggest."
+_LONG = ("These are for round things. For long ones: hoc_long with 1.15 times their length as --window_size, or hoc_seed_one, one "
+         "at a time, with 1.5 times; docs/clusters.md says when each works.")
 
 
 def suggest(picture: np.ndarray, *, image: str, apart: bool, gamma: float = 1.0) -> str:
@@ -35,7 +41,7 @@ def suggest(picture: np.ndarray, *, image: str, apart: bool, gamma: float = 1.0)
       Table 4's own layers with what they leave uncovered.
 
     Raises:
-      UserError: no size stands out, or a window would be larger than the picture.
+      UserError: no size stands out, or a window would be larger than the picture, or smaller than the smallest.
     """
     diameter = granularity.piece_diameter(picture) if apart else granularity.repetition_distance(picture)
     window = None if diameter is None else _window((_WINDOW_APART if apart else _WINDOW) * diameter)
@@ -43,6 +49,10 @@ def suggest(picture: np.ndarray, *, image: str, apart: bool, gamma: float = 1.0)
         raise UserError("no size of instances stands out in the picture; measure the biggest one by eye, and give 1.5 times "
                         "its width as --window_size."
                         + ("" if apart else " Where they lie apart on dark ground, add --background=ground."))
+    smallest = (_WINDOW_APART if apart else _WINDOW_OF_TEN) * diameter
+    if smallest < SMALLEST_WINDOW:
+        raise UserError(f"instances are about {diameter:.0f} pixels wide, too small for windows of at least {SMALLEST_WINDOW} "
+                        f"pixels; enlarge the photograph at least {math.ceil(10 * SMALLEST_WINDOW / smallest) / 10:g} times.")
     image, size = shlex.quote(image), f"instances are about {diameter:.0f} pixels wide"
     if apart:
         return f"{size}\n{_FLAGFILE.format('hoc_nuclei', image, window)}"
@@ -56,12 +66,12 @@ def suggest(picture: np.ndarray, *, image: str, apart: bool, gamma: float = 1.0)
                       f"ten instances over the hole: {ten}{given}",
                       f"one instance at a time: {_FLAGFILE.format('hoc_fruit_one', image, window)}{given}",
                       f"Table 4's layers: --image={image} --window_size={window} --area_constant={area:.2f} {layers}",
-                      "These are for round things; docs/clusters.md has flagfiles for others, and when each works."])
+                      *([_APART] if dark > _SPARSE else []), _LONG])
 
 
 def _window(side: float) -> int:
-    """Returns an even window size near a side in pixels, at least 16."""
-    return max(16, 2 * round(side / 2))
+    """Returns an even window size near a side in pixels."""
+    return max(SMALLEST_WINDOW, 2 * round(side / 2))
 
 
 def _over_a_hole(area: float) -> str:

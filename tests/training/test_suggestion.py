@@ -71,6 +71,20 @@ def test_a_picture_smaller_than_the_window_is_refused():
     assert "--window_size=44" in suggestion.suggest(np.tile(picture, (2, 2, 1)), image="a.jpg", apart=True)
 
 
+def test_dark_ground_brings_a_hint_and_long_things_a_rule():
+    sparse, heap = (suggestion.suggest(decoding.load_image(path), image="a.jpg", apart=False)
+                    for path in (samples.NUCLEI_IMAGE, samples.HAZELNUTS_IMAGE))
+    assert "add --background=ground to --suggest" in sparse and "--background" not in heap
+    assert "hoc_long with 1.15 times their length" in sparse and "hoc_long with 1.15 times their length" in heap
+
+
+def test_a_photograph_of_too_small_things_is_to_be_enlarged():
+    limes = Image.fromarray(decoding.load_image(samples.LIMES_IMAGE))
+    small = np.array(limes.resize((limes.width // 4, limes.height // 4)))
+    with pytest.raises(UserError, match=r"about 8 pixels wide, too small for windows of at least 16 pixels; enlarge .* 1\.4 times"):
+        suggestion.suggest(small, image="a.jpg", apart=False)
+
+
 def test_a_picture_without_a_size_is_refused_in_a_sentence():
     with pytest.raises(UserError, match="no size of instances stands out"):
         suggestion.suggest(np.full((100, 100, 3), 90, np.uint8), image="a.jpg", apart=False)
