@@ -106,6 +106,11 @@ def window_of_generator(options: tool_config.Counting, *, trained: Any) -> int:
     return window_size
 
 
+def has_learnt_long_things(applied: student.Student) -> bool:
+    """Says whether a student has learnt stretched instances, whose parts look like smaller ones."""
+    return applied.metadata["learnt"].get("max_stretch", 1.0) > 1.0
+
+
 def window_of_student(options: tool_config.Counting, applied: student.Student, photograph: np.ndarray, light: Light) -> int:
     """Returns the window size as given, or the one at which a student sees the photograph's instances best.
 
@@ -114,11 +119,11 @@ def window_of_student(options: tool_config.Counting, applied: student.Student, p
     """
     if options.window_size is not None:
         return options.window_size
-    if applied.metadata["learnt"].get("max_stretch", 1.0) > 1.0:
+    if has_learnt_long_things(applied):
         raise UserError(f"{options.student} has learnt long things, whose size cannot be searched; give --window_size, about 1.15 "
                         "times their length in pixels of the photograph.")
     best = window_search.best_window_size(applied, photograph, light=light, name=options.image)
-    print(f"--window_size={best} fits best")
+    print(f"--window_size={best} fits best of those tried; look at overlay.png")
     return best
 
 
@@ -193,7 +198,8 @@ def find(applied: student.Student, photograph: np.ndarray, scaled: Scaled, *,
                         "from, as bright and as sharp")
     diameter = found.typical_diameter(instances) * hoc.WINDOW / scaled.window_size
     found.check_scale(diameter, applied.metadata["learnt"], window_size=scaled.window_size,
-                      largest=min(photograph.shape[:2]), name=name)
+                      largest=min(photograph.shape[:2]), name=name,
+                      is_searchable=bool(options.student and options.window_size and not has_learnt_long_things(applied)))
     return outlining.refined(instances, photograph, kind=kind)
 
 

@@ -30,7 +30,7 @@ from errors import UserError
 from evaluation import wholeness
 from inference.sampler import write_samples
 from training import hoc as task
-from training import environment, loop, suggestion
+from training import environment, hoc_checks, loop, suggestion
 
 PAPER_AREA = 0.25  # Table 4, fruit and seed
 
@@ -81,7 +81,7 @@ def main(argv: list[str]) -> None:
     check_window(options.scenes)
     given = environment.precision_given(options.process.mixed_precision, distribute=options.run.distribute)
     options = config.with_area(config.from_flags(config.Cluster, given=given), PAPER_AREA)
-    task.check(options)
+    hoc_checks.check(options)
     cluster, shapes = hoc.load(options.scenes, seed=options.run.seed)
     with loop.open_run(options, flag_lines=config.flag_lines(given), default_lines=config.default_lines(),
                        changeable=(*flags.CHANGEABLE, "num_samples", "num_panel_layers"),

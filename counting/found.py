@@ -166,7 +166,8 @@ def typical_diameter(instances: Instances) -> float:
     return rows[int(np.searchsorted(areas, areas[-1] / 2))][1]
 
 
-def check_scale(diameter: float, learnt: dict[str, Any], *, window_size: int, largest: int, name: str) -> None:
+def check_scale(diameter: float, learnt: dict[str, Any], *, window_size: int, largest: int, name: str,
+                is_searchable: bool = False) -> None:
     """Raises UserError where instances have not the size that was learnt, and names the window size that would fit.
 
     Args:
@@ -176,12 +177,14 @@ def check_scale(diameter: float, learnt: dict[str, Any], *, window_size: int, la
       window_size: by which the photograph was scaled.
       largest: window size that the photograph has room for, its shorter side.
       name: what the message calls the photograph.
+      is_searchable: whether the window size is searched where none is given.
     """
     ratio = diameter / learnt["diameter"]
     if min(learnt["min_scale"] ** INNER[0], ALWAYS[0]) <= ratio <= max(learnt["max_scale"] ** INNER[1], ALWAYS[1]):
         return
     better = max(1, round(window_size * ratio))
-    advice = f"--window_size={better} would fit better" if better <= largest else (
+    advice = ("leave --window_size out, and it is searched" if is_searchable else
+              f"--window_size={better} would fit better" if better <= largest else
         f"windows of {better} pixels would fit better, which it has no room for, so give a larger part of the photograph")
     raise UserError(f"{name} shows instances of {ratio:.2f} times the learnt size, at the border of what was learnt "
                     f"({learnt['min_scale']:g} to {learnt['max_scale']:g} times) with --window_size={window_size}; {advice}")

@@ -9,6 +9,7 @@ from PIL import Image
 from errors import UserError, first_line
 
 SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+CAMERA_BITS = (8, 10, 12, 14, 16)
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 MAX_MEGAPIXELS = 179.0  # Pillow's limit, beyond which a file is taken for an attack on memory
 FAINTEST = 3  # of 255: what a compressed picture of one colour may vary by
@@ -77,10 +78,17 @@ def has_alpha(image: Image.Image) -> bool:
     return image.mode in _ALPHA_MODES or "transparency" in image.info and image.mode not in SIXTEEN_BIT_MODES
 
 
-def to_rgb(image: Image.Image, *, path: str) -> np.ndarray:
-    """Any mode as uint8 [H, W, 3]; see `load_image` for what happens to each."""
+def bits_used(values: np.ndarray) -> int:
+    """Returns how many bits a camera has used for values that are stored in 16: the fewest of `CAMERA_BITS` that hold them."""
+    return next(bits for bits in CAMERA_BITS if values.max() < 2**bits)
+
+
+def to_rgb(image: Image.Image, *, path: str, fewest_bits: bool = False) -> np.ndarray:
+    """Any mode as uint8 [H, W, 3]; see `load_image` for what happens to each, and `load_photograph` for `fewest_bits`."""
     if image.mode in SIXTEEN_BIT_MODES:
-        grey = np.round(sixteen_bit_values(image, path=path) / 257.0).astype(np.uint8)
+        values = sixteen_bit_values(image, path=path)
+        largest = 2 ** (bits_used(values) if fewest_bits else 16) - 1
+        grey = np.round(values * (255.0 / largest)).astype(np.uint8)
         return np.repeat(grey[..., np.newaxis], 3, axis=-1)
     try:
         if has_alpha(image):
@@ -117,10 +125,15 @@ def load_image(path: str) -> np.ndarray:
 def load_photograph(path: str) -> np.ndarray:
     """Loads an image as `load_image` does, and refuses one in which nothing is to be seen.
 
+    A 16-bit one is scaled by the bits that its camera has used (`bits_used`): microscopes store 12 bits in 16.
+
+    Returns:
+      uint8 [H, W, 3] in [0, 255].
+
     Raises:
       UserError: as of `load_image`, or no channel has values further apart than `FAINTEST`.
     """
-    pixels = load_image(path)
+    pixels = to_rgb(decode(path), path=path, fewest_bits=True)
     if np.ptp(pixels.reshape(-1, pixels.shape[-1]), axis=0).max() <= FAINTEST:
         raise UserError(f"{path} shows nothing: all its pixels have nearly one colour; check the file.")
     return pixels

@@ -13,6 +13,8 @@ from errors import UserError, first_line
 from storage import atomic
 
 WEIGHTS_FORMAT = "independence-prior-weights-1"
+FLAGS_OF = {"disk_area": "--mask_start=disk and its --area_constant; None: no disk", "disk_elongation": "--mask_start_elongation",
+            "disk_logit": "--mask_start_logit"}
 Path = Union[str, os.PathLike]
 Arrays = dict[str, np.ndarray]
 """Arrays by variables' names."""
@@ -114,7 +116,8 @@ def start_from(path: Path, networks: Sequence[Optional[tf.keras.Model]], **expec
     metadata, arrays = read_weights(path)
     for name, value in expected.items():
         if metadata.get(name) != value:
+            flags = f" ({FLAGS_OF[name]})" if name in FLAGS_OF else ""
             raise UserError(f"{path} cannot be started from: its {name} is {metadata.get(name)!r}, this run's is "
-                            f"{value!r}.")
+                            f"{value!r}{flags}.")
     for network in filter(None, networks):
         assign_weights(network, arrays, path=path)

@@ -188,13 +188,16 @@ class Stub:
 def test_nothing_and_another_size_than_was_learnt_are_refused():
     photograph = np.zeros((104, 104, 3), np.uint8)
     scaled = count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, Light())
-    options = SimpleNamespace(image="a.png", outlines="auto", least_seen=0.0)
+    options = SimpleNamespace(image="a.png", student=None, window_size=52, outlines="auto", least_seen=0.0)
     assert len(count.find(Stub(27, 3), photograph, scaled, options=options).scores) == 3
     with pytest.raises(UserError, match="no instance was found in a.png with --window_size=52"):
         count.find(Stub(27, 0), photograph, scaled, options=options)
     with pytest.raises(UserError, match="--window_size=8. would fit better"):
         count.find(Stub(43, 2), photograph, scaled, options=options)
     with pytest.raises(UserError, match="--window_size=2. would fit better"):
+        count.find(Stub(13, 2), photograph, scaled, options=options)
+    options.student = "student.npz"
+    with pytest.raises(UserError, match="leave --window_size out, and it is searched"):
         count.find(Stub(13, 2), photograph, scaled, options=options)
 
 
@@ -207,7 +210,7 @@ def test_outlines_move_to_half_maximum_where_ground_is_seen(stardist, outlines, 
     stub = Stub(27, 1)
     stub.metadata = {"learnt": {**Stub.metadata["learnt"], "ground": ground}}
     instances = count.find(stub, photograph, count.Scaled(np.zeros((128, 128, 3), np.uint8), 52, Light()),
-                           options=SimpleNamespace(image="a.png", outlines=outlines, least_seen=0.0))
+                           options=SimpleNamespace(image="a.png", student=None, window_size=52, outlines=outlines, least_seen=0.0))
     assert (instances.rows[0].width, instances.rows[0].area) == ((24, 24 * 24) if expected else (22, 22 * 22))
 
 
@@ -230,7 +233,7 @@ def test_a_further_student_learns_from_what_was_found_in_smaller_windows(monkeyp
     scores = np.linspace(0.5, 1.0, 12, dtype=np.float32)
     before = found.in_photograph(Found(np.stack([corners + place for place in places]), scores),
                                  scaled=(256, 256), shape=(256, 256))
-    options = SimpleNamespace(image="a.png", outlines="auto", least_seen=0.0, cut_out_share=0.75,
+    options = SimpleNamespace(image="a.png", student=None, window_size=52, outlines="auto", least_seen=0.0, cut_out_share=0.75,
                               composites=SimpleNamespace(ground="own", amodal=False))
     _, _, scaled, instances, number = count.train_further(options, before, photograph, recipe=composites.Recipe(ground="own"),
                                                           scaled=count.Scaled(photograph, 64, Light()))

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 import config
 from data import hoc, images
-from errors import UserError
 from extensions import augmentation, ema, shadow
 from models import layout as layouts
 from models import providers, scene_generator
@@ -17,45 +16,6 @@ from models.discriminator import TABLE_2_WIDTHS, Discriminator, discriminator_op
 from models.instance_generator import DISK_LOGIT, build_generator
 from storage.weights import start_from
 from training import adversarial, monitors, objectives, optimizers
-
-
-def check(options: config.Cluster) -> None:
-    """Refuses flags that do not go together; UserError names them."""
-    scenes, area = options.scenes, options.objective.area_constant
-    check_padding(scenes.padding, area=area, max_magnification=scenes.max_magnification)
-    objectives.initial_mask(options.generator, options.objective)
-    if scenes.mask_start == "disk" and not 0.0 < area < 1.0:
-        raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
-    _check_mask_start(scenes, area=area)
-    if options.information.num_recognized_layers > scenes.num_layers:
-        raise UserError(f"--num_recognized_layers={options.information.num_recognized_layers} is more than --num_layers="
-                        f"{scenes.num_layers}; 0 is all of them.")
-    _check_recognition(options.information)
-
-
-def _check_mask_start(scenes: config.Scenes, *, area: float) -> None:
-    """Refuses a form of what masks start as that would do nothing, or leaves the window; UserError says which."""
-    elongation = scenes.mask_start_elongation
-    for name, value, default in (("elongation", elongation, 1.0), ("logit", scenes.mask_start_logit, DISK_LOGIT)):
-        if value != default and scenes.mask_start != "disk":
-            raise UserError(f"--mask_start_{name}={value:g} is of --mask_start=disk; add it, or leave the {name} out.")
-    if elongation > 1.0 and elongation > (most := math.pi / 4.0 / area):  # the longer axis is then a window's side
-        fits = f"the largest that fits is {math.floor(100.0 * most) / 100.0:g}" if most > 1.0 else "none fits"
-        raise UserError(f"--mask_start_elongation={elongation:g} makes disks of --area_constant={area:g} longer than a window; "
-                        f"{fits}.")
-
-
-def _check_recognition(information: config.Information) -> None:
-    """Refuses flags of the recognition network that would do nothing, or that it cannot have."""
-    recognition = information.recognition if information.information_weight else "none"
-    if recognition == "none" and (information.recognition_head, information.recognition_inputs) != ("pooled", "black"):
-        raise UserError("--recognition_head and --recognition_inputs are of a recognition network, and there is none with "
-                        "--recognition=none or --information_weight=0.")
-    if information.recognition_inputs == "rgba" and recognition != "separate":
-        raise UserError(f"--recognition_inputs=rgba needs --recognition=separate, not {recognition}: the discriminator takes "
-                        "three channels.")
-    if information.recognition_trains_discriminator and recognition != "shared":
-        raise UserError(f"--recognition_trains_discriminator needs --recognition=shared, not {recognition}.")
 
 
 def disk_options(options: config.Cluster) -> dict[str, Optional[float]]:
@@ -146,28 +106,6 @@ def describe(options: config.Cluster, cluster: np.ndarray) -> str:
     return (f"scaled to {cluster.shape[1]}x{cluster.shape[0]} pixels, windows to {hoc.WINDOW}; area constant {area}; "
             + (f"about {100 * uncovered:.1f} % of the hole is covered by no instance" if has_hole
                else "backgrounds are the ground" if scenes.background == "ground" else "backgrounds are whole windows"))
-
-
-def check_padding(padding: int, *, area: float, max_magnification: float = 1.0) -> None:
-    """Refuses a padding that can push a whole instance out of its window.
-
-    Args:
-      padding: pixels on each side.
-      area: area constant; an instance is taken as a centred disk of that area.
-      max_magnification: m of `make_layout`; the disk is taken at its smallest, 1 / m as wide.
-
-    Raises:
-      UserError: a disk of that area, moved by `padding` along both axes, leaves the window over a corner; the largest
-        padding is named.
-    """
-    # The disk's last pixel along the diagonal is then in the window's corner, half a pixel from its edges.
-    area /= max_magnification**2
-    largest = int((hoc.WINDOW - 1) / 2 + hoc.WINDOW * np.sqrt(area / np.pi) / np.sqrt(2.0))
-    if padding > largest:
-        smallest = " where they are smallest" if max_magnification > 1.0 else ""
-        raise UserError(f"--padding={padding} can push a whole instance out of its {hoc.WINDOW}-pixel window; "
-                        f"instances that cover {area:g} of it{smallest} can be moved by at most {largest} (the paper: "
-                        "26 to 32).")
 
 
 def uncovered_fraction(*, num_layers: int, area: float, padding: int, disk_radius: float = 20.0,

@@ -169,3 +169,12 @@ def test_a_photograph_of_one_colour_is_refused(tmp_path, name, noise):
 def test_a_faint_photograph_is_loaded(tmp_path):
     path = save(tmp_path / "faint.png", gradient(8, 8))
     np.testing.assert_array_equal(decoding.load_photograph(path), gradient(8, 8))
+
+
+@pytest.mark.parametrize("bits", decoding.CAMERA_BITS)
+def test_a_photograph_of_fewer_than_16_bits_is_scaled_by_those_it_has(tmp_path, bits):
+    values = np.array([[0, 2 ** (bits - 1)], [2**bits // 5, 2**bits - 1]], np.uint16)
+    path = save(tmp_path / "deep.png", values)
+    grey = decoding.load_photograph(path)[..., 0]
+    np.testing.assert_allclose(grey, [[0, 127.5], [51, 255]], atol=1.0)
+    np.testing.assert_array_equal(decoding.load_image(path)[..., 0], np.round(values / 257).astype(np.uint8))

@@ -1,5 +1,7 @@
 """The cluster task: its paddings, its layouts, and how much of the hole they leave uncovered."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,12 +9,12 @@ import tensorflow as tf
 from errors import UserError
 from models.composition import Instance
 from models.layout import TranslationLayout
-from training import hoc
+from training import hoc, hoc_checks
 
 
 @pytest.mark.parametrize("padding, area", [(30, 0.1), (32, 0.25), (26, 0.25)])
 def test_the_papers_paddings_are_taken(padding, area):
-    hoc.check_padding(padding, area=area)
+    hoc_checks.check_padding(padding, area=area)
 
 
 @pytest.mark.parametrize("area", [0.05, 0.1, 0.25, 0.5])
@@ -20,25 +22,25 @@ def test_a_padding_is_taken_as_long_as_a_disk_moved_by_it_both_ways_is_still_see
     offset = np.arange(64) - 31.5
     disk = np.hypot(offset[:, np.newaxis], offset) <= 64 * np.sqrt(area / np.pi)
     largest = max(padding for padding in range(64) if disk[:64 - padding, :64 - padding].any())
-    hoc.check_padding(largest, area=area)
+    hoc_checks.check_padding(largest, area=area)
     with pytest.raises(UserError, match=f"--padding={largest + 1} can push a whole instance out of its 64-pixel window;"
                                         f" instances that cover {area} of it can be moved by at most {largest} "):
-        hoc.check_padding(largest + 1, area=area)
+        hoc_checks.check_padding(largest + 1, area=area)
 
 
 @pytest.mark.parametrize("padding", [45, 51, 64])
 def test_paddings_that_push_an_instance_of_a_quarter_out_of_the_window_are_refused(padding):
     """Moved by 45 both ways, a disk of radius 18 about (77, 77) ends 18.4 - 18.1 pixels before the corner (64, 64)."""
     with pytest.raises(UserError, match=f"--padding={padding} can push .* by at most 44 "):
-        hoc.check_padding(padding, area=0.25)
+        hoc_checks.check_padding(padding, area=0.25)
 
 
 @pytest.mark.parametrize("max_magnification, words", [(1.0, "cover 0.25 of it can"),
                                                       (1.5, "cover 0.111111 of it where they are smallest can")])
 def test_a_padding_is_checked_for_the_smallest_instances(max_magnification, words):
-    hoc.check_padding(int(31.5 + 18.05 / max_magnification / 1.4142), area=0.25, max_magnification=max_magnification)
+    hoc_checks.check_padding(int(31.5 + 18.05 / max_magnification / 1.4142), area=0.25, max_magnification=max_magnification)
     with pytest.raises(UserError, match=words):
-        hoc.check_padding(int(32.5 + 18.05 / max_magnification / 1.4142), area=0.25,
+        hoc_checks.check_padding(int(32.5 + 18.05 / max_magnification / 1.4142), area=0.25,
                           max_magnification=max_magnification)
 
 
@@ -101,3 +103,14 @@ def test_the_uncovered_share_of_table_4(row, expected):
     num_layers, area, padding = row
     share = hoc.uncovered_fraction(num_layers=num_layers, area=area, padding=padding)
     assert share == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("background, radius, message", [
+    ("black", 30.0, "--disk_radius=30 is of --background=disk, and here it is black"),
+    ("disk", 100.0, "--disk_radius=100 leaves nothing of a window of 64 pixels; give --background=black, or at most 45"),
+])
+def test_a_hole_that_does_nothing_or_leaves_nothing_is_refused(background, radius, message):
+    scenes = types.SimpleNamespace(background=background, disk_radius=radius)
+    with pytest.raises(UserError, match=message):
+        hoc_checks.check_hole(scenes)
+    hoc_checks.check_hole(types.SimpleNamespace(background=background, disk_radius=0.0))
