@@ -28,6 +28,10 @@ def define_cluster() -> None:
                             upper_bound=1.0)
     absl_flags.DEFINE_float("disk_radius", 20.0, "Radius of the black disk in pixels of a window of 64 ('roughly "
                             "20'); 0: backgrounds are whole windows (S22).", lower_bound=0.0)
+    absl_flags.DEFINE_integer("layer_ramp_steps", 0, "Steps in which scenes grow from one instance on a whole window to "
+                              "--num_layers of them over the whole hole; 0: they do not grow, as in the paper (S33).",
+                              lower_bound=0)
+    absl_flags.DEFINE_integer("layer_ramp_start", 0, "Steps with one instance before scenes grow (S33).", lower_bound=0)
     absl_flags.DEFINE_bool("vertical_flip", True, "Turn windows upside down half of the time (not for crowds, S11).")
     absl_flags.DEFINE_enum("recognition", "shared", ["shared", "separate", "none"],
                            "Network of the information term: a head on the discriminator's layers, a network of its "

@@ -151,6 +151,8 @@ class Scenes:
     background: str
     shadow_strength: float
     disk_radius: float
+    layer_ramp_start: int
+    layer_ramp_steps: int
     vertical_flip: bool
     mask_start: str
     mask_start_elongation: float

@@ -23,7 +23,7 @@ from tqdm import tqdm
 import config
 import errors
 from counting import composites, found, generator, outlining, outputs, self_training, student, window_search
-from data import decoding, hoc
+from data import decoding, hoc, window_backgrounds
 from data.illumination import Light
 from errors import UserError
 from inference.sampler import weights_path
@@ -170,7 +170,7 @@ def train(options: tool_config.Counting, instances: np.ndarray, *, recipe: compo
                         f"--composite_size than {made.composite_size}, or --ground=black.")
     outputs.make_folder(options.out)
     stream = composites.make(instances, recipe, count=made.num_composites, seed=options.seed,
-                             ground=hoc.ground_of(scaled.pixels) if made.ground == "own" else None)
+                             ground=window_backgrounds.ground_of(scaled.pixels) if made.ground == "own" else None)
     images, labels, shapes = zip(*((one.image, one.labels, one.shapes) for one in tqdm(
         stream, total=made.num_composites, desc="composites", unit="picture", disable=None)))
     images, labels = np.stack(images), np.stack(labels)

@@ -7,18 +7,17 @@ batch, N instance layers, Z latent dimensions, S = `WINDOW` the side of a window
 import dataclasses
 from typing import Callable, Optional
 
-import cv2
 import numpy as np
 from PIL import Image
 import tensorflow as tf
 
 import config
-from data import decoding, illumination, images, label_images, samples, synthetic
+from data import decoding, illumination, images, label_images, samples, synthetic, window_backgrounds
 from data.illumination import Light
 from data.prefetching import prefetched
 from errors import UserError
 
-WINDOW = 64  # Table 2's size
+WINDOW = window_backgrounds.WINDOW
 SMALLEST_WINDOW = 16  # below it a window is mostly interpolation
 _REALS, _BACKGROUNDS, _LATENTS = range(3)  # independent streams of random numbers under one seed
 
@@ -152,6 +151,7 @@ class SceneStream:
       disk_radius: radius in pixels of the black disk in the middle of each background window.
       black_background: whether backgrounds are black altogether instead.
       ground: uint8 [H, W, 3], of which backgrounds are cut instead, without a disk; None: of the cluster.
+      hole_share: the step to a share of `disk_radius` that the disk has then (S33); None: all of it.
       sample_layout: a layout's `sample`, (shape, seed) to tensors [*shape, ...] that a batch has as `delta_r`; None: a
         batch has none.
     """
@@ -164,6 +164,7 @@ class SceneStream:
     disk_radius: float = 20.0
     black_background: bool = False
     ground: Optional[np.ndarray] = None
+    hole_share: Optional[Callable] = None
     sample_layout: Optional[Callable] = None
 
     def __post_init__(self) -> None:
@@ -203,7 +204,7 @@ class SceneStream:
             pixels = tf.constant(self.cluster)
             ground = pixels if self.ground is None else tf.constant(self.ground)
         disk_radius = self.disk_radius if self.ground is None else 0.0
-        visible = tf.constant(background_visibility(disk_radius=disk_radius, black=self.black_background))
+        visible = tf.constant(window_backgrounds.visibility(disk_radius=disk_radius, black=self.black_background))
 
         def uniform(shape: list, stream: int, step: tf.Tensor) -> tf.Tensor:
             folded = tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), step)
@@ -216,8 +217,9 @@ class SceneStream:
         @tf.autograph.experimental.do_not_convert  # it would take seconds, and nothing here needs it
         def draw(step: tf.Tensor) -> dict[str, tf.Tensor]:
             latents = 2.0 * uniform([self.num_layers, batch_size, self.latent_dim], _LATENTS, step) - 1.0
+            seen = window_backgrounds.visible_around(disk_radius * self.hole_share(step)) if self.hole_share else visible
             batch = {"foreground_inputs": latents[:, in_shard], "reals": windows(pixels, _REALS, step),
-                     "background_inputs": windows(ground, _BACKGROUNDS, step) * visible, "step": step}
+                     "background_inputs": windows(ground, _BACKGROUNDS, step) * seen, "step": step}
             if self.sample_layout:  # for the global batch, so that a layout does not depend on how the batch is divided
                 delta_r = self.sample_layout([self.num_layers, batch_size],
                                              seed=tf.stack([tf.constant(seed, tf.int64), step]))
@@ -235,35 +237,6 @@ def _shard_slice(batch_size: int, *, shards: int, shard_index: int) -> slice:
     if batch_size < 1 or batch_size % shards:
         raise UserError(f"The batch size is {batch_size}; expected a positive multiple of the {shards} shards.")
     return slice(shard_index * (batch_size // shards), (shard_index + 1) * (batch_size // shards))
-
-
-def ground_of(cluster: np.ndarray) -> np.ndarray:
-    """Takes the bright things away from a picture of things that lie apart on dark ground (S28).
-
-    A grey opening by a disk as wide as a window keeps the ground, with its light and dark parts. A median filter before it
-    keeps single dark pixels from counting.
-
-    Args:
-      cluster: uint8 [H, W, 3], scaled for windows.
-
-    Returns:
-      uint8 [H, W, 3].
-    """
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (WINDOW + 1, WINDOW + 1))
-    opened = cv2.morphologyEx(cv2.medianBlur(np.ascontiguousarray(cluster), 5), cv2.MORPH_OPEN, disk)
-    return cv2.GaussianBlur(opened, (0, 0), WINDOW / 8)
-
-
-def background_visibility(*, disk_radius: float, black: bool) -> np.ndarray:
-    """What a background window keeps of a real one: uint8 [S, S, 1], 0 inside the central disk (everywhere if black).
-
-    Args:
-      disk_radius: pixels; a pixel belongs to the disk if its centre does.
-      black: whether nothing is kept.
-    """
-    offset = np.arange(WINDOW) + 0.5 - WINDOW / 2
-    outside = np.hypot(offset[:, np.newaxis], offset) > disk_radius
-    return (outside & (not black)).astype(np.uint8)[..., np.newaxis]
 
 
 def cut_windows(

@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 import config  # noqa: E402
 import errors  # noqa: E402
 from counting import composites, found, generator, outlining, self_training, student  # noqa: E402
-from data import hoc, synthetic  # noqa: E402
+from data import hoc, synthetic, window_backgrounds  # noqa: E402
 from data.illumination import Light  # noqa: E402
 from errors import UserError  # noqa: E402
 from experiments import count_pictures  # noqa: E402
@@ -150,7 +150,7 @@ def teach(options: Options, instances: np.ndarray, *, picture: count_pictures.Pi
                                max_bend=options.max_bend)
     recipe = self_training.recipe_of(recipe) if is_cut else recipe
     made = list(composites.make(instances, recipe, count=options.num_composites, seed=options.seed,
-                                ground=hoc.ground_of(scaled) if ground == "own" else None))
+                                ground=window_backgrounds.ground_of(scaled) if ground == "own" else None))
     return student.train(np.stack([one.image for one in made]), np.stack([one.labels for one in made]),
                          seed=options.seed, num_steps=options.num_steps,
                          shapes=[one.shapes for one in made] if options.amodal else None)

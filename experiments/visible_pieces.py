@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 
 import config  # noqa: E402
 import errors  # noqa: E402
-from data import hoc, synthetic  # noqa: E402
+from data import hoc, synthetic, window_backgrounds  # noqa: E402
 
 LEAST_PIXELS = 10  # of a piece that counts
 LARGE = 2.0 / 3.0  # of an instance
@@ -113,7 +113,7 @@ def composite(background: np.ndarray, *, num_layers: int, padding: int, area: fl
     Returns:
       int [64, 64]: below 0 an ellipse, 0 the hole, else the background's.
     """
-    made = np.where(hoc.background_visibility(disk_radius=disk_radius, black=False)[..., 0], background, 0)
+    made = np.where(window_backgrounds.visibility(disk_radius=disk_radius, black=False)[..., 0], background, 0)
     shorter = hoc.WINDOW * np.sqrt(area / (np.pi * elongation))
     for layer in range(num_layers):
         angle, (down, right) = generator.uniform(0.0, np.pi), generator.uniform(-padding, padding, 2)

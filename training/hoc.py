@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 import config
-from data import hoc, images
-from extensions import augmentation, ema, shadow
+from data import hoc, images, window_backgrounds
+from extensions import augmentation, ema, layer_ramp, shadow
 from models import layout as layouts
 from models import providers, scene_generator
 from models import recognition as recognition_networks
@@ -54,7 +54,8 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
     """
     generator, scenes = options.generator, options.scenes
     layout = make_layout(padding=scenes.padding, max_rotation=scenes.max_rotation,
-                         max_magnification=scenes.max_magnification, shadow_strength=scenes.shadow_strength)
+                         max_magnification=scenes.max_magnification, shadow_strength=scenes.shadow_strength,
+                         ramp=ramp_of(scenes))
     network, averaged = (build_generator(
         latent_dim=scenes.latent_dim, **disk_options(options), width=generator.generator_width,
         kernel_initializer=generator.generator_initializer, batch_norm_momentum=generator.batch_norm_momentum,
@@ -75,8 +76,16 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
         cluster=cluster, num_layers=scenes.num_layers, latent_dim=scenes.latent_dim, horizontal_flip=options.run.flip,
         vertical_flip=scenes.vertical_flip, disk_radius=scenes.disk_radius,
         black_background=scenes.background == "black",
-        ground=hoc.ground_of(cluster) if scenes.background == "ground" else None, sample_layout=layout.sample)
+        ground=window_backgrounds.ground_of(cluster) if scenes.background == "ground" else None, sample_layout=layout.sample,
+        hole_share=ramp_of(scenes))
     return Built(training, make_scenes(averaged or network, layout), information and information.recognition, stream)
+
+
+def ramp_of(scenes: config.Scenes) -> Optional[layer_ramp.LayerRamp]:
+    """Returns the layer ramp that the flags ask for (S33), or None."""
+    if not scenes.layer_ramp_steps:
+        return None
+    return layer_ramp.LayerRamp(start=scenes.layer_ramp_start, num_steps=scenes.layer_ramp_steps)
 
 
 def batch_maker(options: config.Cluster, built: Built, **shards: int) -> Callable[[int], tf.data.Dataset]:
@@ -89,7 +98,10 @@ def batch_maker(options: config.Cluster, built: Built, **shards: int) -> Callabl
 def monitor(options: config.Cluster, built: Built, *, darkest: float, shapes: Optional[np.ndarray]) -> monitors.ClusterMonitor:
     """Makes what draws panels and measures; `darkest` as `InstanceSampler` takes it, `shapes` as of `data.hoc.load`."""
     seed = options.run.seed + 1
-    batch = next(iter(built.stream.batches(batch_size=options.run.num_panel_images, num_steps=1, seed=seed)))
+    ramp = ramp_of(options.scenes)
+    shown = ramp.end if ramp else 0  # all layers, from the first panel on
+    batch = next(iter(built.stream.batches(batch_size=options.run.num_panel_images, start_step=shown, num_steps=shown + 1,
+                                           seed=seed)))
     return monitors.ClusterMonitor(
         built.scenes, recognition=built.recognition, latent_dim=options.scenes.latent_dim, batch=batch, seed=seed,
         shapes=shapes, darkest=darkest, num_evaluated=options.run.num_evaluation_images,
@@ -140,7 +152,7 @@ def uncovered_fraction(*, num_layers: int, area: float, padding: int, disk_radiu
 
 
 def make_layout(*, padding: int, max_rotation: float = 0.0, max_magnification: float = 1.0,
-                shadow_strength: float = 0.0) -> Any:
+                shadow_strength: float = 0.0, ramp: Optional[layer_ramp.LayerRamp] = None) -> Any:
     """Makes the layout of Eq. (4): the paper's translations, or turned and scaled ones (S27).
 
     Args:
@@ -148,6 +160,7 @@ def make_layout(*, padding: int, max_rotation: float = 0.0, max_magnification: f
       max_rotation: degrees, in [0, 180]; instances are turned by up to as many, to either side.
       max_magnification: m, at least 1; instances are scaled by a factor uniform on [1 / m, m].
       shadow_strength: largest opacity of the shadow that each instance casts, in [0, 1]; 0: it casts none (S26).
+      ramp: by which the number of instances grows (S33); None: all from the first step on.
 
     Returns:
       `layout.TranslationLayout` where instances are neither turned nor scaled, else `layout.AffineLayout`, whose
@@ -158,6 +171,8 @@ def make_layout(*, padding: int, max_rotation: float = 0.0, max_magnification: f
     else:
         made = layouts.AffineLayout(max_translation=padding / hoc.WINDOW, max_rotation=np.radians(max_rotation),
                                     scale_range=_scale_range(max_magnification))
+    if ramp:
+        made = layer_ramp.RampedLayout(made, ramp)
     return shadow.WithShadow(made, shadow.ContactShadow(strength=shadow_strength)) if shadow_strength else made
 
 

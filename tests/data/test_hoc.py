@@ -8,7 +8,7 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
-from data import hoc
+from data import hoc, window_backgrounds
 from errors import UserError
 
 _STREAMS = ("foreground_inputs", "background_inputs", "reals")
@@ -146,16 +146,16 @@ def test_photographs_and_windows_that_do_not_fit_are_refused(tmp_path):
 
 @pytest.mark.parametrize("radius", [0.0, 0.71, 10.0, 20.0])
 def test_a_backgrounds_disk_hides_the_pixels_whose_centres_it_holds(radius):
-    visible = hoc.background_visibility(disk_radius=radius, black=False)
+    visible = window_backgrounds.visibility(disk_radius=radius, black=False)
     assert visible.shape == (64, 64, 1) and visible.dtype == np.uint8
     np.testing.assert_array_equal(visible[..., 0] == 0, _disk(radius))
 
 
 def test_a_disk_of_radius_20_hides_its_area_and_black_hides_all():
-    hidden = 64**2 - int(hoc.background_visibility(disk_radius=20.0, black=False).sum())
+    hidden = 64**2 - int(window_backgrounds.visibility(disk_radius=20.0, black=False).sum())
     assert hidden == pytest.approx(np.pi * 20**2, rel=0.01)
-    assert int((hoc.background_visibility(disk_radius=0.71, black=False) == 0).sum()) == 4  # the four around the centre
-    assert not hoc.background_visibility(disk_radius=20.0, black=True).any()
+    assert int((window_backgrounds.visibility(disk_radius=0.71, black=False) == 0).sum()) == 4  # the four around the centre
+    assert not window_backgrounds.visibility(disk_radius=20.0, black=True).any()
 
 
 def test_backgrounds_are_windows_with_a_black_disk_and_nothing_else_black():
@@ -180,8 +180,8 @@ def test_the_ground_is_the_picture_without_its_bright_things():
     slope = np.repeat((30 + columns // 10)[..., np.newaxis], 3, axis=2).astype(np.uint8)
     picture = slope.copy()
     picture[np.hypot(rows - 100, columns - 100) < 20] = 200
-    assert np.abs(hoc.ground_of(picture).astype(int) - slope).max() <= 8
-    assert hoc.ground_of(picture)[100, 100].max() < 50
+    assert np.abs(window_backgrounds.ground_of(picture).astype(int) - slope).max() <= 8
+    assert window_backgrounds.ground_of(picture)[100, 100].max() < 50
 
 
 def test_black_backgrounds_leave_reals_and_latents_as_they_are():
