@@ -148,6 +148,8 @@ ROWS = {
                           arguments=("--image={limes_image}", "--window_size=52")),
     "seed_one": _cluster("Seed, one instance on whole windows, D not normalized", flagfile="best/hoc_seed_one",
                          needs=("{seed_image}",), arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
+    "seed_twelve": _cluster("Seed, twelve layers by a layer ramp, D not normalized", flagfile="best/hoc_seed_twelve",
+                            needs=("{seed_image}",), arguments=("--image={seed_image}", "--window_size={seed_window_size}")),
     "crowd_shadow": _cluster("Crowd, one instance with its shadow on whole windows, D not normalized",
                              flagfile="best/hoc_crowd_shadow", needs=("{crowd_image}",),
                              arguments=("--image={crowd_image}", "--window_size={crowd_one_window_size}")),

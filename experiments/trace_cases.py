@@ -73,6 +73,8 @@ CASES = {
     "hoc_fruit_shadow": (_cluster("--binarization_ramp_steps=3", FALLING, flagfile="hoc_fruit_shadow"),),
     "hoc_drawn_one": (_cluster(flagfile="hoc_drawn_one"),),
     "hoc_seed_one": (_cluster(*ORANGES, FALLING, flagfile="hoc_seed_one"),),
+    "hoc_seed_twelve": (_cluster(*ORANGES, FALLING, "--binarization_ramp_steps=3", "--layer_ramp_start=1", "--layer_ramp_steps=2",
+                                 flagfile="hoc_seed_twelve"),),
     "hoc_crowd_shadow": (_cluster(*ORANGES, FALLING, flagfile="hoc_crowd_shadow"),),
     "hoc_moved": (_cluster("--recognition=separate", "--max_rotation=20", "--max_magnification=1.2"),),
     "hoc_black": (_cluster("--recognition=none", "--background=black"),),
