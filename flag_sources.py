@@ -50,7 +50,7 @@ def overruled(arguments: Sequence[str]) -> Optional[str]:
     """
     given = in_command(arguments)
     for place, name, line in in_flagfiles(arguments):
-        if name in FLAGS and given.get(name, place) < place:
+        if name in FLAGS and not isinstance(FLAGS[name], absl_flags.MultiFlag) and given.get(name, place) < place:
             return f"--{name} stands before a flagfile that sets it, too, and {line} would count; write --{name} after the flagfile"
     return None
 

@@ -72,7 +72,6 @@ class MaskFolder:
 
     def _begin(self, kept: Sequence[tuple[str, ...]] = ()) -> None:
         """Writes the table of what is kept, takes an earlier call's sheets away, and shows what is kept on new ones."""
-        self._is_begun = True
         atomic.write(self.path / TABLE_NAME, os.fsencode("".join(map(_csv_line, (COLUMNS, *kept)))))
         for old in self.path.glob(_ANY_SHEET):
             old.unlink(missing_ok=True)
@@ -85,6 +84,7 @@ class MaskFolder:
             except (OSError, SyntaxError, ValueError) as error:
                 raise UserError(f"{path} is broken ({error}); remove it, and it is made again.") from error
             self._show(stem, *_small(pixels[..., :3], pixels[..., 3].astype(np.float32) / 255))
+        self._is_begun = True
 
     def has_room(self, stem: str) -> bool:
         """Says whether the file system takes the names of a mask and a cut-out; NAME may be too long."""
@@ -104,6 +104,8 @@ class MaskFolder:
         Raises:
           UserError: something cannot be written, of this or of an earlier segmentation.
         """
+        if not self._is_begun:
+            self._begin()  # before anything of an earlier call is replaced
         self._waiting.append((segmentation.mask.size, self._pool.submit(self._write, segmentation, stem)))
         while (len(self._waiting) > _MAX_WAITING
                or len(self._waiting) > 1 and sum(pixels for pixels, _ in self._waiting) > MAX_WAITING_PIXELS):
@@ -143,8 +145,6 @@ class MaskFolder:
         except Exception:
             self._waiting.popleft()  # it will not come
             raise
-        if not self._is_begun:
-            self._begin()
         self._append(row)
         self._waiting.popleft()
         self.num_masks += 1
@@ -180,7 +180,8 @@ def _has_table(folder: pathlib.Path) -> bool:
     path = folder / TABLE_NAME
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            is_own = file.readline() == _csv_line(COLUMNS)
+            header = file.readline()
+            is_own = not header or tuple(next(csv.reader([header]), ())) == COLUMNS
     except FileNotFoundError:
         return False
     except OSError as error:
