@@ -27,6 +27,7 @@ from data import decoding, hoc, window_backgrounds
 from data.illumination import Light
 from errors import UserError
 from inference.sampler import weights_path
+from storage import atomic
 from training import environment
 import tool_config
 import tool_flags
@@ -54,10 +55,8 @@ def check(options: tool_config.Counting) -> None:
         raise UserError(f"{' and '.join(idle)} would do nothing here: with --student a further student sees 0.8 to 1.25 times "
                         f"what was found; leave {'them' if len(idle) > 1 else 'it'} out.")
     outputs.check_folder(options.out, student=options.student, is_trained=bool(num_rounds(options) or not options.student))
-    written = {os.path.realpath(os.path.join(options.out, name)) for name in outputs.NAMES}
-    for path in [options.image, *([options.student] if options.student and num_rounds(options) else [])]:
-        if os.path.realpath(path) in written:
-            raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
+    atomic.refuse_inputs([options.image, *([options.student] if options.student and num_rounds(options) else [])],
+                         written=[os.path.join(options.out, name) for name in outputs.NAMES])
 
 
 def without_effect(options: tool_config.Counting) -> list[str]:

@@ -16,8 +16,8 @@ PAPER = frozenset((
 EXTENSIONS = frozenset((
     "generator_average", "student_average", "augmentation", "area_start", "area_ramp_steps", "binarization_weight",
     "binarization_ramp_steps", "outline_weight", "learning_rate_fall_steps", "flat_field", "gamma", "max_rotation",
-    "max_magnification", "shadow_strength", "mask_start", "mask_start_elongation", "mask_start_logit", "label_area", "average_flips",
-    "refine_iterations", "sharpen_temperature", "mask_threshold", "grabcut_iterations", "initial_weights",
+    "max_magnification", "shadow_strength", "mask_start", "mask_start_elongation", "mask_start_logit", "label_area",
+    "average_flips", "refine_iterations", "sharpen_temperature", "mask_threshold", "grabcut_iterations", "initial_weights",
     "spectral_norm_scale", "layer_ramp_start", "layer_ramp_steps"))
 
 # Names that flags have now, by those of the release before, which are understood until the next one.

@@ -4,6 +4,8 @@ from typing import Optional, Sequence
 
 from absl import flags as absl_flags
 
+from flag_help import RENAMED
+
 FLAGS = absl_flags.FLAGS
 _FLAGFILE = "flagfile"
 
@@ -56,10 +58,10 @@ def overruled(arguments: Sequence[str]) -> Optional[str]:
 
 
 def _name_of(argument: str) -> Optional[str]:
-    """Returns the name of the flag that an argument sets, without the 'no' of a switch; None where it is no flag."""
+    """Returns the present name of the flag that an argument sets, without the 'no' of a switch; None where it is no flag."""
     if not argument.startswith("-") or argument in ("-", "--"):
         return None
     name = argument.lstrip("-").partition("=")[0]
     if name not in FLAGS and name.startswith("no") and name[2:] in FLAGS:
         return name[2:]
-    return name
+    return RENAMED.get(name, name)

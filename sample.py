@@ -37,8 +37,7 @@ def check_out(options: tool_config.Sampling) -> None:
     there = [path for path in paths if os.path.exists(path)]
     if there and not os.path.exists(paths[0]):
         raise UserError(f"{there[0]}, which sample.py has not written, would be overwritten; give another --out.")
-    if options.labels and os.path.realpath(options.labels) in map(os.path.realpath, there):
-        raise UserError(f"{options.labels}, which is to be read, would be overwritten; give another --out.")
+    atomic.refuse_inputs([options.labels] if options.labels else [], written=there)
 
 
 def main(argv: list[str]) -> None:
@@ -54,7 +53,8 @@ def main(argv: list[str]) -> None:
     for name, value in figures.items():
         print(f"    {name:24} {value:.3f}")
     pictures = sampler.pictures(options.num_samples)
-    atomic.write(os.path.join(options.out, FIGURES), json.dumps(figures, indent=2) + "\n")  # first: a folder that has it is this script's
+    # First, since a folder that has it is this script's.
+    atomic.write(os.path.join(options.out, FIGURES), json.dumps(figures, indent=2) + "\n")
     for name, picture in pictures.items():
         tiles.save_png(picture, os.path.join(options.out, name))
     print(f"{options.num_samples} instances, sheet.png, traversal.png and figures.json are in {options.out}")

@@ -23,6 +23,7 @@ from data import decoding, folder
 from errors import UserError
 from inference.mask_folder import CUTOUT_SUFFIX, MASK_SUFFIX, MaskFolder, finished, is_own_name
 from inference.segmenter import Segmenter
+from storage import atomic
 import tool_config
 import tool_flags
 
@@ -63,11 +64,9 @@ def check_overwriting(pictures: Sequence[folder.Picture], stems: Mapping[Any, st
                       boxes: Optional[str] = None) -> None:
     """Raises UserError where something would be written over a picture that is read, or over the file of boxes."""
     inputs = {os.path.realpath(path) for path in (*(picture.path for picture in pictures), *([boxes] if boxes else []))}
-    written = {os.path.realpath(os.path.join(out, stem + suffix))
-               for stem in stems.values() for suffix in (MASK_SUFFIX, CUTOUT_SUFFIX)}
-    for path in sorted(inputs):
-        if path in written or (os.path.dirname(path) == os.path.realpath(out) and is_own_name(os.path.basename(path))):
-            raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
+    written = [os.path.join(out, stem + suffix) for stem in stems.values() for suffix in (MASK_SUFFIX, CUTOUT_SUFFIX)]
+    shared = [path for path in inputs if os.path.dirname(path) == os.path.realpath(out) and is_own_name(os.path.basename(path))]
+    atomic.refuse_inputs(sorted(inputs), written=[*written, *shared])
 
 
 def split_finished(pictures: Sequence[folder.Picture], stems: Mapping[Any, str], *,

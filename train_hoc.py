@@ -41,7 +41,7 @@ def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, sh
     built = task.build(options, cluster=cluster, is_new=not run.continues)
     darkest = wholeness.dark_level(cluster)
     monitor = task.monitor(options, built, darkest=darkest, shapes=shapes)
-    print(f"{name_of(options.scenes)}, {task.describe(options, cluster)}", flush=True)
+    print(task.describe(options, cluster), flush=True)
     num_steps = run.train(built.training, make_batches=task.batch_maker(options, built, **run.replicas.shards()),
                           monitor=monitor)
     run.save_weights(built.scenes.foreground_provider.network, task="hoc", network="instance_generator",
@@ -50,13 +50,6 @@ def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, sh
                      dark_level=darkest, num_steps=num_steps)
     if options.scenes.num_samples and run.replicas.is_chief:
         write_samples(monitor.sampler, run.folder.path / "samples", num_samples=options.scenes.num_samples)
-
-
-def name_of(scenes: config.Scenes) -> str:
-    """Names the picture that the flags ask for, with its windows."""
-    picture = f"drawn {scenes.drawn_cluster}" if scenes.drawn_cluster else scenes.image or samples.FRUIT_IMAGE
-    usual = hoc.WINDOW if scenes.drawn_cluster else samples.FRUIT_WINDOW_SIZE
-    return f"{picture} in windows of {usual if scenes.window_size is None else scenes.window_size} pixels"
 
 
 def check_window(scenes: config.Scenes) -> None:

@@ -183,9 +183,12 @@ def check_scale(diameter: float, learnt: dict[str, Any], *, window_size: int, la
     if min(learnt["min_scale"] ** INNER[0], ALWAYS[0]) <= ratio <= max(learnt["max_scale"] ** INNER[1], ALWAYS[1]):
         return
     better = max(1, round(window_size * ratio))
-    advice = ("leave --window_size out, and it is searched" if is_searchable else
-              f"--window_size={better} would fit better" if better <= largest else
-        f"windows of {better} pixels would fit better, which it has no room for, so give a larger part of the photograph")
+    if is_searchable:
+        advice = "leave --window_size out, and it is searched"
+    elif better <= largest:
+        advice = f"--window_size={better} would fit better"
+    else:
+        advice = f"windows of {better} pixels would fit better, which it has no room for, so give a larger part of the photograph"
     raise UserError(f"{name} shows instances of {ratio:.2f} times the learnt size, at the border of what was learnt "
                     f"({learnt['min_scale']:g} to {learnt['max_scale']:g} times) with --window_size={window_size}; {advice}")
 

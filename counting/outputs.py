@@ -68,7 +68,7 @@ def check_folder(folder: str, *, student: Optional[str], is_trained: bool) -> No
     if there and RESULTS[0] not in there:
         raise UserError(f"{os.path.join(folder, there[0])}, which no count has written, would be overwritten; give another --out.")
     left = os.path.join(folder, STUDENT)
-    if there and not is_trained and os.path.exists(left) and os.path.realpath(left) != os.path.realpath(student or ""):
+    if not is_trained and os.path.exists(left) and os.path.realpath(left) != os.path.realpath(student or ""):
         raise UserError(f"{left}, the student of an earlier count, would stay beside the results of another; give another --out.")
 
 

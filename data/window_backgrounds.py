@@ -3,6 +3,8 @@
 S is `WINDOW`, the side of a window in pixels.
 """
 
+from typing import Union
+
 import cv2
 import numpy as np
 import tensorflow as tf
@@ -34,15 +36,10 @@ def visibility(*, disk_radius: float, black: bool) -> np.ndarray:
       disk_radius: pixels; a pixel belongs to the disk if its centre does.
       black: whether nothing is kept.
     """
-    return ((_distances() > disk_radius) & (not black)).astype(np.uint8)[..., np.newaxis]
+    return np.zeros((WINDOW, WINDOW, 1), np.uint8) if black else visible_around(disk_radius).numpy()
 
 
-def visible_around(disk_radius: tf.Tensor) -> tf.Tensor:
-    """Does the same for a radius that is a tensor, float32 scalar: uint8 [S, S, 1]."""
-    return tf.cast(_distances().astype(np.float32) > disk_radius, tf.uint8)[..., tf.newaxis]
-
-
-def _distances() -> np.ndarray:
-    """Returns the distances of a window's pixels from its middle, in pixels, [S, S]."""
-    offset = np.arange(WINDOW) + 0.5 - WINDOW / 2
-    return np.hypot(offset[:, np.newaxis], offset)
+def visible_around(disk_radius: Union[float, tf.Tensor]) -> tf.Tensor:
+    """Does the same where a disk is black, with a radius that may be a float32 tensor: uint8 [S, S, 1]."""
+    offset = np.arange(WINDOW, dtype=np.float32) + 0.5 - WINDOW / 2
+    return tf.cast(np.hypot(offset[:, np.newaxis], offset)[..., np.newaxis] > disk_radius, tf.uint8)

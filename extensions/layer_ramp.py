@@ -4,12 +4,18 @@ from typing import Any, Sequence
 
 import tensorflow as tf
 
+from extensions import schedules
 from models import layout
 from models.composition import Instance
 
 
 class LayerRamp:
-    """Says how far a run's scenes have grown: 0 is one instance and no hole, 1 is N instances and the whole hole."""
+    """Says how far a run's scenes have grown: 0 is one instance and no hole, 1 is N instances and the whole hole.
+
+    Attributes:
+      start: steps with one instance.
+      end: the step from which on scenes are whole.
+    """
 
     def __init__(self, *, start: int, num_steps: int) -> None:
         """Makes the ramp.
@@ -20,16 +26,12 @@ class LayerRamp:
         """
         if start < 0 or num_steps < 1:
             raise ValueError(f"start is {start} and num_steps {num_steps}, expected at least 0 and 1")
-        self.start, self.num_steps = start, num_steps
-
-    @property
-    def end(self) -> int:
-        """The step from which on scenes are whole."""
-        return self.start + self.num_steps
+        self.start, self.end = start, start + num_steps
+        self._progress = schedules.Linear(0.0, 1.0, num_steps=num_steps)
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the progress after `step` steps, float32 scalar in [0, 1]."""
-        return tf.clip_by_value(tf.cast(step - self.start, tf.float32) / self.num_steps, 0.0, 1.0)
+        return self._progress(step - self.start)
 
 
 class RampedLayout:

@@ -4,9 +4,17 @@ import contextlib
 import os
 import pathlib
 import zlib
-from typing import Mapping, Union
+from typing import Iterable, Mapping, Union
 
 from errors import UserError
+
+
+def refuse_inputs(inputs: Iterable[str], *, written: Iterable[str]) -> None:
+    """Raises UserError where one of the files that are read is one that will be written; it names the file as given."""
+    written = set(map(os.path.realpath, written))
+    for path in inputs:
+        if os.path.realpath(path) in written:
+            raise UserError(f"{path}, which is to be read, would be overwritten; give another --out.")
 
 
 def write(path: Union[str, os.PathLike], content: Union[bytes, str], *, durable: bool = True) -> pathlib.Path:

@@ -35,6 +35,18 @@ def test_a_flag_before_a_flagfile_that_sets_it_is_overruled(flagfile, before, jo
     assert flag_sources.overruled(["program", before, *given, before]) is None
 
 
+def test_a_flag_by_its_old_name_is_overruled_too(flagfile, monkeypatch):
+    monkeypatch.setitem(flag_sources.RENAMED, "edge", "side")
+    assert "--side stands before a flagfile" in flag_sources.overruled(["program", "--edge=4", f"--flagfile={flagfile}"])
+
+
+def test_flags_that_add_up_are_not_overruled(flagfile):
+    absl_flags.DEFINE_multi_string("name", [], "", flag_values=flag_sources.FLAGS, allow_override=True)
+    with open(flagfile, "a", encoding="utf-8") as file:
+        file.write("--name=b\n")
+    assert flag_sources.overruled(["program", "--name=a", f"--flagfile={flagfile}"]) is None
+
+
 def test_other_flags_may_stand_anywhere(flagfile):
     assert flag_sources.overruled(["program", "--name=b", f"--flagfile={flagfile}"]) is None
 

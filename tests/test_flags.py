@@ -194,7 +194,7 @@ def test_the_papers_flagfiles_hold_table_4_as_printed(parsed):
 
 
 def test_flags_are_read_by_config_alone_and_never_changed():
-    """`errors` parses them, `flag_help` shows them, `flag_sources` says where they stand; all else is handed what `config.from_flags` makes."""
+    """`errors` parses them, `flag_help` shows them, `flag_sources` says where they stand; all else takes `config.from_flags`."""
     paths = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("tests", ".venv")]
     assert {path.name for path in paths if re.search(r"\bFLAGS\b", path.read_text())} == {
         "flags.py", "flag_help.py", "flag_sources.py", "config.py", "errors.py"}

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 import config
-from data import hoc, images, window_backgrounds
+from data import hoc, images, samples, window_backgrounds
 from extensions import augmentation, ema, layer_ramp, shadow
 from models import layout as layouts
 from models import providers, scene_generator
@@ -108,6 +108,13 @@ def monitor(options: config.Cluster, built: Built, *, darkest: float, shapes: Op
         num_panel_layers=options.scenes.num_panel_layers)
 
 
+def name_of(scenes: config.Scenes) -> str:
+    """Names the picture that the flags ask for, with its windows."""
+    picture = f"drawn {scenes.drawn_cluster}" if scenes.drawn_cluster else scenes.image or samples.FRUIT_IMAGE
+    usual = hoc.WINDOW if scenes.drawn_cluster else samples.FRUIT_WINDOW_SIZE
+    return f"{picture} in windows of {usual if scenes.window_size is None else scenes.window_size} pixels"
+
+
 def describe(options: config.Cluster, cluster: np.ndarray) -> str:
     """Returns a line about the picture, its windows, and how much of the hole stays black."""
     scenes, area = options.scenes, options.objective.area_constant
@@ -115,7 +122,8 @@ def describe(options: config.Cluster, cluster: np.ndarray) -> str:
                                    disk_radius=scenes.disk_radius if scenes.background == "disk" else 0.0,
                                    max_magnification=scenes.max_magnification)
     has_hole = scenes.background == "black" or (scenes.background == "disk" and scenes.disk_radius)
-    return (f"scaled to {cluster.shape[1]}x{cluster.shape[0]} pixels, windows to {hoc.WINDOW}; area constant {area}; "
+    return (f"{name_of(scenes)}, scaled to {cluster.shape[1]}x{cluster.shape[0]} pixels, windows to {hoc.WINDOW}; "
+            f"area constant {area}; "
             + (f"about {100 * uncovered:.1f} % of the hole is covered by no instance" if has_hole
                else "backgrounds are the ground" if scenes.background == "ground" else "backgrounds are whole windows"))
 

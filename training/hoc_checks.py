@@ -23,7 +23,7 @@ def check(options: config.Cluster) -> None:
         raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
     _check_mask_start(scenes, area=area)
     check_hole(scenes)
-    check_ramp(scenes)
+    check_ramp(scenes, num_steps=options.run.num_steps)
     if options.information.num_recognized_layers > scenes.num_layers:
         raise UserError(f"--num_recognized_layers={options.information.num_recognized_layers} is more than --num_layers="
                         f"{scenes.num_layers}; 0 is all of them.")
@@ -65,12 +65,15 @@ def check_hole(scenes: config.Scenes) -> None:
                         f"at most {int(LARGEST_HOLE)}.")
 
 
-def check_ramp(scenes: config.Scenes) -> None:
-    """Refuses flags of a layer ramp that would do nothing, or that need a hole; UserError says which."""
+def check_ramp(scenes: config.Scenes, *, num_steps: int) -> None:
+    """Refuses flags of a layer ramp that would do nothing, that need a hole, or outlast the run; UserError says which."""
     if scenes.layer_ramp_start and not scenes.layer_ramp_steps:
         raise UserError(f"--layer_ramp_start={scenes.layer_ramp_start} is of a layer ramp; add --layer_ramp_steps.")
     if scenes.layer_ramp_steps and (scenes.num_layers == 1 or scenes.background != "disk"):
         raise UserError("--layer_ramp_steps needs several --num_layers and --background=disk, whose hole grows with them.")
+    if scenes.layer_ramp_steps and (end := scenes.layer_ramp_start + scenes.layer_ramp_steps) > num_steps:
+        raise UserError(f"scenes grow until step {end} (--layer_ramp_start and --layer_ramp_steps), beyond --num_steps="
+                        f"{num_steps}; give shorter ones.")
 
 
 def check_padding(padding: int, *, area: float, max_magnification: float = 1.0) -> None:

@@ -143,6 +143,32 @@ def test_an_earlier_table_and_its_sheets_stay_until_there_is_a_mask(tmp_path):
     assert _listed(tmp_path) == ["0.png"]
 
 
+def test_an_earlier_table_is_renewed_before_a_mask_of_its_is_replaced(tmp_path, monkeypatch):
+    out = MaskFolder(tmp_path)
+    _added(out, 3)
+    out.finish()
+    again = MaskFolder(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(mask_folder.atomic, "write", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            _added(again, 1)
+    again.finish()
+    assert _listed(tmp_path) == ["0.png", "1.png", "2.png"]
+    _added(again, 1)  # one that still waits to be written
+    assert _listed(tmp_path) == []
+    again.finish()
+    assert _listed(tmp_path) == ["0.png"]
+
+
+@pytest.mark.parametrize("content", ["", ",".join(mask_folder.COLUMNS) + "\r\n"], ids=["empty", "saved by a spreadsheet"])
+def test_a_table_that_was_emptied_or_saved_again_is_taken(tmp_path, content):
+    (tmp_path / "masks.csv").write_bytes(content.encode())
+    out = MaskFolder(tmp_path)
+    _added(out, 1)
+    out.finish()
+    assert _listed(tmp_path) == ["0.png"]
+
+
 def test_another_table_is_not_overwritten(tmp_path):
     (tmp_path / "masks.csv").write_text("patient,age\n1,2\n")
     with pytest.raises(UserError, match=r"masks\.csv is no table of masks and would be overwritten; give another --out"):

@@ -120,9 +120,10 @@ def test_a_hole_that_does_nothing_or_leaves_nothing_is_refused(background, radiu
     ({"layer_ramp_start": 5}, "--layer_ramp_start=5 is of a layer ramp; add --layer_ramp_steps"),
     ({"layer_ramp_steps": 5, "num_layers": 1}, "--layer_ramp_steps needs several --num_layers"),
     ({"layer_ramp_steps": 5, "background": "black"}, "--background=disk, whose hole grows"),
+    ({"layer_ramp_start": 6, "layer_ramp_steps": 5}, "scenes grow until step 11 .* beyond --num_steps=10"),
 ])
 def test_a_layer_ramp_that_does_nothing_is_refused(options, message):
     usual = {"layer_ramp_start": 0, "layer_ramp_steps": 0, "num_layers": 12, "background": "disk"}
     with pytest.raises(UserError, match=message):
-        hoc_checks.check_ramp(types.SimpleNamespace(**{**usual, **options}))
-    hoc_checks.check_ramp(types.SimpleNamespace(**usual))
+        hoc_checks.check_ramp(types.SimpleNamespace(**{**usual, **options}), num_steps=10)
+    hoc_checks.check_ramp(types.SimpleNamespace(**usual), num_steps=10)
