@@ -49,7 +49,7 @@ def define_cluster() -> None:
                               "0: all.", lower_bound=0)
     absl_flags.DEFINE_enum("mask_start", "uniform", ["uniform", "disk"],
                            "Masks of the untrained generator: one grey, as the paper's network has them, or a soft "
-                           "disk of the area constant in the middle (S19).")
+                           "disk of the area constant in the middle (S19; with --area_ramp_steps of --area_start).")
     absl_flags.DEFINE_float("mask_start_elongation", 1.0, "With --mask_start=disk: how many times wider than high the disk is. "
                             "For long things, with --max_rotation=180: their length over their width. Masks keep it. 1: round.",
                             lower_bound=1.0, upper_bound=10.0)

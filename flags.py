@@ -166,7 +166,7 @@ def define_objective(*, area_constant: str) -> None:
     absl_flags.DEFINE_float("area_weight", 1000.0, "lambda of Eq. (7) (Table 3: 1000).", lower_bound=0.0)
     absl_flags.DEFINE_enum("area_penalty", "per_mask", ["per_mask", "batch_mean", "above"],
                            "Area penalty of each mask as printed, of the batch's mean, or of excess alone (S4).")
-    absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it falls linearly (S12).",
+    absl_flags.DEFINE_float("area_start", 0.92, "Area constant at step 0, from which it changes linearly (S12).",
                             lower_bound=0.01, upper_bound=0.99)
     absl_flags.DEFINE_integer("area_ramp_steps", 0, "Steps until the area constant has its value; 0: from the start, as "
                               "the paper prints it (S12). With it masks start at --area_start.", lower_bound=0)

@@ -107,6 +107,14 @@ def test_a_drawn_cluster_is_measured_against_its_shapes(run_script, tmp_path):
     assert not (tmp_path / "samples").exists()
 
 
+def test_masks_start_as_a_disk_of_the_first_steps_area_constant(run_script, tmp_path):
+    process = run_script("train_hoc.py", *SMALL, f"--run_dir={tmp_path}", "--num_steps=1", "--mask_start=disk",
+                         "--area_constant=0.2", "--area_start=0.08", "--area_ramp_steps=100")
+    assert process.returncode == 0, process.stderr
+    assert last_metrics(tmp_path)["mask/area_mean"] == pytest.approx(0.08, abs=0.02)
+    assert read_weights(tmp_path / "weights.npz")[0]["disk_area"] == 0.08
+
+
 @pytest.mark.parametrize("name", ["hoc_nuts_hole", "hoc_fruit_ten"])
 def test_the_window_of_a_flagfiles_photograph_is_not_taken_for_another(run_script, tmp_path, name):
     arguments = (f"--flagfile=experiments/best/{name}.flags", "--image=data/samples/hoc/limes.png", f"--run_dir={tmp_path / 'run'}")
@@ -158,6 +166,7 @@ def photograph(tmp_path_factory):
     (("--image=nowhere.png", "--window_size=64"), "no image file nowhere.png"),
     (("--padding=64",), "--padding=64 can push a whole instance out of its 64-pixel window"),
     (("--mask_start=disk", "--area_constant=0", "--padding=0"), "--mask_start=disk needs an area constant between 0 and 1"),
+    (("--mask_start=disk", "--initial_mask_area=0.3"), "--initial_mask_area does not go with --mask_start=disk"),
     (("--mask_start_elongation=2",), "--mask_start_elongation=2 is of --mask_start=disk; add it"),
     (("--mask_start_logit=8",), "--mask_start_logit=8 is of --mask_start=disk; add it, or leave the logit out"),
     (("--mask_start=disk", "--mask_start_elongation=4", "--area_constant=0.2"),

@@ -19,9 +19,12 @@ from training import adversarial, monitors, objectives, optimizers
 
 
 def disk_options(options: config.Cluster) -> dict[str, Optional[float]]:
-    """Returns the disk that masks start as (S19), as options of `InstanceGenerator`; None: no disk, or its default."""
+    """Returns the disk that masks start as (S19), as options of `InstanceGenerator`; None: no disk, or its default.
+
+    Its area is the area constant of the first step.
+    """
     elongation, logit = options.scenes.mask_start_elongation, options.scenes.mask_start_logit
-    return {"disk_area": options.objective.area_constant if options.scenes.mask_start == "disk" else None,
+    return {"disk_area": objectives.first_area_constant(options.objective) if options.scenes.mask_start == "disk" else None,
             "disk_elongation": None if elongation == 1.0 else elongation, "disk_logit": None if logit == DISK_LOGIT else logit}
 
 
@@ -59,7 +62,8 @@ def build(options: config.Cluster, *, cluster: np.ndarray, is_new: bool) -> Buil
     network, averaged = (build_generator(
         latent_dim=scenes.latent_dim, **disk_options(options), width=generator.generator_width,
         kernel_initializer=generator.generator_initializer, batch_norm_momentum=generator.batch_norm_momentum,
-        initial_mask=objectives.initial_mask(generator, options.objective)) if wanted else None
+        initial_mask=objectives.UNTRAINED_AREA if scenes.mask_start == "disk" else
+        objectives.initial_mask(generator, options.objective)) if wanted else None
                          for wanted in (True, generator.generator_average))
     if generator.initial_weights and is_new:
         start_from(generator.initial_weights, (network, averaged), network="instance_generator", **disk_options(options))

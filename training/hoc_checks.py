@@ -19,9 +19,11 @@ def check(options: config.Cluster) -> None:
     scenes, area = options.scenes, options.objective.area_constant
     check_padding(scenes.padding, area=area, max_magnification=scenes.max_magnification)
     objectives.initial_mask(options.generator, options.objective)
+    if scenes.mask_start == "disk" and options.generator.initial_mask_area != objectives.UNTRAINED_AREA:
+        raise UserError("--initial_mask_area does not go with --mask_start=disk, with which masks start as the disk.")
     if scenes.mask_start == "disk" and not 0.0 < area < 1.0:
         raise UserError(f"--mask_start=disk needs an area constant between 0 and 1, not {area:g}.")
-    _check_mask_start(scenes, area=area)
+    _check_mask_start(scenes, area=objectives.first_area_constant(options.objective))
     check_hole(scenes)
     check_ramp(scenes, num_steps=options.run.num_steps)
     if options.information.num_recognized_layers > scenes.num_layers:
@@ -38,7 +40,7 @@ def _check_mask_start(scenes: config.Scenes, *, area: float) -> None:
             raise UserError(f"--mask_start_{name}={value:g} is of --mask_start=disk; add it, or leave the {name} out.")
     if elongation > 1.0 and elongation > (most := math.pi / 4.0 / area):  # the longer axis is then a window's side
         fits = f"the largest that fits is {math.floor(100.0 * most) / 100.0:g}" if most > 1.0 else "none fits"
-        raise UserError(f"--mask_start_elongation={elongation:g} makes disks of --area_constant={area:g} longer than a window; "
+        raise UserError(f"--mask_start_elongation={elongation:g} makes disks of area {area:g} longer than a window; "
                         f"{fits}.")
 
 

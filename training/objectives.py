@@ -123,7 +123,7 @@ def make_mask_terms(*, area_constant: float, area_weight: float, area_penalty: s
       area_weight: lambda of Eq. (7).
       area_penalty: reading of `L_area`; see `losses.mask_area_penalty` (S4).
       area_start: area constant at step 0 of the ramp (S12).
-      area_ramp_steps: steps in which the area constant falls to `area_constant`; 0: there is no ramp.
+      area_ramp_steps: steps in which the area constant changes to `area_constant`; 0: there is no ramp.
       binarization_weight: weight of `mask_terms.binarization` (S18); 0: there is no such term.
       binarization_ramp_steps: steps in which that weight grows linearly from 0; 0: it is there from the start.
       outline_weight: weight of `mask_terms.total_variation` (S23); 0: there is no such term.
@@ -147,6 +147,11 @@ def make_mask_terms(*, area_constant: float, area_weight: float, area_penalty: s
 def with_masks(scene: Scene, masks: tf.Tensor) -> Scene:
     """Returns a scene with other masks [N, B, H, W, 1] before the warp; its composite stays."""
     return scene._replace(foregrounds=Instance(scene.foregrounds.image, masks))
+
+
+def first_area_constant(objective: config.Objective) -> float:
+    """Returns the area constant of the first step: `--area_start` where it changes over steps (S12)."""
+    return objective.area_start if objective.area_ramp_steps else objective.area_constant
 
 
 def initial_mask(generator: config.Generator, objective: config.Objective) -> float:
