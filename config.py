@@ -104,12 +104,13 @@ class Process:
 
 @frozen
 class Cadence:
-    """After how many steps means are written, panels drawn, evaluations made and checkpoints saved; 0 is never."""
+    """After how many steps means are written, panels drawn, evaluations made, checkpoints saved and weights kept; 0 is never."""
 
     log_every: int
     panel_every: int
     evaluate_every: int
     save_every: int
+    weights_every: int
 
 
 @frozen

@@ -34,11 +34,11 @@ def train(options: config.Distillation, run: loop.OpenRun, *, teacher: networks.
     monitor = monitors.DistillationMonitor(
         labels=made, student=training.shown, validation_set=monitors.choose_validation_set(
             data, num_panel_images=options.run.num_panel_images, seed=options.run.seed + 1))
-    num_steps = run.train(training, make_batches=distillation.batch_maker(options, data, made, **run.replicas.shards()),
-                          monitor=monitor)
-    run.save_weights(training.shown, task="distillation", network="unet", width=options.student.student_width,
-                     image_size=options.data.image_size, crop=options.data.crop, area_constant=teacher.area_constant,
-                     num_steps=num_steps, teacher=teacher.description)
+    run.train(training, make_batches=distillation.batch_maker(options, data, made, **run.replicas.shards()), monitor=monitor,
+              network=training.shown, metadata=dict(
+                  task="distillation", network="unet", width=options.student.student_width,
+                  image_size=options.data.image_size, crop=options.data.crop, area_constant=teacher.area_constant,
+                  teacher=teacher.description))
 
 
 def main(argv: list[str]) -> None:

@@ -25,8 +25,8 @@ streams.exit_in_a_line_when_interrupted()
 
 
 # Flags that may change when a run goes on: how long it is, and how often it tells something.
-CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "num_kept_checkpoints",
-              "run_dir", "distribute", "num_replicas", "convolutions", "max_cache_megabytes", "max_megapixels")
+CHANGEABLE = ("num_steps", "log_every", "panel_every", "evaluate_every", "save_every", "weights_every",
+              "num_kept_checkpoints", "run_dir", "distribute", "num_replicas", "convolutions", "max_cache_megabytes", "max_megapixels")
 
 MOST_INSTANCES = 10_000  # written at once: their names have four digits
 MOST_MEASURED = 4096  # each is compared with each
@@ -284,6 +284,8 @@ def define_run(*, run_dir: str, evaluated: str, num_evaluated: int, most_evaluat
     absl_flags.DEFINE_integer("evaluate_every", 250, f"Steps between evaluations on {evaluated}; 0: never.",
                               lower_bound=0)
     absl_flags.DEFINE_integer("save_every", 250, "Steps between checkpoints; 0: only the last.", lower_bound=0)
+    absl_flags.DEFINE_integer("weights_every", 0, "Steps between weights files, weights/step_NNNNNN.npz in the run folder, since "
+                              "the last step need not be the best; 0: only weights.npz at the end.", lower_bound=0)
     absl_flags.DEFINE_integer("num_kept_checkpoints", 2, "How many of the latest checkpoints are kept. "
                               "experiments/label_free.py compares them.", lower_bound=1)
     absl_flags.DEFINE_integer("num_panel_images", 8, "Columns of a panel.", lower_bound=1, upper_bound=64)

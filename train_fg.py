@@ -32,11 +32,11 @@ def train(options: config.Foreground, run: loop.OpenRun) -> None:
     network, training = foreground.build(options, crops=data.crops, is_new=not run.continues)
     monitor = monitors.ForegroundMonitor(network, monitors.choose_validation_set(
         data, num_panel_images=options.run.num_panel_images, seed=options.run.seed + 1))
-    num_steps = run.train(training, make_batches=foreground.batch_maker(options, data, **run.replicas.shards()),
-                          monitor=monitor)
-    run.save_weights(network, task="foreground", network="unet", width=options.generator.generator_width,
-                     image_size=options.data.image_size, crop=options.data.crop,
-                     area_constant=options.objective.area_constant, num_steps=num_steps)
+    run.train(training, make_batches=foreground.batch_maker(options, data, **run.replicas.shards()), monitor=monitor,
+              network=network, metadata=dict(
+                  task="foreground", network="unet", width=options.generator.generator_width,
+                  image_size=options.data.image_size, crop=options.data.crop,
+                  area_constant=options.objective.area_constant))
 
 
 def main(argv: list[str]) -> None:

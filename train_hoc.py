@@ -42,12 +42,11 @@ def train(options: config.Cluster, run: loop.OpenRun, *, cluster: np.ndarray, sh
     darkest = wholeness.dark_level(cluster)
     monitor = task.monitor(options, built, darkest=darkest, shapes=shapes)
     print(task.describe(options, cluster), flush=True)
-    num_steps = run.train(built.training, make_batches=task.batch_maker(options, built, **run.replicas.shards()),
-                          monitor=monitor)
-    run.save_weights(built.scenes.foreground_provider.network, task="hoc", network="instance_generator",
-                     width=options.generator.generator_width, latent_dim=options.scenes.latent_dim,
-                     area_constant=options.objective.area_constant, **task.disk_options(options),
-                     dark_level=darkest, num_steps=num_steps)
+    run.train(built.training, make_batches=task.batch_maker(options, built, **run.replicas.shards()), monitor=monitor,
+              network=built.scenes.foreground_provider.network, metadata=dict(
+                  task="hoc", network="instance_generator", width=options.generator.generator_width,
+                  latent_dim=options.scenes.latent_dim, area_constant=options.objective.area_constant,
+                  **task.disk_options(options), dark_level=darkest))
     if options.scenes.num_samples and run.replicas.is_chief:
         write_samples(monitor.sampler, run.folder.path / "samples", num_samples=options.scenes.num_samples)
 

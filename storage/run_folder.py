@@ -26,7 +26,7 @@ class RunFolder:
 
     It holds `flags.txt` (a flagfile), `versions.json`, `data.txt` (what is trained on), `metrics.json` (last values,
     the step of the last evaluation, and the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files,
-    and at the end `weights.npz`. Only one process may have it open, and only the run that it was made for.
+    `weights/step_NNNNNN.npz` if asked for, and at the end `weights.npz`. Only one process may have it open, and only the run that it was made for.
 
     Attributes:
       path: the folder.
@@ -46,6 +46,10 @@ class RunFolder:
     def panel_path(self, step: int) -> pathlib.Path:
         """Returns the PNG file of the panel drawn after `step` steps."""
         return self.path / "panels" / f"step_{step:06d}.png"
+
+    def weights_path(self, step: Optional[int] = None) -> pathlib.Path:
+        """Returns the weights file of the run's end, or the one of after `step` steps."""
+        return self.path / "weights.npz" if step is None else self.path / "weights" / f"step_{step:06d}.npz"
 
     def open(self, *, flag_lines: Mapping[str, str], changeable: Collection[str],
              default_lines: Optional[Mapping[str, str]] = None) -> None:

@@ -79,7 +79,7 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
     arguments = (*SMALL, INFOGAN, "--num_steps=4", "--panel_every=0", "--num_samples=2")
     resumed = run_script("train_hoc.py", *arguments, f"--run_dir={tmp_path / 'resumed'}")
     assert "continues at step 2" in resumed.stdout, resumed.stderr
-    whole = run_script("train_hoc.py", *arguments, f"--run_dir={tmp_path / 'whole'}")
+    whole = run_script("train_hoc.py", *arguments, f"--run_dir={tmp_path / 'whole'}", "--weights_every=2")
     assert "starts at step 0" in whole.stdout, whole.stderr
     (_, first), (_, second) = (read_weights(tmp_path / name / "weights.npz") for name in ("resumed", "whole"))
     assert first.keys() == second.keys()
@@ -89,6 +89,11 @@ def test_two_steps_and_two_more_in_a_fresh_process_are_bit_equal_to_four(run_scr
         "instance_0000.png", "instance_0001.png", "sheet.png", "traversal.png"}
     before = read_weights(two_steps[1] / "weights.npz")[1]
     assert any((array != before[name]).any() for name, array in first.items())
+    assert {path.name for path in (tmp_path / "whole" / "weights").iterdir()} == {"step_000002.npz", "step_000004.npz"}
+    metadata, kept = read_weights(tmp_path / "whole" / "weights" / "step_000002.npz")
+    assert metadata["num_steps"] == 2
+    for name, array in kept.items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
     one, other = (last_metrics(tmp_path / name) for name in ("resumed", "whole"))
     names = [name for name in other if name.split("/")[0] in ("generator", "discriminator", "evaluation")]
     assert {name: one[name] for name in names} == {name: other[name] for name in names}

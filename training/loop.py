@@ -1,6 +1,7 @@
-"""The one training loop: draw, step, log, panel, evaluate, save, stop."""
+"""The one training loop: draw, step, log, panel, evaluate, save, keep weights, stop."""
 
 import contextlib
+import pathlib
 import signal
 import time
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
@@ -58,13 +59,13 @@ class StopSignals:
 
 
 class Loop:
-    """Trains a run step by step: means, warnings, panels, evaluations and checkpoints when they are due.
+    """Trains a run step by step: means, warnings, panels, evaluations, checkpoints and weights when they are due.
 
     The last step does all of these that are not switched off, and always saves.
     """
 
     def __init__(self, *, recorder: Recorder, checkpoints: Checkpoints, cadence: config.Cadence, num_steps: int,
-                 monitor: Monitor, saves_when_stopped: bool = True) -> None:
+                 monitor: Monitor, save_weights: Callable[[int], None], saves_when_stopped: bool = True) -> None:
         """Takes what it drives.
 
         Args:
@@ -73,11 +74,12 @@ class Loop:
           cadence: after how many steps things happen; 0 is never.
           num_steps: steps in all.
           monitor: draws panels and evaluates.
+          save_weights: writes the weights of after so many steps.
           saves_when_stopped: whether a signal saves; not where other processes must save at the same time, and did not
             get the signal.
         """
         self._recorder, self._checkpoints, self._cadence, self._num_steps = recorder, checkpoints, cadence, num_steps
-        self._monitor, self._saves_when_stopped = monitor, saves_when_stopped
+        self._monitor, self._save_weights, self._saves_when_stopped = monitor, save_weights, saves_when_stopped
         self._detector = FailureDetector()
 
     def run(self, step: Callable, dataset: Iterable, *, start_step: int) -> None:
@@ -102,6 +104,8 @@ class Loop:
                 if self._is_due(self._cadence.save_every, done) or done == self._num_steps:
                     self._save(done)
                     self._recorder.restart_clock(done)
+                if self._is_due(self._cadence.weights_every, done):
+                    self._save_weights(done)
         self._recorder.close()
 
     def _is_due(self, every: int, done: int) -> bool:
@@ -177,48 +181,53 @@ class OpenRun(NamedTuple):
         if self.replicas.is_chief:
             self.folder.check_data(fingerprint)
 
-    def train(self, training: Any, *, make_batches: Callable, monitor: Monitor) -> int:
-        """Starts the run, or goes on where its last checkpoint is.
+    def train(self, training: Any, *, make_batches: Callable, monitor: Monitor, network: tf.keras.Model,
+              metadata: Mapping[str, Any]) -> None:
+        """Starts the run, or goes on where its last checkpoint is, and writes its `weights.npz` at the end.
 
         Args:
           training: what has `objects()`, built networks and optimizers to save and restore by name, and the updates.
           make_batches: callable of the number of steps done; returns the dataset that `Loop.run` takes.
           monitor: draws panels and evaluates.
-
-        Returns:
-          Number of steps done: `num_steps`, or more where the folder's run is longer.
+          network: whose weights are written.
+          metadata: of weights files, beside the number of steps, the last evaluation and the flags.
 
         Raises:
           UserError: the checkpoint does not fit, is gone while the run's weights are there, or cannot be written; or a
             metric is not finite.
           Stopped: after SIGINT, SIGTERM or SIGHUP, when the run has been saved.
         """
-        folder, is_chief, num_steps = self.folder, self.replicas.is_chief, self.options.run.num_steps
-        checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=is_chief,
+        folder, num_steps = self.folder, self.options.run.num_steps
+        checkpoints = Checkpoints(folder.checkpoint_dir, is_chief=self.replicas.is_chief,
                                   num_kept=self.options.run.num_kept_checkpoints, **training.objects())
         start_step = checkpoints.restore()
-        if not checkpoints.latest and (folder.path / "weights.npz").exists():
+        if not checkpoints.latest and folder.weights_path().exists():
             raise UserError(f"{folder.path} holds a run's weights.npz but no checkpoint to go on from, so that a new run "
                             "would write over it; bring the checkpoints back, or give another --run_dir.")
+
+        def save(path: pathlib.Path, step: int) -> None:
+            save_weights(path, network, is_chief=self.replicas.is_chief, metadata={
+                **metadata, "num_steps": step, "figures": folder.last_evaluation(), "flags": folder.recorded()})
+
         if start_step >= num_steps:
             print(f"{folder.path} is complete: it has {start_step} steps; raise --num_steps to go on.", flush=True)
-            return start_step
+        else:
+            loop = Loop(recorder=self._recorder(start_step, monitor), checkpoints=checkpoints, cadence=self.options.cadence,
+                        num_steps=num_steps, monitor=monitor, save_weights=lambda step: save(folder.weights_path(step), step),
+                        saves_when_stopped=self.replicas.num_workers == 1)
+            loop.run(self.replicas.step(training), make_batches(start_step), start_step=start_step)
+        save(folder.weights_path(), max(start_step, num_steps))
+
+    def _recorder(self, start_step: int, monitor: Monitor) -> Recorder:
+        """Notes the flags that the run goes on with, and makes what records it."""
+        run, is_chief = self.options.run, self.replicas.is_chief
         if is_chief:
-            folder.record(self.flag_lines)
+            self.folder.record(self.flag_lines)
         print(f"{'continues at' if start_step else 'starts at'} step {start_step}", flush=True)
-        recorder = Recorder(folder, start_step=start_step, num_steps=num_steps, batch_size=self.options.run.batch_size,
+        recorder = Recorder(self.folder, start_step=start_step, num_steps=run.num_steps, batch_size=run.batch_size,
                             screen_keys=monitor.screen_keys, is_chief=is_chief)
         recorder.text("flags", "\n".join(line for line in self.flag_lines.values() if line))
-        loop = Loop(recorder=recorder, checkpoints=checkpoints, cadence=self.options.cadence, num_steps=num_steps,
-                    monitor=monitor, saves_when_stopped=self.replicas.num_workers == 1)
-        loop.run(self.replicas.step(training), make_batches(start_step), start_step=start_step)
-        return num_steps
-
-    def save_weights(self, network: tf.keras.Model, /, *, num_steps: int, **metadata: Any) -> None:
-        """Writes the run's `weights.npz`, with its last metrics and its flags beside the metadata."""
-        save_weights(self.folder.path / "weights.npz", network, is_chief=self.replicas.is_chief, metadata={
-            **metadata, "num_steps": num_steps, "figures": self.folder.last_evaluation(),
-            "flags": self.folder.recorded()})
+        return recorder
 
 
 @contextlib.contextmanager

@@ -59,7 +59,8 @@ def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone)
 
     with pytest.raises(loop.Stopped) as stopped:
         loop.Loop(recorder=recorder, checkpoints=checkpoints, num_steps=10, saves_when_stopped=alone, monitor=Unused(),
-                  cadence=config.Cadence(log_every=1, panel_every=0, evaluate_every=0, save_every=0)).run(
+                  save_weights=None,
+                  cadence=config.Cadence(log_every=1, panel_every=0, evaluate_every=0, save_every=0, weights_every=0)).run(
                       step, range(10), start_step=0)
     assert stopped.value.code == 128 + signal.SIGTERM
     assert checkpoints.saved == ([3] if alone else [])
