@@ -5,7 +5,7 @@
 
 A photograph of one's own, and the settings for it:
 
-    python train_hoc.py --flagfile=experiments/best/hoc_seed_one.flags --image=beans.jpg --window_size=96
+    python train_hoc.py --flagfile=experiments/best/hoc_seed_twelve.flags --image=beans.jpg --window_size=96
     python train_hoc.py --image=beans.jpg --suggest
 
 Without a flagfile it is Table 4's fruit row as printed, which makes lattices (docs/clusters.md). The same command continues a run

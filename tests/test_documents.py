@@ -19,7 +19,7 @@ TINY = ("--batch_size=2", "--num_steps=1", "--log_every=1", "--num_panel_images=
         "--mixed_precision=none", "--learning_rate_fall_steps=0")
 SMALL = {"train_fg.py": (*TINY, "--num_evaluation_images=2", "--generator_width=0.0625", "--image_size=64"),
          "train_hoc.py": (*TINY, "--num_evaluation_images=2", "--generator_width=0.0625", "--num_samples=2", "--num_layers=2",
-                          "--num_recognized_layers=1"),
+                          "--num_recognized_layers=1", "--layer_ramp_start=0", "--layer_ramp_steps=0"),
          "distill.py": (*TINY, "--num_evaluation_images=2", "--student_width=0.0625", "--image_size=64"),
          "evaluate.py": ("--out=evaluation",), "sample.py": ("--num_samples=2", "--num_evaluation_images=2"),
          "segment.py": (), "export.py": (),

@@ -23,7 +23,7 @@ _GAMMA = 0.5
 _LAYERS_WITH_GAPS, _LARGEST_PADDING_WITH_GAPS = 10, 48
 _FLAGFILE = "--flagfile=experiments/best/{}.flags --image={} --window_size={}"  # in this order: flagfiles have pictures, too
 _APART = "Much of the picture is dark. If things lie apart on dark ground, add --background=ground to --suggest."
-_LONG = ("These are for round things. For long ones: hoc_seed_twelve, or hoc_seed_one, one at a time, with 1.5 times their length "
+_LONG = ("These are for round things. For long ones: hoc_seed_twelve with 1.5 times their length "
          "as --window_size; plain ones hoc_long with 1.15 times. docs/clusters.md says when each works.")
 
 
