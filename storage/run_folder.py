@@ -26,7 +26,8 @@ class RunFolder:
 
     It holds `flags.txt` (a flagfile), `versions.json`, `data.txt` (what is trained on), `metrics.json` (last values,
     the step of the last evaluation, and the best), `checkpoints/`, `panels/step_NNNNNN.png`, TensorBoard's event files,
-    `weights/step_NNNNNN.npz` if asked for, and at the end `weights.npz`. Only one process may have it open, and only the run that it was made for.
+    `weights/step_NNNNNN.npz` if asked for, and at the end `weights.npz`. Only one process may have it open, and only the run that it
+    was made for.
 
     Attributes:
       path: the folder.
