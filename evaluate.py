@@ -26,6 +26,7 @@ from errors import UserError
 from evaluation import frames, report
 from extensions import grabcut
 from inference import networks, pipeline
+from storage import atomic
 from visualization import panels, tiles
 import tool_config
 import tool_flags
@@ -100,6 +101,9 @@ def main(argv: list[str]) -> None:
     options = config.from_flags(tool_config.Evaluation, given=given)
     decoding.allow_megapixels(options.photographs.max_megapixels)
     labelled = labelled_photographs(options.photographs)
+    panel_path = os.path.join(options.out, "evaluation.png")
+    atomic.refuse_inputs([path for photograph in labelled for path in (photograph.path, photograph.mask_path)],
+                         written=[os.path.join(options.out, report.REPORT_NAME), panel_path])
     cropping = {"size": options.photographs.image_size, "crop_mode": options.photographs.crop}
     crops, references = Crops(labelled, **cropping), masks.load_mask_crops(labelled, **cropping)
     soft, baselines = predict(options, loaded.network, labelled, crops)
@@ -113,8 +117,8 @@ def main(argv: list[str]) -> None:
         images=Crops([labelled[index] for index in shown], **cropping)[:], masks=soft[shown],
         references=references[shown] == 1, mean_ious=[scores["images"][index]["mean_iou"] for index in shown],
         ranked={title: [shown.index(index) for index in indices] for title, indices in ranked.items()})
-    tiles.save_png(panel, path.parent / "evaluation.png")
-    print(f"\nwrote {path} and {path.parent / 'evaluation.png'}")
+    tiles.save_png(panel, panel_path)
+    print(f"\nwrote {path} and {panel_path}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ def repetition_distance(picture: np.ndarray) -> Optional[float]:
     taper = np.outer(np.hanning(height), np.hanning(width))
     profile = _radial_mean(_autocorrelation((relative - relative.mean()) * taper) /
                            np.maximum(_autocorrelation(taper), 1e-3))[:min(height, width) // 3]
+    if not len(profile):  # a picture of one or two pixels
+        return None
     profile = np.convolve(np.pad(profile, 2, mode="edge"), [0.06, 0.24, 0.4, 0.24, 0.06], mode="valid")
     rising = np.flatnonzero(np.diff(profile) > 0)
     if not len(rising):

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from typing import Any, Mapping, Optional, Sequence, Union
 
 import numpy as np
@@ -69,7 +70,7 @@ def read_weights(path: Path) -> tuple[dict[str, Any], Arrays]:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise UserError(f"weights file {path} does not exist.") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is no weights file, or a broken one: {first_line(error)}.") from error
     try:
         metadata = json.loads(str(arrays.pop("")))

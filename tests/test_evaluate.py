@@ -45,6 +45,20 @@ def test_a_weights_file_is_measured_on_a_folder_of_images_and_masks(run_script, 
         assert panel.width > 64
 
 
+def test_a_picture_that_is_read_is_not_written_over(run_script, drawn, tmp_path):
+    folder, _ = drawn
+    first = sorted((folder / "images").iterdir())[0]
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        mask = first if kind == "images" else next((folder / "masks").glob(f"{first.stem}*"))
+        (tmp_path / kind / "evaluation.png").write_bytes(mask.read_bytes())
+        before = (tmp_path / kind / "evaluation.png").read_bytes()
+    result = run_script("evaluate.py", f"--weights={folder / 'w.npz'}", f"--images={tmp_path / 'images'}",
+                        f"--masks={tmp_path / 'masks'}", f"--out={tmp_path / 'masks'}")
+    assert result.returncode == 1 and "would be overwritten; give another --out" in result.stderr
+    assert (tmp_path / "masks" / "evaluation.png").read_bytes() == before
+
+
 def test_cut_masks_are_measured_beside_boxes_that_are_cut_in_the_same_way(run_script, drawn, tmp_path):
     folder, _ = drawn
     names = sorted(path.name for path in (folder / "images").iterdir())

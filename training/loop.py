@@ -101,11 +101,10 @@ class Loop:
                     self._stop(done, signals.received)
                 if any(self._is_due(every, done) for every in vars(self._cadence).values()) or done == self._num_steps:
                     self._tell(done)
+                self._keep_weights(done)  # before the checkpoint, so that a run that goes on from it lacks none
                 if self._is_due(self._cadence.save_every, done) or done == self._num_steps:
                     self._save(done)
                     self._recorder.restart_clock(done)
-                if self._is_due(self._cadence.weights_every, done):
-                    self._save_weights(done)
         self._recorder.close()
 
     def _is_due(self, every: int, done: int) -> bool:
@@ -134,17 +133,28 @@ class Loop:
             raise UserError(f"{error}: training stopped; the last good checkpoint is "
                             f"{self._checkpoints.latest or 'missing'}") from error
 
+    def _keep_weights(self, done: int) -> None:
+        """Writes the weights if they are due; UserError where a variable is not finite."""
+        if self._is_due(self._cadence.weights_every, done):
+            self._check_variables(done)
+            self._save_weights(done)
+
     def _save(self, done: int) -> None:
         """Saves a checkpoint; UserError where a variable is not finite."""
+        self._check_variables(done)
+        self._checkpoints.save(done)
+
+    def _check_variables(self, done: int) -> None:
+        """Ends the run with a UserError where a variable is not finite."""
         if ruined := self._checkpoints.first_not_finite():
             self._recorder.close()
             raise UserError(f"after step {done} the values of {ruined} are no numbers or too large: training stopped; "
                             f"the last good checkpoint is {self._checkpoints.latest or 'missing'}")
-        self._checkpoints.save(done)
 
     def _stop(self, done: int, number: int) -> None:
         """Saves, where it may, before anything else is said; raises Stopped."""
         if self._saves_when_stopped:
+            self._keep_weights(done)
             self._save(done)
             self._check(done)
             said = f"saved in {self._checkpoints.latest}"

@@ -55,6 +55,17 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
         read_weights(tmp_path / "format.npz")
 
 
+def test_a_file_with_flipped_bytes_is_refused(tmp_path):
+    write = tmp_path / "w.npz"
+    save_weights(write, made(), metadata={})
+    content = bytearray(write.read_bytes())
+    middle = len(content) // 2
+    content[middle:middle + 64] = bytes(value ^ 0xFF for value in content[middle:middle + 64])
+    write.write_bytes(content)
+    with pytest.raises(UserError, match="w.npz is no weights file, or a broken one"):
+        read_weights(write)
+
+
 def test_a_single_array_and_a_header_that_is_no_dict_are_no_weights(tmp_path):
     with open(tmp_path / "array.npz", "wb") as file:
         np.save(file, np.zeros(3))

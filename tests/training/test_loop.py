@@ -6,6 +6,7 @@ import signal
 import pytest
 
 import config
+import errors
 from training import loop
 from training.monitors import Monitor
 
@@ -65,6 +66,35 @@ def test_a_signal_saves_where_no_other_process_must_save_at_the_same_time(alone)
     assert stopped.value.code == 128 + signal.SIGTERM
     assert checkpoints.saved == ([3] if alone else [])
     assert ("saved in" in recorder.said[-1]) == alone and ("goes on from the start" in recorder.said[-1]) != alone
+
+
+def test_weights_are_kept_before_the_checkpoint_and_of_the_step_of_a_stop():
+    checkpoints, kept = Checkpoints(), []
+
+    def step(batch):
+        if batch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {}, None
+
+    def keep(done):
+        kept.append((done, list(checkpoints.saved)))
+
+    with pytest.raises(loop.Stopped):
+        loop.Loop(recorder=Recorder(), checkpoints=checkpoints, num_steps=10, monitor=Unused(), save_weights=keep,
+                  cadence=config.Cadence(log_every=0, panel_every=0, evaluate_every=0, save_every=1, weights_every=1)).run(
+                      step, range(10), start_step=0)
+    assert kept == [(1, []), (2, [1]), (3, [1, 2])] and checkpoints.saved == [1, 2, 3]
+
+
+def test_weights_that_are_not_finite_are_not_kept():
+    checkpoints = Checkpoints()
+    checkpoints.first_not_finite = lambda: "generator, kernel"
+    with pytest.raises(errors.UserError, match="values of generator, kernel are no numbers"):
+        loop.Loop(recorder=Recorder(), checkpoints=checkpoints, num_steps=10, monitor=Unused(),
+                  save_weights=lambda done: pytest.fail("kept"),
+                  cadence=config.Cadence(log_every=0, panel_every=0, evaluate_every=0, save_every=0, weights_every=1)).run(
+                      lambda batch: ({}, None), range(10), start_step=0)
+    assert not checkpoints.saved
 
 
 @pytest.fixture

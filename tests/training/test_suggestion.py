@@ -85,9 +85,10 @@ def test_a_photograph_of_too_small_things_is_to_be_enlarged():
         suggestion.suggest(small, image="a.jpg", apart=False)
 
 
-def test_a_picture_without_a_size_is_refused_in_a_sentence():
+@pytest.mark.parametrize("shape", [(100, 100, 3), (2, 2, 3), (1, 500, 3)])
+def test_a_picture_without_a_size_is_refused_in_a_sentence(shape):
     with pytest.raises(UserError, match="no size of instances stands out"):
-        suggestion.suggest(np.full((100, 100, 3), 90, np.uint8), image="a.jpg", apart=False)
+        suggestion.suggest(np.full(shape, 90, np.uint8), image="a.jpg", apart=False)
 
 
 def photographs_of_things(folder, *, share):
